@@ -1,0 +1,60 @@
+"""A picture with its true time: the first type of the pipeline."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+class ClockSource(StrEnum):
+    """Where a wall-clock time comes from."""
+
+    CAMERA = "camera_clock"
+    HOST = "host_clock"
+    GIVEN = "given_start_time"
+    FILE_NAME = "file_name"
+    CONTAINER = "container_metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedAt:
+    """A wall-clock moment: aware UTC, its source, and the half width of its error bound."""
+
+    utc: datetime
+    source: ClockSource
+    bound_s: float
+
+    def __post_init__(self) -> None:
+        if self.utc.tzinfo is None:
+            raise ValueError(f"captured_at needs a time zone: {self.utc!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """What is known of a frame beside its pixels.
+
+    `t_s` is the presentation time in seconds, strictly increasing within one camera session.
+    `captured_at` is None where the wall-clock time is unknown. `degraded` marks a frame whose
+    picture is damaged or whose time stamp had to be repaired: tracks may pass through it, nothing
+    is decided on it.
+    """
+
+    camera_id: str
+    index: int
+    t_s: float
+    captured_at: CapturedAt | None
+    width_px: int
+    height_px: int
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture (H, W, 3), uint8, BGR, with its info."""
+
+    info: FrameInfo
+    image: Image

@@ -1,0 +1,155 @@
+"""Plane geometry: angles, lines, polygons and the homography from image to road plane.
+
+Image points are pixels (x right, y down), ground points are metres on the road plane. The two
+never share a variable.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def angle_difference_deg(a_deg: float, b_deg: float) -> float:
+    """Signed smallest turn from b to a, in [-180, 180). The one wrap-safe comparison of angles."""
+    return (a_deg - b_deg + 180.0) % 360.0 - 180.0
+
+
+def heading_deg(vector: Array) -> float:
+    """Direction of a 2-vector in [0, 360), measured from the first axis towards the second."""
+    return float(np.degrees(np.arctan2(vector[1], vector[0])) % 360.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectedLine:
+    """A segment that is crossed in one direction.
+
+    `a`, `b`: the segment's ends (2,). `forward`: unit normal (2,) pointing to the far side.
+    Works in whichever plane its points are given in.
+    """
+
+    a: Array
+    b: Array
+    forward: Array
+
+    @classmethod
+    def towards(cls, a: Array, b: Array, direction: Array) -> "DirectedLine":
+        """The segment a-b whose forward normal lies on the side `direction` points to."""
+        along = np.asarray(b, float) - np.asarray(a, float)
+        length = float(np.hypot(*along))
+        if length == 0.0:
+            raise ValueError(f"a line needs two different points, got {a} twice")
+        normal = np.array([-along[1], along[0]]) / length
+        if float(normal @ np.asarray(direction, float)) < 0.0:
+            normal = -normal
+        return cls(np.asarray(a, float), np.asarray(b, float), normal)
+
+    def distance(self, points: Array) -> Array:
+        """Signed distance (...,) of points (..., 2) from the infinite line; positive is beyond."""
+        return np.asarray((np.asarray(points, float) - self.a) @ self.forward)
+
+    def position_along(self, points: Array) -> Array:
+        """Where points (..., 2) stand along the segment: 0 at `a`, 1 at `b`, (...,)."""
+        along = self.b - self.a
+        return np.asarray((np.asarray(points, float) - self.a) @ along / float(along @ along))
+
+
+def polygon_mask(polygon: Array, points: Array) -> NDArray[np.bool_]:
+    """Which of the points (N, 2) lie in the polygon (K, 2)."""
+    if len(points) == 0:
+        return np.zeros(0, bool)
+    shape = shapely.Polygon(polygon)
+    return np.asarray(shapely.contains_xy(shape, points[:, 0], points[:, 1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Homography:
+    """Image to road plane, with what is known of its error.
+
+    image_to_ground: (3, 3), scaled so that its last element is 1. covariance: (8, 8) of the first
+    eight elements in row order, in the units of those elements; zeros if exact. rms_error_m:
+    residual of the calibration on the road plane. valid_area_px: polygon (K, 2) in the image
+    outside which nothing is measured. camera_height_m: height of the lens above the road plane,
+    or None where it is not known; camera_ground_m: the point (2,) on the road plane below the
+    lens, or None.
+    """
+
+    image_to_ground: Array
+    covariance: Array
+    rms_error_m: float
+    valid_area_px: Array
+    camera_height_m: float | None = None
+    camera_ground_m: Array | None = None
+    ground_to_image: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ground_to_image", np.linalg.inv(self.image_to_ground))
+        for array in (self.image_to_ground, self.covariance, self.valid_area_px):
+            array.flags.writeable = False
+
+    def to_ground(self, points_px: Array) -> Array:
+        """Ground points (..., 2) in metres of image points (..., 2).
+
+        A point on or above the horizon gives NaN.
+        """
+        return _project(self.image_to_ground, points_px, self._side(points_px))
+
+    def to_image(self, points_m: Array) -> Array:
+        """Image points (..., 2) in pixels of ground points (..., 2)."""
+        points = np.asarray(points_m, float)
+        return _project(self.ground_to_image, points, np.ones(points.shape[:-1], bool))
+
+    def in_area(self, points_px: Array) -> NDArray[np.bool_]:
+        """Which of the image points (N, 2) lie in the calibrated area."""
+        return polygon_mask(self.valid_area_px, np.asarray(points_px, float))
+
+    def jacobian(self, points_px: Array) -> Array:
+        """d ground / d image (N, 2, 2), metres per pixel, at image points (N, 2)."""
+        h = self.image_to_ground
+        p = np.asarray(points_px, float)
+        w = p @ h[2, :2] + h[2, 2]
+        g = (p @ h[:2, :2].T + h[:2, 2]) / w[:, None]
+        return np.asarray((h[None, :2, :2] - g[:, :, None] * h[None, 2:3, :2]) / w[:, None, None])
+
+    def parameter_jacobian(self, points_px: Array) -> Array:
+        """d ground / d the first eight elements (N, 2, 8) at image points (N, 2)."""
+        h = self.image_to_ground
+        p = np.asarray(points_px, float)
+        n = len(p)
+        w = p @ h[2, :2] + h[2, 2]
+        g = (p @ h[:2, :2].T + h[:2, 2]) / w[:, None]
+        one = np.column_stack([p, np.ones(n)]) / w[:, None]
+        out = np.zeros((n, 2, 8))
+        out[:, 0, 0:3] = one
+        out[:, 1, 3:6] = one
+        out[:, :, 6:8] = -g[:, :, None] * one[:, None, :2]
+        return out
+
+    def ground_covariance(self, points_px: Array, image_cov_px2: Array) -> Array:
+        """Covariance (N, 2, 2), m2, of ground points from the image noise alone.
+
+        image_cov_px2: (N, 2, 2) or (2, 2). The calibration's own error is common to all points
+        of a pass and is therefore kept apart (`parameter_jacobian`).
+        """
+        j = self.jacobian(points_px)
+        return np.asarray(j @ image_cov_px2 @ np.swapaxes(j, -1, -2))
+
+    def _side(self, points_px: Array) -> NDArray[np.bool_]:
+        """True for image points (..., 2) on the road's side of the horizon."""
+        h = self.image_to_ground
+        centre = self.valid_area_px.mean(axis=0)
+        reference = float(centre @ h[2, :2] + h[2, 2])
+        w = np.asarray(points_px, float) @ h[2, :2] + h[2, 2]
+        return np.asarray(w * np.sign(reference) > 1e-12)
+
+
+def _project(matrix: Array, points: Array, usable: NDArray[np.bool_]) -> Array:
+    p = np.asarray(points, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        w = p @ matrix[2, :2] + matrix[2, 2]
+        out = (p @ matrix[:2, :2].T + matrix[:2, 2]) / w[..., None]
+    out[~usable] = np.nan
+    return np.asarray(out)
