@@ -1,0 +1,1 @@
+"""Rules: observations in, violations and near misses out. One file a rule; exact and repeatable."""
