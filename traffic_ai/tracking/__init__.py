@@ -1,0 +1,5 @@
+"""Tracking: detections linked in time, on the road plane where it is known."""
+
+from traffic_ai.tracking.tracker import RoadPlaneTracker, TrackerParameters
+
+__all__ = ["RoadPlaneTracker", "TrackerParameters"]
