@@ -1,0 +1,1 @@
+"""Where violations are kept: one database per run folder."""

@@ -1,0 +1,320 @@
+"""The violation store: what the rules found, in one database per run folder.
+
+Stands after the rules: findings go in with the source they were found in, evidence is noted when
+it is written, sinks read back. SQLite by default; another database by its URL.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection, Engine, Row, Select, Table, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from traffic_ai.core.errors import StoreError
+from traffic_ai.core.record import DocumentedViolation, EvidenceState, StoredViolation
+from traffic_ai.core.violation import Finding, Violation, ViolationKind
+from traffic_ai.stores import rows, tables
+from traffic_ai.stores.connection import (
+    open_engine,
+    prepare_schema,
+    store_errors,
+    store_name,
+    writing,
+)
+from traffic_ai.stores.records import (
+    CameraEvent,
+    NearMissCount,
+    RecordFilter,
+    SourceKey,
+    SourceRun,
+    SourceState,
+    StoredNearMiss,
+    ViolationCount,
+)
+
+EVERYTHING = RecordFilter()
+_ROWS_AT_ONCE = 200
+
+T = TypeVar("T")
+
+
+class ViolationStore:
+    """Violations, near misses, analysed sources and camera events.
+
+    Open it with `ViolationStore.open`; it may be used from several threads, and several processes
+    may open the same one: each call that writes is one durable transaction, a second writer waits
+    its turn. Every method raises StoreError where the database fails, and then nothing of that
+    call was written. Lists stream: rows are read as they are asked for, from one snapshot.
+    """
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._name = name
+
+    @classmethod
+    def open(cls, location: Path | str, *, read_only: bool = False) -> Self:
+        """The store at a path (made if absent) or database URL, brought to the newest schema.
+
+        With `read_only` the store must exist and is left as it is, and may lie in a folder that
+        cannot be written.
+        """
+        name = store_name(location)
+        engine = open_engine(location, read_only)
+        try:
+            with store_errors(name, "open"):
+                prepare_schema(engine, name, read_only)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, name)
+
+    def close(self) -> None:
+        """Close every connection; may be called twice. SQLite's WAL is folded into the file."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- sources ---------------------------------------------------------------------------------
+
+    def start_source(self, key: SourceKey, location: str) -> None:
+        """Note that the analysis of a source begins; until it is finished it counts as PARTIAL.
+
+        `location` is a path or a URL that holds no secret. A second start of the same key begins
+        anew and keeps the findings that are there.
+        """
+        beginning: rows.Values = {
+            "location": rows.printable(location),
+            "state": SourceState.PARTIAL.value,
+            "message": "not finished",
+            "frame_count": 0,
+            "duration_s": 0.0,
+            "started_at": datetime.now(UTC),
+            "finished_at": None,
+        }
+        identity: rows.Values = {
+            "id": key.id,
+            "camera_id": key.camera_id,
+            "source_hash": key.source_hash,
+            "config_hash": key.config_hash,
+            "model_hash": key.model_hash,
+            "rules_version": key.rules_version,
+        }
+        with store_errors(self._name, "write to"), writing(self._engine) as connection:
+            if not _insert_new(connection, tables.sources, identity | beginning):
+                connection.execute(
+                    update(tables.sources).where(tables.sources.c.id == key.id).values(beginning)
+                )
+
+    def finish_source(
+        self,
+        key: SourceKey,
+        state: SourceState,
+        *,
+        frame_count: int,
+        duration_s: float,
+        message: str = "",
+    ) -> None:
+        """Note how the analysis of a started source ended."""
+        statement = (
+            update(tables.sources)
+            .where(tables.sources.c.id == key.id)
+            .values(
+                state=state.value,
+                message=rows.printable(message),
+                frame_count=frame_count,
+                duration_s=duration_s,
+                finished_at=datetime.now(UTC),
+            )
+        )
+        with store_errors(self._name, "write to"), writing(self._engine) as connection:
+            if connection.execute(statement).rowcount == 0:
+                raise self._not_started(key)
+
+    def source_state(self, key: SourceKey) -> SourceState | None:
+        """How the analysis of a source ended, None where it was never begun."""
+        statement = select(tables.sources.c.state).where(tables.sources.c.id == key.id)
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            state = connection.execute(statement).scalar()
+        return SourceState(state) if state is not None else None
+
+    def source_done(self, key: SourceKey) -> bool:
+        """Whether this very analysis was finished before and need not be run again."""
+        return self.source_state(key) is SourceState.DONE
+
+    def sources(self) -> Iterator[SourceRun]:
+        """Every analysis, in the order of its start."""
+        statement = select(tables.sources).order_by(
+            tables.sources.c.started_at, tables.sources.c.id
+        )
+        return self._stream(statement, rows.source_run)
+
+    # -- findings --------------------------------------------------------------------------------
+
+    def add_findings(self, key: SourceKey, findings: Iterable[Finding]) -> list[Violation]:
+        """Add findings of a started source, all or none; what is there already is left alone.
+
+        Returns the violations that are new, in the order given. When this returns, they survive
+        a killed process and a power cut.
+        """
+        now = datetime.now(UTC)
+        added = []
+        with store_errors(self._name, "write to"), writing(self._engine) as connection:
+            known = select(tables.sources.c.id).where(tables.sources.c.id == key.id)
+            if connection.execute(known).first() is None:
+                raise self._not_started(key)
+            for finding in findings:
+                if isinstance(finding, Violation):
+                    row = rows.violation_values(key.id, finding, now)
+                    if _insert_new(connection, tables.violations, row):
+                        added.append(finding)
+                else:
+                    row = rows.near_miss_values(key.id, finding, now)
+                    _insert_new(connection, tables.near_misses, row)
+        return added
+
+    def set_evidence(
+        self, violation_id: str, state: EvidenceState, path: str | None = None, message: str = ""
+    ) -> None:
+        """Note what became of a violation's evidence. `path`: relative to the run folder."""
+        statement = (
+            update(tables.violations)
+            .where(tables.violations.c.id == violation_id)
+            .values(
+                evidence_state=state.value,
+                evidence_path=path,
+                evidence_message=rows.printable(message),
+            )
+        )
+        with store_errors(self._name, "write to"), writing(self._engine) as connection:
+            if connection.execute(statement).rowcount == 0:
+                raise StoreError(f"there is no violation {violation_id} in the store {self._name}")
+
+    def without_evidence(self, violations: Iterable[Violation]) -> list[Violation]:
+        """Those of the given violations that are stored and have no evidence package yet.
+
+        After a killed run they are not new any more, but their evidence is still owed.
+        """
+        given = list(violations)
+        columns = tables.violations.c
+        owing: set[str] = set()
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            for start in range(0, len(given), _ROWS_AT_ONCE):
+                ids = [violation.id for violation in given[start : start + _ROWS_AT_ONCE]]
+                statement = select(columns.id).where(
+                    columns.id.in_(ids), columns.evidence_state != EvidenceState.WRITTEN.value
+                )
+                owing.update(connection.execute(statement).scalars())
+        return [violation for violation in given if violation.id in owing]
+
+    def violations(self, wanted: RecordFilter = EVERYTHING) -> Iterator[StoredViolation]:
+        """Violations by wall-clock time (those without one last), then `t_s`, then id."""
+        columns = [c for c in tables.violations.c if c.name != "document"]
+        return self._stream(_violations(columns, wanted), rows.stored_violation)
+
+    def documents(self, wanted: RecordFilter = EVERYTHING) -> Iterator[DocumentedViolation]:
+        """The same violations in the same order, each with its full document."""
+        columns = list(tables.violations.c)
+        return self._stream(_violations(columns, wanted), rows.documented_violation)
+
+    def near_misses(self, wanted: RecordFilter = EVERYTHING) -> Iterator[StoredNearMiss]:
+        """Near misses in the order of `violations`."""
+        statement = _filtered(select(tables.near_misses), tables.near_misses, wanted)
+        return self._stream(statement, rows.stored_near_miss)
+
+    def counts(self) -> list[ViolationCount]:
+        """Violations by camera and kind."""
+        c = tables.violations.c
+        statement = select(c.camera_id, c.kind, func.count()).group_by(c.camera_id, c.kind)
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            found = connection.execute(statement.order_by(c.camera_id, c.kind)).all()
+        return [ViolationCount(camera, ViolationKind(kind), n) for camera, kind, n in found]
+
+    def near_miss_counts(self) -> list[NearMissCount]:
+        """Near misses by camera, kind and reason."""
+        c = tables.near_misses.c
+        group = (c.camera_id, c.kind, c.reason)
+        statement = select(*group, func.count()).group_by(*group).order_by(*group)
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            found = connection.execute(statement).all()
+        return [
+            NearMissCount(camera, ViolationKind(kind), reason, n)
+            for camera, kind, reason, n in found
+        ]
+
+    # -- cameras ---------------------------------------------------------------------------------
+
+    def add_camera_event(self, event: CameraEvent) -> None:
+        """Note a change of a camera's state."""
+        statement = insert(tables.camera_events).values(
+            at=event.at,
+            camera_id=event.camera_id,
+            state=event.state,
+            detail=rows.printable(event.detail),
+        )
+        with store_errors(self._name, "write to"), writing(self._engine) as connection:
+            connection.execute(statement)
+
+    def camera_events(self, camera_id: str | None = None) -> Iterator[CameraEvent]:
+        """Changes of the cameras' states (or of one camera's) in time order."""
+        c = tables.camera_events.c
+        statement = select(tables.camera_events).order_by(c.at, c.id)
+        if camera_id is not None:
+            statement = statement.where(c.camera_id == camera_id)
+        return self._stream(statement, rows.camera_event)
+
+    # --------------------------------------------------------------------------------------------
+
+    def _stream(self, statement: Select[Any], read: Callable[[Row[Any]], T]) -> Iterator[T]:
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            streaming = connection.execution_options(yield_per=_ROWS_AT_ONCE)
+            for row in streaming.execute(statement):
+                yield read(row)
+
+    def _not_started(self, key: SourceKey) -> StoreError:
+        return StoreError(
+            f"the store {self._name} does not know the source {key.source_hash} of camera "
+            f"{key.camera_id}; call start_source first"
+        )
+
+
+def _insert_new(connection: Connection, table: Table, values: rows.Values) -> bool:
+    """Insert a row unless its id is there; whether it was inserted."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[table.c.id])
+    return bool(connection.execute(statement, values).rowcount == 1)
+
+
+def _violations(columns: list[Any], wanted: RecordFilter) -> Select[Any]:
+    statement = select(*columns, tables.sources.c.location).join_from(
+        tables.violations, tables.sources
+    )
+    return _filtered(statement, tables.violations, wanted)
+
+
+def _filtered(statement: Select[Any], table: Table, wanted: RecordFilter) -> Select[Any]:
+    c = table.c
+    if wanted.kinds:
+        statement = statement.where(c.kind.in_([kind.value for kind in wanted.kinds]))
+    if wanted.camera_ids:
+        statement = statement.where(c.camera_id.in_(wanted.camera_ids))
+    if wanted.ids:
+        statement = statement.where(c.id.in_(wanted.ids))
+    if wanted.since is not None:
+        statement = statement.where(c.occurred_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(c.occurred_at < wanted.until)
+    if wanted.limit is not None:
+        statement = statement.limit(wanted.limit)
+    return statement.order_by(c.occurred_at.asc().nulls_last(), c.t_s, c.id)
