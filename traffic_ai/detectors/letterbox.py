@@ -1,0 +1,97 @@
+"""Letterboxing: a picture of any size into the network's input, and boxes back again.
+
+The first step of detection. Pixel coordinates are continuous: a picture w pixels wide spans
+[0, w], so that resizing multiplies coordinates by exactly new width / old width.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.frame import Image
+
+STRIDE_PX = 32  # the coarsest map of a YOLO head; an input side must be a multiple of it
+GREY = 114  # what the networks were padded with in training
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a picture lies in the network's input.
+
+    picture_px, resized_px, input_px: (width, height) of the picture, of the picture after
+    resizing, and of the padded input; offset_px: (x, y) of the resized picture in the input.
+    """
+
+    picture_px: tuple[int, int]
+    resized_px: tuple[int, int]
+    input_px: tuple[int, int]
+    offset_px: tuple[int, int]
+
+    @classmethod
+    def fit(cls, picture_px: tuple[int, int], input_px: tuple[int, int]) -> "Letterbox":
+        """The picture as large as it goes into a given input, in its middle."""
+        (w, h), (in_w, in_h) = picture_px, input_px
+        ratio = min(in_w / w, in_h / h)
+        resized = (_between(w * ratio, in_w), _between(h * ratio, in_h))
+        offset = ((in_w - resized[0]) // 2, (in_h - resized[1]) // 2)
+        return cls(picture_px, resized, input_px, offset)
+
+    @classmethod
+    def rectangular(cls, picture_px: tuple[int, int], longer_side_px: int) -> "Letterbox":
+        """The picture with its longer side at a given length, in the smallest input that holds it.
+
+        A 16:9 picture at 640 becomes 640x384, three fifths of the pixels of 640x640.
+        """
+        ratio = longer_side_px / max(picture_px)
+        resized = (
+            _between(picture_px[0] * ratio, longer_side_px),
+            _between(picture_px[1] * ratio, longer_side_px),
+        )
+        padded = (_multiple(resized[0]), _multiple(resized[1]))
+        offset = ((padded[0] - resized[0]) // 2, (padded[1] - resized[1]) // 2)
+        return cls(picture_px, resized, padded, offset)
+
+    def apply(self, image: Image) -> Image:
+        """The padded input (H, W, 3), BGR, of a picture of size `picture_px`."""
+        if self.resized_px != self.picture_px:
+            # Bilinear, as in training; it reads 2x2 pixels only, so stronger shrinking would skip
+            # pixels and make small vehicles flicker: there the average over the area is taken.
+            shrinks = self.picture_px[0] > 2 * self.resized_px[0]
+            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            image = np.asarray(cv2.resize(image, self.resized_px, interpolation=method), np.uint8)
+        if self.resized_px == self.input_px:
+            return image
+        padded = np.full((self.input_px[1], self.input_px[0], 3), GREY, np.uint8)
+        x, y = self.offset_px
+        padded[y : y + self.resized_px[1], x : x + self.resized_px[0]] = image
+        return padded
+
+    def to_input(self, xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes (N, 4) of the picture in the input's pixels."""
+        return np.asarray(xyxy_px * self._scale() + self._shift(), np.float32)
+
+    def to_picture(self, xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes (N, 4) of the input in the picture's pixels, clipped to the picture."""
+        boxes = (xyxy_px - self._shift()) / self._scale()
+        limit = np.array(self.picture_px * 2, np.float32)
+        return np.asarray(np.clip(boxes, 0.0, limit), np.float32)
+
+    def _scale(self) -> NDArray[np.float64]:
+        ratio = (
+            self.resized_px[0] / self.picture_px[0],
+            self.resized_px[1] / self.picture_px[1],
+        )
+        return np.array(ratio * 2)
+
+    def _shift(self) -> NDArray[np.float64]:
+        return np.array(self.offset_px * 2, float)
+
+
+def _between(length_px: float, most_px: int) -> int:
+    return min(max(1, round(length_px)), most_px)
+
+
+def _multiple(length_px: int) -> int:
+    return -(-length_px // STRIDE_PX) * STRIDE_PX
