@@ -5,13 +5,13 @@ it is written, sinks read back. SQLite by default; another database by its URL.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, Select, Table, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Engine, Row, Select, func, insert, select, update
 
 from traffic_ai.core.errors import StoreError
 from traffic_ai.core.record import DocumentedViolation, EvidenceState, StoredViolation
@@ -24,6 +24,7 @@ from traffic_ai.stores.connection import (
     store_name,
     writing,
 )
+from traffic_ai.stores.queries import filtered, insert_new, matching, select_violations
 from traffic_ai.stores.records import (
     CameraEvent,
     NearMissCount,
@@ -112,7 +113,7 @@ class ViolationStore:
             "rules_version": key.rules_version,
         }
         with store_errors(self._name, "write to"), writing(self._engine) as connection:
-            if not _insert_new(connection, tables.sources, identity | beginning):
+            if not insert_new(connection, tables.sources, identity | beginning):
                 connection.execute(
                     update(tables.sources).where(tables.sources.c.id == key.id).values(beginning)
                 )
@@ -177,11 +178,11 @@ class ViolationStore:
             for finding in findings:
                 if isinstance(finding, Violation):
                     row = rows.violation_values(key.id, finding, now)
-                    if _insert_new(connection, tables.violations, row):
+                    if insert_new(connection, tables.violations, row):
                         added.append(finding)
                 else:
                     row = rows.near_miss_values(key.id, finding, now)
-                    _insert_new(connection, tables.near_misses, row)
+                    insert_new(connection, tables.near_misses, row)
         return added
 
     def set_evidence(
@@ -220,18 +221,24 @@ class ViolationStore:
 
     def violations(self, wanted: RecordFilter = EVERYTHING) -> Iterator[StoredViolation]:
         """Violations by wall-clock time (those without one last), then `t_s`, then id."""
-        columns = [c for c in tables.violations.c if c.name != "document"]
-        return self._stream(_violations(columns, wanted), rows.stored_violation)
+        return self._stream(select_violations(wanted, False), rows.stored_violation)
 
     def documents(self, wanted: RecordFilter = EVERYTHING) -> Iterator[DocumentedViolation]:
         """The same violations in the same order, each with its full document."""
-        columns = list(tables.violations.c)
-        return self._stream(_violations(columns, wanted), rows.documented_violation)
+        return self._stream(select_violations(wanted, True), rows.documented_violation)
 
     def near_misses(self, wanted: RecordFilter = EVERYTHING) -> Iterator[StoredNearMiss]:
         """Near misses in the order of `violations`."""
-        statement = _filtered(select(tables.near_misses), tables.near_misses, wanted)
+        statement = filtered(select(tables.near_misses), tables.near_misses, wanted)
         return self._stream(statement, rows.stored_near_miss)
+
+    def undated_count(self, wanted: RecordFilter = EVERYTHING) -> int:
+        """How many violations that match but for their time have no wall-clock time."""
+        timeless = replace(wanted, since=None, until=None, limit=None)
+        c = tables.violations.c
+        statement = matching(select(func.count()), tables.violations, timeless)
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            return int(connection.execute(statement.where(c.occurred_at.is_(None))).scalar_one())
 
     def counts(self) -> list[ViolationCount]:
         """Violations by camera and kind."""
@@ -287,34 +294,3 @@ class ViolationStore:
             f"the store {self._name} does not know the source {key.source_hash} of camera "
             f"{key.camera_id}; call start_source first"
         )
-
-
-def _insert_new(connection: Connection, table: Table, values: rows.Values) -> bool:
-    """Insert a row unless its id is there; whether it was inserted."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[table.c.id])
-    return bool(connection.execute(statement, values).rowcount == 1)
-
-
-def _violations(columns: list[Any], wanted: RecordFilter) -> Select[Any]:
-    statement = select(*columns, tables.sources.c.location).join_from(
-        tables.violations, tables.sources
-    )
-    return _filtered(statement, tables.violations, wanted)
-
-
-def _filtered(statement: Select[Any], table: Table, wanted: RecordFilter) -> Select[Any]:
-    c = table.c
-    if wanted.kinds:
-        statement = statement.where(c.kind.in_([kind.value for kind in wanted.kinds]))
-    if wanted.camera_ids:
-        statement = statement.where(c.camera_id.in_(wanted.camera_ids))
-    if wanted.ids:
-        statement = statement.where(c.id.in_(wanted.ids))
-    if wanted.since is not None:
-        statement = statement.where(c.occurred_at >= wanted.since)
-    if wanted.until is not None:
-        statement = statement.where(c.occurred_at < wanted.until)
-    if wanted.limit is not None:
-        statement = statement.limit(wanted.limit)
-    return statement.order_by(c.occurred_at.asc().nulls_last(), c.t_s, c.id)

@@ -1,0 +1,187 @@
+"""`traffic-ai export`: the violations of a run folder as CSV or JSON lines."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from enum import StrEnum
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+from zoneinfo import ZoneInfo
+
+import typer
+
+from traffic_ai.core.errors import TrafficAiError, UsageError
+from traffic_ai.core.violation import ViolationKind
+
+if TYPE_CHECKING:
+    from traffic_ai.stores.database import ViolationStore
+    from traffic_ai.stores.records import RecordFilter
+
+STORE_NAME = "violations.sqlite"
+
+
+class ExportFormat(StrEnum):
+    """Forms of an export."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def export(
+    out_dir: Annotated[Path, typer.Argument(help="Run folder that holds violations.sqlite.")],
+    format: Annotated[
+        ExportFormat, typer.Option("--format", "-f", help="A table, or full documents.")
+    ] = ExportFormat.CSV,
+    kind: Annotated[
+        list[ViolationKind] | None, typer.Option("--kind", help="Only this kind; repeatable.")
+    ] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option("--camera", help="Only this camera; repeatable.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="From this time on, as 2026-01-31T08:00+07:00."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Before this time, in the same form.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write, or - for standard output.")
+    ] = Path("-"),
+    time_zone: Annotated[
+        str, typer.Option("--time-zone", help="Zone of the times in a CSV, as Asia/Bangkok.")
+    ] = "UTC",
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin a CSV with the mark that Excel needs for UTF-8.")
+    ] = False,
+) -> None:
+    """Write the violations of a run folder as CSV or JSON lines."""
+    from traffic_ai.stores.database import ViolationStore
+    from traffic_ai.stores.records import RecordFilter
+
+    zone = _zone(time_zone)
+    wanted = RecordFilter(
+        kinds=tuple(kind or ()),
+        camera_ids=tuple(camera or ()),
+        since=_moment("--since", since),
+        until=_moment("--until", until),
+    )
+    with ViolationStore.open(_store_path(out_dir), read_only=True) as store:
+        if output == Path("-"):
+            with _standard_output() as stream:
+                _write(store, wanted, format, stream, zone, bom)
+        else:
+            with _whole_file(output) as stream:
+                _write(store, wanted, format, stream, zone, bom)
+        if since is not None or until is not None:
+            _tell_undated(store, wanted)
+
+
+def _write(
+    store: "ViolationStore",
+    wanted: "RecordFilter",
+    format: ExportFormat,
+    stream: TextIO,
+    zone: ZoneInfo,
+    bom: bool,
+) -> None:
+    from traffic_ai.sinks.csv import write_csv
+    from traffic_ai.sinks.jsonl import write_jsonl
+
+    if format is ExportFormat.CSV:
+        write_csv(store.violations(wanted), stream, zone, byte_order_mark=bom)
+    else:
+        write_jsonl(store.documents(wanted), stream)
+
+
+def _store_path(out_dir: Path) -> Path:
+    path = out_dir / STORE_NAME
+    if not path.is_file():
+        raise UsageError(
+            f"{out_dir} holds no {STORE_NAME}; name the folder that an analysis wrote to"
+        )
+    return path
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise UsageError(
+            f"--time-zone {name!r} is not a known time zone; write it as Asia/Bangkok or UTC"
+        ) from None
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r} is not a time; write it as 2026-01-31T08:00+07:00"
+        ) from None
+    if moment.tzinfo is None:
+        fixed = moment.isoformat(timespec="minutes")
+        raise UsageError(
+            f"{option} {text!r} has no offset from UTC, so it could mean many moments; "
+            f"write {fixed}Z for UTC, or {fixed}+07:00 with your own offset"
+        )
+    return moment
+
+
+def _tell_undated(store: "ViolationStore", wanted: "RecordFilter") -> None:
+    """Say how many violations a time range left out because their time is not known."""
+    count = store.undated_count(wanted)
+    if count:
+        typer.echo(
+            f"{count} violations have no wall-clock time (their recording's start was not known) "
+            "and are in no time range; export without --since and --until to see them",
+            err=True,
+        )
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    """Standard output as UTF-8 without newline translation; a reader that leaves early is fine."""
+    stream = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    try:
+        yield stream
+        stream.flush()
+    except BrokenPipeError:
+        # What is still buffered must go somewhere when the interpreter flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise TrafficAiError(f"cannot write to standard output: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            stream.detach()
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[TextIO]:
+    """A file that appears whole or not at all; a device or pipe is written as it is."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise UsageError(f"--output {path} is a folder; name a file in it")
+    if not target.parent.is_dir():
+        raise UsageError(f"--output {path}: there is no folder {target.parent}; make it first")
+    special = target.exists() and not target.is_file()
+    written = target if special else target.parent / f".{target.name}.{os.getpid()}.partial"
+    try:
+        with written.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+            if not special:
+                stream.flush()
+                os.fsync(stream.fileno())
+        if not special:
+            written.replace(target)
+    except OSError as error:
+        raise TrafficAiError(f"cannot write {path}: {error.strerror}; it is as before") from error
+    finally:
+        if not special:
+            with suppress(OSError):
+                written.unlink(missing_ok=True)

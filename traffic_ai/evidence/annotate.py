@@ -1,0 +1,182 @@
+"""Annotated stills: the scene and the vehicle drawn in, a data bar under the picture.
+
+The bar never covers the picture: what was seen stays to be seen.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
+
+import cv2
+import numpy as np
+
+from traffic_ai.core.frame import CapturedAt, Frame, FrameInfo, Image
+from traffic_ai.core.record import Headline, headline
+from traffic_ai.core.scene import Scene
+from traffic_ai.core.signal import SignalHistory
+from traffic_ai.core.track import TrackPoint
+from traffic_ai.core.violation import Violation, captured_at
+from traffic_ai.evidence.bar import Cell, data_bar
+from traffic_ai.evidence.draw import draw_scene
+
+MIN_WIDTH_PX = 960
+_BOX_BGR = (0, 0, 255)
+_PAST_BGR = (0, 255, 255)
+_SHADOW_BGR = (0, 0, 0)
+# A still's time and a track point's agree when they come from one frame; both are floats made
+# from the same time stamp.
+_SAME_MOMENT_S = 1e-3
+
+
+def annotate(
+    frame: Frame,
+    which: str,
+    violation: Violation,
+    scene: Scene,
+    signals: Mapping[str, SignalHistory] | None,
+    time_zone: tzinfo = UTC,
+) -> Image:
+    """The still with scene, box, trajectory and data bar, as a new picture.
+
+    `which` names the still ("before", "at", "after"). A small picture is enlarged by a whole
+    factor so that the bar's text is legible.
+    """
+    image = draw_scene(frame.image.copy(), scene)
+    factor = max(1, -(-MIN_WIDTH_PX // image.shape[1]))
+    if factor > 1:
+        size = (image.shape[1] * factor, image.shape[0] * factor)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    _draw_trajectory(image, violation.trajectory, frame.info.t_s, factor)
+    box = box_at(violation.trajectory, frame.info.t_s)
+    if box is not None:
+        _draw_box(image, box, factor)
+    cells = bar_cells(frame.info, which, violation, scene, signals, time_zone)
+    bar = data_bar(cells, image.shape[1])
+    return np.vstack([image, bar])
+
+
+def box_at(
+    trajectory: Sequence[TrackPoint], t_s: float
+) -> tuple[float, float, float, float] | None:
+    """The vehicle's box (x0, y0, x1, y1), pixels, at a moment; None outside the trajectory.
+
+    Between two points it is interpolated: for drawing only, nothing is decided on it.
+    """
+    if not trajectory:
+        return None
+    times = [point.t_s for point in trajectory]
+    if t_s < times[0] - _SAME_MOMENT_S or t_s > times[-1] + _SAME_MOMENT_S:
+        return None
+    x0, y0, x1, y1 = (
+        float(np.interp(t_s, times, [point.xyxy_px[side] for point in trajectory]))
+        for side in range(4)
+    )
+    return x0, y0, x1, y1
+
+
+def _draw_box(image: Image, box: tuple[float, float, float, float], factor: int) -> None:
+    width = max(2, image.shape[1] // 640)
+    a = (round(box[0] * factor), round(box[1] * factor))
+    b = (round(box[2] * factor), round(box[3] * factor))
+    cv2.rectangle(image, a, b, _SHADOW_BGR, width + 2)
+    cv2.rectangle(image, a, b, _BOX_BGR, width)
+
+
+def _draw_trajectory(
+    image: Image, trajectory: Sequence[TrackPoint], t_s: float, factor: int
+) -> None:
+    """The way of the box's lower middle: where it has been strong, where it will go thin."""
+    if not trajectory:
+        return
+    way = np.array([point.anchor_px for point in trajectory]) * factor
+    way_px = np.round(way).astype(np.int32)
+    now = bisect_left([point.t_s for point in trajectory], t_s + _SAME_MOMENT_S)
+    width = max(2, image.shape[1] // 640)
+    cv2.polylines(image, [way_px[max(now - 1, 0) :]], False, _PAST_BGR, 1, cv2.LINE_AA)
+    if now:
+        cv2.polylines(image, [way_px[:now]], False, _SHADOW_BGR, width + 2, cv2.LINE_AA)
+        cv2.polylines(image, [way_px[:now]], False, _PAST_BGR, width, cv2.LINE_AA)
+
+
+def bar_cells(
+    info: FrameInfo,
+    which: str,
+    violation: Violation,
+    scene: Scene,
+    signals: Mapping[str, SignalHistory] | None,
+    time_zone: tzinfo,
+) -> list[Cell]:
+    """What the data bar says of a still, most important first."""
+    moment = info.captured_at or _moment_from_event(info.t_s, violation)
+    cells = [
+        Cell("time", _time_text(moment, time_zone)),
+        Cell("in recording", f"{info.t_s:.3f} s"),
+        Cell("still", f"{which} ({info.t_s - violation.t_s:+.2f} s)"),
+        Cell("camera", violation.camera_id),
+        Cell("lane", violation.lane_id),
+        Cell("kind", violation.kind.value.replace("_", " ")),
+        Cell("vehicle", violation.road_user.label),
+        *_figure_cells(headline(violation.measurement)),
+        *_signal_cells(info.t_s, violation, scene, signals),
+    ]
+    return [*cells, Cell("record", violation.id)]
+
+
+def _moment_from_event(t_s: float, violation: Violation) -> CapturedAt | None:
+    known = violation.occurred_at
+    if known is None:
+        return None
+    at_event = FrameInfo(violation.camera_id, 0, violation.t_s, known, 0, 0)
+    return captured_at(at_event, t_s)
+
+
+def _time_text(moment: CapturedAt | None, time_zone: tzinfo) -> str:
+    if moment is None:
+        return "unknown"
+    local = moment.utc.astimezone(time_zone)
+    text = local.isoformat(sep=" ", timespec="milliseconds")
+    source = moment.source.value.replace("_", " ")
+    return f"{text[:-6]} {text[-6:]} (+-{moment.bound_s:g} s, {source})"
+
+
+def _figure_cells(figures: Headline) -> list[Cell]:
+    cells = []
+    if figures.speed_kmh is not None and figures.speed_uncertainty_kmh is not None:
+        speed = f"{figures.speed_kmh:.1f} +- {figures.speed_uncertainty_kmh:.1f} km/h"
+        cells.append(Cell("speed", speed))
+    if figures.limit_kmh is not None:
+        cells.append(Cell("limit", f"{figures.limit_kmh:g} km/h"))
+    if figures.time_into_red_s is not None:
+        cells.append(Cell("time into red", f"{figures.time_into_red_s:.2f} s"))
+        yellow = figures.yellow_duration_s
+        cells.append(Cell("yellow", f"{yellow:.2f} s" if yellow is not None else "unknown"))
+    if figures.distance_m is not None:
+        spread = figures.distance_uncertainty_m
+        cells.append(
+            Cell(
+                "distance",
+                f"{figures.distance_m:.1f} m" + (f" (u {spread:.1f} m)" if spread else ""),
+            )
+        )
+    if figures.duration_s is not None:
+        cells.append(Cell("duration", f"{figures.duration_s:.1f} s"))
+    return cells
+
+
+def _signal_cells(
+    t_s: float,
+    violation: Violation,
+    scene: Scene,
+    signals: Mapping[str, SignalHistory] | None,
+) -> list[Cell]:
+    """What the lane's signal group showed at the still's moment."""
+    cells = []
+    for line in scene.stop_lines:
+        history = (signals or {}).get(line.signal_group_id or "")
+        if violation.lane_id not in line.lane_ids or history is None:
+            continue
+        state = history.at(t_s)
+        if state is not None:
+            since = f"{state.aspect.value.replace('_', ' ')} for {t_s - state.since_s:.2f} s"
+            cells.append(Cell(f"signal {history.group_id}", since))
+    return cells

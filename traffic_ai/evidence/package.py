@@ -1,0 +1,75 @@
+"""A folder that appears whole under its name or not at all."""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """A temporary sibling of `final` to fill; on leaving it is made durable and renamed.
+
+    When the block raises, nothing is left. A folder that appeared under the final name meanwhile
+    is kept and the new one dropped. Remains of a killed process are cleared away.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    _clear_remains(final)
+    partial = final.parent / f".{final.name}.{os.getpid()}.partial"
+    partial.mkdir()
+    try:
+        yield partial
+        for path in partial.iterdir():
+            _sync(path)
+        _sync(partial)
+        try:
+            partial.rename(final)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        _sync(final.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _clear_remains(final: Path) -> None:
+    """Remove partial folders of the same name whose process is gone."""
+    for remains in final.parent.glob(f".{final.name}.*.partial"):
+        pid = remains.name.split(".")[-2]
+        if pid == str(os.getpid()) or not _running(pid):
+            shutil.rmtree(remains, ignore_errors=True)
+
+
+def _running(pid: str) -> bool:
+    with suppress(ValueError, ProcessLookupError):
+        with suppress(PermissionError):  # it runs, as another user
+            os.kill(int(pid), 0)
+        return True
+    return False
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_name(text: str) -> str:
+    """A name that is safe as one folder: as it is where it can be, else cleaned with a hash."""
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", text):
+        return text
+    cleaned = re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:60].strip("_") or "_"
+    tail = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{cleaned}-{tail}"

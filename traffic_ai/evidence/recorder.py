@@ -1,0 +1,245 @@
+"""Evidence packages: stills, a clip and a manifest for each violation, one folder each.
+
+Stands after the rules: a violation comes in with the footage it was found in, a folder that can
+be checked without this program goes out.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from traffic_ai.core.errors import EvidenceError, TrafficAiError
+from traffic_ai.core.frame import Frame, Image
+from traffic_ai.core.ports import Clip, Footage
+from traffic_ai.core.record import EvidenceState
+from traffic_ai.core.scene import Scene
+from traffic_ai.core.signal import SignalHistory
+from traffic_ai.core.violation import Violation, document
+from traffic_ai.evidence.annotate import annotate
+from traffic_ai.evidence.package import folder_name, new_folder, sha256_file
+
+MANIFEST = "manifest.json"
+FORMAT = "traffic-ai evidence 1"
+STILLS = ("before", "at", "after")
+
+# 95 with full colour resolution: a lamp a few pixels wide keeps its colour.
+_CLEAN = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)
+_ANNOTATED = (cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceResult:
+    """What became of a package.
+
+    `path`: the package relative to the folder that holds the evidence root (the run folder), with
+    forward slashes, or None where there is none. `problems`: what could not be made, and why.
+    """
+
+    state: EvidenceState
+    path: str | None
+    problems: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """The problems as one line, "" if there are none."""
+        return "; ".join(self.problems)
+
+
+@dataclass(slots=True)
+class _Still:
+    """A still as it stands in the manifest."""
+
+    name: str
+    asked_s: float
+    t_s: float
+    captured_at: Any
+    degraded: bool
+
+
+@dataclass(slots=True)
+class _Contents:
+    """What a package holds so far."""
+
+    stills: list[_Still] = field(default_factory=list)
+    clip: Clip | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+class EvidenceRecorder:
+    """Writes evidence packages below `root`: camera/kind/UTC date/id.
+
+    lead_s, trail_s: how long the clip begins before and ends after the event's stills. time_zone:
+    of the times in the data bars; the manifest is in UTC. A package that is there is never
+    touched again.
+    """
+
+    def __init__(
+        self, root: Path, lead_s: float = 6.0, trail_s: float = 3.0, time_zone: tzinfo = UTC
+    ) -> None:
+        self._root = root
+        self._lead_s = lead_s
+        self._trail_s = trail_s
+        self._time_zone = time_zone
+
+    def folder(self, violation: Violation) -> Path:
+        """Where the violation's package lies or will lie."""
+        moment = violation.occurred_at
+        day = moment.utc.astimezone(UTC).date().isoformat() if moment else "undated"
+        camera = folder_name(violation.camera_id)
+        return self._root / camera / violation.kind.value / day / folder_name(violation.id)
+
+    def record(
+        self,
+        violation: Violation,
+        footage: Footage,
+        scene: Scene,
+        signals: Mapping[str, SignalHistory] | None,
+    ) -> EvidenceResult:
+        """Write the violation's package, or find it written.
+
+        A still or clip that cannot be made becomes a problem, the rest is kept. FAILED, and no
+        folder, where no picture at all could be made or the package could not be written; asking
+        again may then succeed. Never raises for what footage and disk do.
+        """
+        final = self.folder(violation)
+        if final.is_dir():
+            return EvidenceResult(EvidenceState.WRITTEN, self._relative(final), _problems(final))
+        contents = _Contents()
+        try:
+            with new_folder(final) as folder:
+                self._stills(folder, contents, violation, footage, scene, signals)
+                self._clip(folder, contents, violation, footage)
+                if not contents.stills and contents.clip is None:
+                    raise EvidenceError("no still and no clip could be made")
+                _write_manifest(folder, contents, violation)
+        except (TrafficAiError, OSError) as error:
+            problems = (*contents.problems, f"package not written: {error}")
+            return EvidenceResult(EvidenceState.FAILED, None, problems)
+        return EvidenceResult(
+            EvidenceState.WRITTEN, self._relative(final), tuple(contents.problems)
+        )
+
+    def _relative(self, folder: Path) -> str:
+        return folder.relative_to(self._root.parent).as_posix()
+
+    def _stills(
+        self,
+        folder: Path,
+        contents: _Contents,
+        violation: Violation,
+        footage: Footage,
+        scene: Scene,
+        signals: Mapping[str, SignalHistory] | None,
+    ) -> None:
+        for name, asked_s, frame in _frames(violation, footage, contents.problems):
+            _write_jpeg(folder / f"{name}.jpg", frame.image, _CLEAN)
+            info = frame.info
+            contents.stills.append(
+                _Still(name, asked_s, info.t_s, document(info.captured_at), info.degraded)
+            )
+            height_px, width_px = frame.image.shape[:2]
+            if (width_px, height_px) != (scene.width_px, scene.height_px):
+                contents.problems.append(
+                    f"still {name}: not annotated, it has {width_px}x{height_px} pixels "
+                    f"and the scene is for {scene.width_px}x{scene.height_px}"
+                )
+                continue
+            drawn = annotate(frame, name, violation, scene, signals, self._time_zone)
+            _write_jpeg(folder / f"{name}_annotated.jpg", drawn, _ANNOTATED)
+
+    def _clip(
+        self, folder: Path, contents: _Contents, violation: Violation, footage: Footage
+    ) -> None:
+        first_s = min(violation.t_s, violation.stills_s[0])
+        last_s = max(violation.t_s, violation.stills_s[2])
+        try:
+            clip = footage.clip(first_s - self._lead_s, last_s + self._trail_s, folder / "clip")
+        except (TrafficAiError, OSError) as error:
+            contents.problems.append(f"clip: {error}")
+            for remains in folder.glob("clip*"):
+                remains.unlink()
+            return
+        contents.clip = clip
+        if clip.start_s > first_s or clip.end_s < last_s:
+            contents.problems.append(
+                f"clip: covers {clip.start_s:.3f}..{clip.end_s:.3f} s of the recording, "
+                f"the event is at {first_s:.3f}..{last_s:.3f} s"
+            )
+
+
+def _frames(
+    violation: Violation, footage: Footage, problems: list[str]
+) -> list[tuple[str, float, Frame]]:
+    """The stills' frames; where not all can be had, those that can."""
+    asked = list(zip(STILLS, violation.stills_s, strict=True))
+    try:
+        frames = footage.stills(violation.stills_s)
+        return [(name, t_s, frame) for (name, t_s), frame in zip(asked, frames, strict=True)]
+    except (TrafficAiError, OSError):
+        pass  # said below, still by still
+    found = []
+    for name, t_s in asked:
+        try:
+            found.append((name, t_s, footage.stills([t_s])[0]))
+        except (TrafficAiError, OSError) as error:
+            problems.append(f"still {name} at {t_s:.3f} s: {error}")
+    return found
+
+
+def _write_jpeg(path: Path, image: Image, parameters: tuple[int, ...]) -> None:
+    made, data = cv2.imencode(".jpg", image, parameters)
+    if not made:
+        raise EvidenceError(f"the picture {path.name} could not be compressed")
+    path.write_bytes(data.tobytes())
+
+
+def _write_manifest(folder: Path, contents: _Contents, violation: Violation) -> None:
+    clip = contents.clip
+    manifest = {
+        "format": FORMAT,
+        "violation": document(violation),
+        "source": violation.provenance.source_hash,
+        "software_version": violation.provenance.software_version,
+        "config_hash": violation.provenance.config_hash,
+        "model_hash": violation.provenance.model_hash,
+        "stills": [
+            {
+                "file": f"{still.name}.jpg",
+                "asked_s": still.asked_s,
+                "t_s": still.t_s,
+                "captured_at": still.captured_at,
+                "degraded": still.degraded,
+            }
+            for still in contents.stills
+        ],
+        "clip": clip
+        and {
+            "file": clip.path.name,
+            "start_s": clip.start_s,
+            "end_s": clip.end_s,
+            "reencoded": clip.reencoded,
+        },
+        "files": [
+            {"file": path.name, "sha256": sha256_file(path), "size_bytes": path.stat().st_size}
+            for path in sorted(folder.iterdir())
+        ],
+        "problems": contents.problems,
+    }
+    text = json.dumps(
+        manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _problems(folder: Path) -> tuple[str, ...]:
+    """What the manifest of a written package says could not be made."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return tuple(str(problem) for problem in manifest["problems"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return (f"the manifest cannot be read: {error}",)

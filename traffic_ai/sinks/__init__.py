@@ -1,0 +1,1 @@
+"""Where stored violations go: tables and lines for other programs."""

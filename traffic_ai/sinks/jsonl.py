@@ -1,0 +1,29 @@
+"""Violations as lines of JSON: each the full document of one violation, with its evidence."""
+
+import json
+from collections.abc import Iterable
+from typing import TextIO
+
+from traffic_ai.core.record import DocumentedViolation
+
+
+def write_jsonl(rows: Iterable[DocumentedViolation], stream: TextIO) -> int:
+    """Write one document a line, keys sorted, UTF-8 as it is; how many lines.
+
+    A line is `core.violation.document` of the violation with two keys more: "source", what it was
+    found in, and "evidence", with "state", "path" and "message".
+    """
+    count = 0
+    for row in rows:
+        stored = row.stored
+        line = json.loads(row.document)
+        line["source"] = stored.source
+        line["evidence"] = {
+            "state": stored.evidence_state.value,
+            "path": stored.evidence_path,
+            "message": stored.evidence_message,
+        }
+        text = json.dumps(line, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        stream.write(text + "\n")
+        count += 1
+    return count

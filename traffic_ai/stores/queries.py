@@ -1,0 +1,50 @@
+"""Statements of the store that more than one of its methods uses."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from traffic_ai.stores import rows, tables
+from traffic_ai.stores.records import RecordFilter
+
+
+def insert_new(connection: Connection, table: Table, values: rows.Values) -> bool:
+    """Insert a row unless its id is there; whether it was inserted."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[table.c.id])
+    return bool(connection.execute(statement, values).rowcount == 1)
+
+
+def select_violations(wanted: RecordFilter, with_document: bool) -> Select[Any]:
+    """Violations that match, in order, with the location of their source."""
+    columns = [c for c in tables.violations.c if with_document or c.name != "document"]
+    statement = select(*columns, tables.sources.c.location).join_from(
+        tables.violations, tables.sources
+    )
+    return filtered(statement, tables.violations, wanted)
+
+
+def filtered(statement: Select[Any], table: Table, wanted: RecordFilter) -> Select[Any]:
+    """The statement with the filter, in the order of wall-clock time, `t_s` and id."""
+    c = table.c
+    statement = matching(statement, table, wanted)
+    return statement.order_by(c.occurred_at.asc().nulls_last(), c.t_s, c.id)
+
+
+def matching(statement: Select[Any], table: Table, wanted: RecordFilter) -> Select[Any]:
+    """The statement with the filter, in no order."""
+    c = table.c
+    if wanted.kinds:
+        statement = statement.where(c.kind.in_([kind.value for kind in wanted.kinds]))
+    if wanted.camera_ids:
+        statement = statement.where(c.camera_id.in_(wanted.camera_ids))
+    if wanted.ids:
+        statement = statement.where(c.id.in_(wanted.ids))
+    if wanted.since is not None:
+        statement = statement.where(c.occurred_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(c.occurred_at < wanted.until)
+    if wanted.limit is not None:
+        statement = statement.limit(wanted.limit)
+    return statement
