@@ -1,0 +1,185 @@
+"""Detection regions: a closer look at parts of the picture. Wraps a detector.
+
+A 720p picture shrunk to the network's 640 leaves a motorcycle at 30 m some 20 pixels high, and it
+is missed. A region (a box in the picture) is therefore looked at without shrinking:
+
+- a region up to four times the network's area (size_px squared) is run at its own size; one above
+  that budget is shrunk to it, so that no region costs more than four square pictures;
+- a region smaller than the network's size is enlarged to it, at most twofold;
+- a network of fixed input gets the region in overlapping tiles, at most four.
+
+Without regions the whole picture is looked at, at the detector's own size.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.detection import Detections
+from traffic_ai.core.errors import ConfigError
+from traffic_ai.core.frame import Image
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.detectors.suppression import IOU_LIMIT, areas, intersections, suppress
+
+AREA_BUDGET = 4  # of size_px squared: 1280x1280, or 1706x960, at 640
+TILE_OVERLAP = 0.25  # of a tile: a vehicle up to a quarter of a tile is whole in one of them
+MOST_ENLARGED = 2.0  # beyond, there is nothing more to see
+_BORDER_PX = 2.0  # a box this near a region's border is taken to be cut by it
+_COVERED = 0.7  # share of a cut box that a whole one must cover to stand for it
+
+Box = tuple[int, int, int, int]
+
+
+class SizedDetector(Protocol):
+    """A detector that can be asked to look at one picture at another size (`YoloDetector`)."""
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 of the weights."""
+        ...
+
+    @property
+    def size_px(self) -> int:
+        """The length a picture's longer side is brought to unless asked otherwise."""
+        ...
+
+    @property
+    def resizable(self) -> bool:
+        """Whether another size may be asked for."""
+        ...
+
+    def detect(self, image: Image, size_px: int | None = None) -> Detections:
+        """As `core.ports.Detector.detect`, with the longer side brought to size_px."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A part of the picture (x0, y0, x1, y1), and the size its longer side is run at."""
+
+    box_px: Box
+    size_px: int
+
+
+class RegionDetector:
+    """Looks at regions of the picture and merges what is seen; implements `core.ports.Detector`.
+
+    regions_px: boxes (x0, y0, x1, y1) in the picture, which may overlap; what reaches over the
+    picture's border is cut off. Where a region's border cuts a road user that another region shows
+    whole, the whole one is given. One cut at its bottom edge is not given at all: that edge is not
+    where it meets the road. Raises ConfigError for a region outside the picture.
+    """
+
+    def __init__(self, detector: SizedDetector, regions_px: Sequence[Box] = ()) -> None:
+        for region in regions_px:
+            if not (region[0] < region[2] and region[1] < region[3]):
+                raise ConfigError(f"detection region {list(region)} is empty; wanted x0<x1, y0<y1")
+        self._detector = detector
+        self._regions_px = tuple(regions_px)
+        self._views: dict[tuple[int, int], tuple[_View, ...]] = {}
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 of the weights."""
+        return self._detector.model_hash
+
+    def detect(self, image: Image) -> Detections:
+        """Road users in the regions, boxes in the whole picture's pixels."""
+        if not self._regions_px:
+            return self._detector.detect(image)
+        picture_px = (image.shape[1], image.shape[0])
+        if picture_px not in self._views:
+            self._views = {picture_px: tuple(self._plan(picture_px))}
+        seen = []
+        for view in self._views[picture_px]:
+            x0, y0, x1, y1 = view.box_px
+            crop = np.ascontiguousarray(image[y0:y1, x0:x1])
+            seen.append(self._detector.detect(crop, view.size_px))
+        return merge([v.box_px for v in self._views[picture_px]], seen, picture_px)
+
+    def _plan(self, picture_px: tuple[int, int]) -> list[_View]:
+        side = self._detector.size_px
+        views = []
+        for region in self._regions_px:
+            x0, y0 = max(region[0], 0), max(region[1], 0)
+            x1, y1 = min(region[2], picture_px[0]), min(region[3], picture_px[1])
+            if x0 >= x1 or y0 >= y1:
+                raise ConfigError(
+                    f"detection region {list(region)} lies outside the picture "
+                    f"({picture_px[0]}x{picture_px[1]})"
+                )
+            if self._detector.resizable:
+                views.append(_View((x0, y0, x1, y1), _run_size(x1 - x0, y1 - y0, side)))
+            else:
+                views.extend(_View(tile, side) for tile in _tiles((x0, y0, x1, y1), side))
+        return views
+
+
+def merge(
+    views_px: Sequence[Box], seen: Sequence[Detections], picture_px: tuple[int, int]
+) -> Detections:
+    """One set of detections from several views, in the picture's pixels."""
+    boxes, cut, no_bottom, view = [], [], [], []
+    for i, (view_px, found) in enumerate(zip(views_px, seen, strict=True)):
+        inner = np.array([view_px[0] > 0, view_px[1] > 0, 0, 0], bool)
+        inner[2:] = view_px[2] < picture_px[0], view_px[3] < picture_px[1]
+        shifted = found.xyxy_px + np.array([view_px[0], view_px[1]] * 2, np.float32)
+        touches = (np.abs(shifted - np.array(view_px, np.float32)) <= _BORDER_PX) & inner
+        boxes.append(shifted)
+        cut.append(touches.any(axis=1))
+        no_bottom.append(touches[:, 3])
+        view.append(np.full(len(found), i))
+    everything = Detections(
+        np.concatenate(boxes),
+        np.concatenate([d.confidence for d in seen]),
+        np.concatenate([d.class_id for d in seen]),
+    )
+    part = np.concatenate(cut) & _covered(everything, np.concatenate(view), np.concatenate(cut))
+    return suppress(everything.select(~part & ~np.concatenate(no_bottom)), IOU_LIMIT)
+
+
+def _covered(
+    found: Detections, view: NDArray[np.int64], cut: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which boxes (N,) are mostly inside a whole box of another view."""
+    person = found.class_id == RoadUser.PERSON
+    size = areas(found.xyxy_px)
+    inside = intersections(found.xyxy_px, found.xyxy_px) >= _COVERED * size[:, None]
+    stands_for = (view[:, None] != view[None, :]) & (person[:, None] == person[None, :])
+    return np.asarray((inside & stands_for & ~cut[None, :]).any(axis=1))
+
+
+def _run_size(w: int, h: int, side: int) -> int:
+    """The length a region's longer side is run at."""
+    longer = max(w, h)
+    if longer < side:
+        return min(side, math.ceil(longer * MOST_ENLARGED))
+    return max(side, math.floor(longer * min(1.0, math.sqrt(AREA_BUDGET * side * side / (w * h)))))
+
+
+def _tiles(region: Box, side: int) -> list[Box]:
+    """At most four overlapping tiles over a region, no larger than need be."""
+    x0, y0, x1, y1 = region
+    w, h = x1 - x0, y1 - y0
+    tile = side
+    while _count(w, tile) * _count(h, tile) > AREA_BUDGET:
+        tile += 32
+    xs = [(x0 + a, x0 + min(a + tile, w)) for a in _starts(w, tile)]
+    ys = [(y0 + a, y0 + min(a + tile, h)) for a in _starts(h, tile)]
+    return [(ax, ay, bx, by) for (ay, by), (ax, bx) in product(ys, xs)]
+
+
+def _count(length: int, tile: int) -> int:
+    step = tile * (1.0 - TILE_OVERLAP)
+    return 1 + max(0, math.ceil((length - tile) / step))
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    count = _count(length, tile)
+    last = max(0, length - tile)
+    return [round(i * last / (count - 1)) for i in range(count)] if count > 1 else [0]
