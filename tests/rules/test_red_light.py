@@ -1,0 +1,227 @@
+"""The red-light rule: who crossed on red and went on, and who did not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.road import (
+    PROVENANCE,
+    Road,
+    Vehicle,
+    drive,
+    near_misses,
+    straight,
+    through,
+    violations,
+)
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.signal import Aspect
+from traffic_ai.core.violation import RedLightMeasurement, VehicleEnd, ViolationKind
+from traffic_ai.rules.parameters import RedLightParameters
+from traffic_ai.rules.red_light import RedLight
+
+RED_AT_S = 5.0
+PHASES = {"main": [(0.0, Aspect.GREEN), (2.0, Aspect.YELLOW), (RED_AT_S, Aspect.RED)]}
+STOP_M = 25.0
+
+
+def rules(scene, grace_s=0.3):
+    return [RedLight(scene, PROVENANCE, RedLightParameters(grace_s=grace_s))]
+
+
+def crossing_at(front_s, speed_mps=10.0, x_m=1.75, road_user=RoadUser.CAR):
+    """A vehicle going straight on whose front is on the stop line at that moment."""
+    return Vehicle(straight(x_m, speed_mps, STOP_M, front_s), road_user)
+
+
+def run(vehicle, road=None, phases=PHASES, **options):
+    others = options.pop("others", [])
+    grace_s = options.pop("grace_s", 0.3)
+    return drive(
+        road or Road(),
+        [vehicle, *others],
+        lambda scene: rules(scene, grace_s),
+        seconds=options.pop("seconds", 14.0),
+        phases=phases,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+@pytest.mark.parametrize("road_user", [RoadUser.CAR, RoadUser.MOTORCYCLE])
+def test_a_vehicle_that_crosses_well_into_red_is_reported_once(road_user, calibrated):
+    found = violations(
+        run(crossing_at(RED_AT_S + 3.0, road_user=road_user), Road(calibrated=calibrated))
+    )
+    assert [v.kind for v in found] == [ViolationKind.RED_LIGHT]
+    assert found[0].lane_id == "up"
+    assert found[0].road_user is road_user
+
+
+def test_a_truck_is_reported_where_its_rear_is_seen_a_trucks_length_before_the_line():
+    truck = Vehicle(straight(1.75, 10.0, 42.0, RED_AT_S + 3.0), RoadUser.TRUCK)
+    (found,) = violations(run(truck, Road(stop_y_m=42.0)))
+    assert found.road_user is RoadUser.TRUCK
+
+
+def test_a_truck_whose_rear_appears_too_late_is_logged_not_reported():
+    findings = run(crossing_at(RED_AT_S + 3.0, road_user=RoadUser.TRUCK))
+    assert not violations(findings)
+    assert [n.reason for n in near_misses(findings)] == ["seen_before_line"]
+
+
+def test_time_into_red_is_bounded_and_the_earliest_counts():
+    (found,) = violations(run(crossing_at(RED_AT_S + 2.0), noise_px=1.0))
+    m = found.measurement
+    assert isinstance(m, RedLightMeasurement)
+    assert m.observed_end is VehicleEnd.REAR
+    assert m.front_earliest_s <= RED_AT_S + 2.0 <= m.front_latest_s
+    assert m.time_into_red_s <= 2.0
+    assert m.time_into_red_s > 1.5
+    # the rear crosses 4.3 m later, at 10 m/s
+    assert m.observed_crossing_s == pytest.approx(RED_AT_S + 2.43, abs=m.observed_crossing_bound_s)
+    assert m.yellow_duration_s == pytest.approx(3.0)
+
+
+def test_seen_from_the_front_the_crossing_is_direct():
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=45.0)
+    car = Vehicle(straight(1.75, -10.0, 45.0, RED_AT_S + 2.0), heading=(0.0, -1.0))
+    (found,) = violations(run(car, road))
+    m = found.measurement
+    assert isinstance(m, RedLightMeasurement)
+    assert m.observed_end is VehicleEnd.FRONT
+    assert m.front_earliest_s <= RED_AT_S + 2.0 <= m.front_latest_s + 0.05
+    assert m.time_into_red_s > 1.5
+
+
+def test_crossing_on_yellow_is_legal_and_logged_if_the_rear_crosses_on_red():
+    findings = run(crossing_at(RED_AT_S - 0.2))
+    assert not violations(findings)
+    assert [n.reason for n in near_misses(findings)] == ["time_into_red"]
+
+
+def test_within_the_grace_time_nothing_is_reported():
+    findings = run(crossing_at(RED_AT_S + 1.0), grace_s=1.5)
+    assert not violations(findings)
+    assert [n.reason for n in near_misses(findings)] == ["time_into_red"]
+
+
+def test_crossing_on_green_leaves_no_trace():
+    assert run(crossing_at(1.0)) == []
+
+
+def test_stopping_before_the_line_leaves_no_trace():
+    car = Vehicle(through(1.75, (0, 2), (4, 20), (7, STOP_M - 0.4), (30, STOP_M - 0.4)))
+    assert run(car, seconds=25.0, noise_px=2.0) == []
+
+
+def test_stopping_over_the_line_is_not_red_light_running():
+    car = Vehicle(through(1.75, (0, 2), (4, 18), (7, STOP_M + 2.0), (30, STOP_M + 2.0)))
+    assert not violations(run(car, seconds=20.0))
+
+
+def test_creeping_over_the_line_and_waiting_there_for_green_is_not_reported():
+    phases = {"main": [*PHASES["main"], (25.0, Aspect.GREEN)]}
+    car = Vehicle(
+        through(1.75, (0, 2), (5, 20), (7, 24), (20, STOP_M + 5.5), (26, STOP_M + 5.6), (32, 70))
+    )
+    findings = run(car, phases=phases, seconds=32.0)
+    assert not violations(findings)
+    assert near_misses(findings)
+
+
+def test_past_the_line_when_red_begins_is_legal():
+    car = Vehicle(through(1.75, (0, 8), (3, STOP_M + 2.5), (8, STOP_M + 3.0), (11, 60)))
+    assert not violations(run(car))
+
+
+def test_a_permitted_turn_is_not_reported():
+    exits = [[(4.0, 27.0), (20.0, 27.0), (20.0, 33.0), (4.0, 33.0)]]
+
+    def turn(t_s):
+        y = 10.0 + 5.0 * (t_s - 4.0)
+        over = max(y - 27.0, 0.0)
+        return 1.75 + over, min(y, 29.0 + 0.2 * over)
+
+    findings = run(Vehicle(turn), Road(exits_m=exits, beyond_m=3.0), seconds=20.0)
+    assert not violations(findings)
+
+
+def test_the_other_approachs_signal_does_not_matter():
+    phases = {"main": [(0.0, Aspect.GREEN)], "other": [(0.0, Aspect.RED)]}
+    assert run(crossing_at(5.0), phases=phases) == []
+
+
+@pytest.mark.parametrize(
+    "aspect", [Aspect.UNKNOWN, Aspect.DARK, Aspect.FLASHING_RED, Aspect.RED_YELLOW]
+)
+def test_only_a_steady_red_makes_a_violation(aspect):
+    phases = {"main": [(0.0, Aspect.GREEN), (RED_AT_S, aspect)]}
+    assert not violations(run(crossing_at(RED_AT_S + 3.0), phases=phases))
+
+
+def test_green_before_the_second_line_is_logged_not_reported():
+    phases = {"main": [*PHASES["main"], (RED_AT_S + 3.3, Aspect.GREEN)]}
+    findings = run(crossing_at(RED_AT_S + 3.0), phases=phases)
+    assert not violations(findings)
+    assert near_misses(findings)
+
+
+def test_pedestrians_are_not_judged():
+    assert not run(crossing_at(RED_AT_S + 3.0, speed_mps=1.5, road_user=RoadUser.PERSON))
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_vehicle_moving_200_px_a_frame_is_not_missed(calibrated):
+    # 5 frames a second and 35 m/s: 7 m between frames, some 200 px near the line
+    road = Road(calibrated=calibrated, near_m=10.0)
+    vehicle = crossing_at(RED_AT_S + 2.0, speed_mps=35.0)
+    found = violations(run(vehicle, road, fps=12.0))
+    assert len(found) == 1
+
+
+def test_a_bumper_on_the_line_for_half_an_hour_makes_nothing():
+    # five pictures a second are enough to wobble 9,000 times
+    phases = {
+        "main": [
+            (t, a)
+            for c in range(60)
+            for t, a in (
+                (60.0 * c, Aspect.GREEN),
+                (60.0 * c + 25, Aspect.YELLOW),
+                (60.0 * c + 28, Aspect.RED),
+            )
+        ]
+    }
+    car = Vehicle(lambda t_s: (1.75, STOP_M))
+    assert not violations(run(car, phases=phases, seconds=1800.0, fps=5.0, noise_px=2.0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    into_red_s=st.floats(-3.0, 6.0),
+    speed_mps=st.floats(5.0, 25.0),
+    road_user=st.sampled_from([RoadUser.CAR, RoadUser.MOTORCYCLE, RoadUser.TRUCK, RoadUser.BUS]),
+    calibrated=st.booleans(),
+    noise_px=st.sampled_from([0.0, 1.0, 2.0]),
+    fps=st.sampled_from([8.0, 15.0, 25.0]),
+    seed=st.integers(0, 100),
+)
+def test_never_reported_before_its_time_and_never_charged_too_much(
+    into_red_s, speed_mps, road_user, calibrated, noise_px, fps, seed
+):
+    vehicle = crossing_at(RED_AT_S + into_red_s, speed_mps, road_user=road_user)
+    found = violations(
+        run(vehicle, Road(calibrated=calibrated), noise_px=noise_px, fps=fps, seed=seed)
+    )
+    if into_red_s <= 0.3:
+        assert not found
+    for violation in found:
+        m = violation.measurement
+        assert isinstance(m, RedLightMeasurement)
+        assert m.time_into_red_s <= into_red_s + 1e-6
+        assert np.isfinite(m.front_earliest_s)
+    light = road_user in (RoadUser.CAR, RoadUser.MOTORCYCLE)
+    if into_red_s > 3.5 and light and calibrated and noise_px <= 1.0:
+        assert len(found) == 1

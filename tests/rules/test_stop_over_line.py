@@ -1,0 +1,71 @@
+"""The stop-over-line rule: stands over its line while its signal is red."""
+
+import pytest
+
+from tests.road import PROVENANCE, Road, Vehicle, drive, near_misses, through, violations
+from traffic_ai.core.signal import Aspect
+from traffic_ai.core.violation import StopOverLineMeasurement, ViolationKind
+from traffic_ai.rules.parameters import StopOverLineParameters
+from traffic_ai.rules.stop_over_line import StopOverLine
+
+STOP_M = 25.0
+PHASES = {"main": [(0.0, Aspect.GREEN), (2.0, Aspect.YELLOW), (5.0, Aspect.RED)]}
+
+
+def run(path, phases=PHASES, road=None, heading=(0.0, 1.0), **options):
+    return drive(
+        road or Road(),
+        [Vehicle(path, heading=heading)],
+        lambda scene: [StopOverLine(scene, PROVENANCE, StopOverLineParameters())],
+        seconds=options.pop("seconds", 20.0),
+        phases=phases,
+        **options,
+    )
+
+
+def stopping_at(front_m, at_s=7.0):
+    return through(1.75, (0, 2), (at_s - 2.0, front_m - 6.0), (at_s, front_m), (60, front_m))
+
+
+def test_standing_two_metres_over_the_line_is_reported_once():
+    (found,) = violations(run(stopping_at(STOP_M + 2.0), noise_px=1.0))
+    assert found.kind is ViolationKind.STOP_OVER_LINE
+    m = found.measurement
+    assert isinstance(m, StopOverLineMeasurement)
+    assert m.distance_over_m is not None
+    assert 0.5 <= m.distance_over_m <= 2.1
+
+
+@pytest.mark.parametrize("front_m", [STOP_M - 3.0, STOP_M - 0.3, STOP_M, STOP_M + 0.4])
+def test_at_the_line_or_just_over_it_is_not_reported(front_m):
+    assert not violations(run(stopping_at(front_m), noise_px=2.0, seconds=60.0))
+
+
+def test_a_short_halt_is_not_reported():
+    path = through(1.75, (0, 2), (5, 21), (7, STOP_M + 2.0), (8.5, STOP_M + 2.0), (12, 60))
+    assert not violations(run(path))
+
+
+def test_driving_through_is_not_reported():
+    assert run(through(1.75, (0, 2), (20, 70))) == []
+
+
+def test_caught_in_the_junction_after_green_is_logged_not_reported():
+    findings = run(stopping_at(STOP_M + 3.0, at_s=2.5))
+    assert not violations(findings)
+    assert "came_over_on" in [n.reason for n in near_misses(findings)]
+
+
+def test_seen_from_the_front_without_calibration_the_bottom_edge_decides():
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=35.0, calibrated=False)
+    path = through(1.75, (0, 75), (5, 40), (7, 32.0), (60, 32.0))
+    (found,) = violations(run(path, road=road, heading=(0.0, -1.0)))
+    assert isinstance(found.measurement, StopOverLineMeasurement)
+    assert found.measurement.distance_over_m is None
+    before = through(1.75, (0, 75), (5, 40), (7, 35.5), (60, 35.5))
+    assert not violations(run(before, road=road, heading=(0.0, -1.0)))
+
+
+def test_it_is_reported_once_a_red_phase():
+    phases = {"main": [*PHASES["main"], (20.0, Aspect.GREEN), (22.0, Aspect.YELLOW)]}
+    assert len(violations(run(stopping_at(STOP_M + 2.0), phases=phases, seconds=22.0))) == 1

@@ -1,0 +1,255 @@
+"""When a vehicle's front passed a stop line: bounds from what is seen of it.
+
+Seen from behind, the bottom edge of the box is the rear, and the front is hidden. Two bounds hold
+without guessing: the front stands on the road inside the box, so it cannot cross before the box's
+upper edge does; and on a calibrated plane it is the vehicle's length ahead of the rear, no more
+than the longest of its class. The later of the two earliest moments counts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.geometry import Array, DirectedLine
+from traffic_ai.core.road_user import SIZES
+from traffic_ai.core.scene import Scene, StopLine
+from traffic_ai.core.track import Track
+from traffic_ai.core.violation import VehicleEnd
+
+# The box's bottom edge is noisy by about this (RESEARCH 7: 1.2-1.5 px SD, more on large boxes).
+EDGE_SIGMA_PX = 1.0
+EDGE_SIGMA_SHARE = 0.02
+# A bumper's lower edge stands at most this high above the road.
+BUMPER_HEIGHT_M = 0.35
+BUMPER_SHARE_OF_BOX = 0.12
+# Direction of travel steeper than this against the picture's rows shows front or rear.
+END_ON_SINE = 0.35
+BORDER_PX = 2.0
+MARGIN_SIGMAS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPassage:
+    """Bounds of the moment the front crossed, and the crossing of the end that is seen.
+
+    front_earliest_s is -inf where the front may have crossed before the vehicle was seen.
+    """
+
+    seen_end: VehicleEnd
+    seen_crossing_s: float
+    seen_bound_s: float
+    front_earliest_s: float
+    front_latest_s: float
+
+
+def seen_end(line: DirectedLine) -> VehicleEnd:
+    """Which end of a vehicle stands at the bottom of its box when it crosses the line."""
+    rows = float(line.forward[1])
+    if rows <= -END_ON_SINE:
+        return VehicleEnd.REAR
+    return VehicleEnd.FRONT if rows >= END_ON_SINE else VehicleEnd.SIDE
+
+
+def edge_sigma_px(xyxy_px: Array) -> Array:
+    """Noise (N,) of the edges of boxes (N, 4)."""
+    return np.asarray(EDGE_SIGMA_PX + EDGE_SIGMA_SHARE * (xyxy_px[:, 3] - xyxy_px[:, 1]))
+
+
+class StopLineGeometry:
+    """A stop line in the image and, where it is calibrated, on the road plane."""
+
+    def __init__(self, line: StopLine, scene: Scene) -> None:
+        self.stop_line = line
+        self.scene = scene
+        self.end = seen_end(line.line)
+        self.ground_line: DirectedLine | None = None
+        if scene.homography is not None:
+            ends_m = scene.homography.to_ground(np.array([line.line.a, line.line.b]))
+            middle_px = (line.line.a + line.line.b) / 2.0
+            ahead_m = scene.homography.to_ground(
+                np.array([middle_px, middle_px + 4.0 * line.line.forward])
+            )
+            if not (np.isnan(ends_m).any() or np.isnan(ahead_m).any()):
+                self.ground_line = DirectedLine.towards(
+                    ends_m[0], ends_m[1], ahead_m[1] - ahead_m[0]
+                )
+
+    def within_ends(self, points_px: Array, slack: float = 0.05) -> NDArray[np.bool_]:
+        """Which image points (N, 2) lie between the line's ends, seen along the line."""
+        along = self.stop_line.line.position_along(points_px)
+        return np.asarray((along > -slack) & (along < 1.0 + slack))
+
+    def seen_distance_px(self, xyxy_px: Array) -> Array:
+        """Signed distance (N,) of the end that is seen from the line, positive beyond."""
+        if self.end is VehicleEnd.SIDE:
+            return self._corner_distance(xyxy_px, rows=(3,))
+        anchors = np.column_stack([(xyxy_px[:, 0] + xyxy_px[:, 2]) / 2.0, xyxy_px[:, 3]])
+        return self.stop_line.line.distance(anchors)
+
+    def foremost_distance_px(self, xyxy_px: Array) -> Array:
+        """Signed distance (N,) of the box corner that is farthest ahead."""
+        return self._corner_distance(xyxy_px, rows=(1, 3))
+
+    def seen_distance_m(self, track: Track) -> Array:
+        """Signed distance (N,) of the track's ground points; NaN where they are not known."""
+        if self.ground_line is None:
+            return np.full(len(track), np.nan)
+        return self.ground_line.distance(track.ground_m)
+
+    def bumper_allowance_m(self) -> float:
+        """How much nearer than it looks a raised front bumper is: h / (H - h) of its distance."""
+        homography = self.scene.homography
+        if homography is None or self.ground_line is None:
+            return 0.0
+        height_m, foot_m = homography.camera_height_m, homography.camera_ground_m
+        if height_m is None or foot_m is None:
+            return 0.5
+        middle_m = (self.ground_line.a + self.ground_line.b) / 2.0
+        distance_m = float(np.linalg.norm(middle_m - foot_m))
+        return BUMPER_HEIGHT_M / max(height_m - BUMPER_HEIGHT_M, 1.0) * distance_m
+
+    def _corner_distance(self, xyxy_px: Array, rows: tuple[int, ...]) -> Array:
+        corners = [
+            self.stop_line.line.distance(np.column_stack([xyxy_px[:, column], xyxy_px[:, row]]))
+            for column in (0, 2)
+            for row in rows
+        ]
+        return np.asarray(np.max(corners, axis=0))
+
+
+def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | None:
+    """When the vehicle's front passed the line; None if its seen end did not cross it.
+
+    Uses grounded points; the box's upper edge also from points that are only observed.
+    """
+    good = track.grounded
+    t_s, boxes = track.t_s[good], track.xyxy_px[good]
+    if len(t_s) < 2:
+        return None
+    distance = geometry.seen_distance_px(boxes)
+    margin = MARGIN_SIGMAS * edge_sigma_px(boxes)
+    seen = crossing_interval(t_s, distance, margin)
+    if seen is None or not np.isfinite(seen[0]):
+        return None
+    earliest, latest = seen
+    middle = crossing_time(t_s, distance)
+    bound = max(middle - earliest, latest - middle)
+    front_earliest, front_latest = _front_bounds(track, geometry, earliest, latest)
+    return FrontPassage(geometry.end, middle, bound, front_earliest, front_latest)
+
+
+def _front_bounds(
+    track: Track, geometry: StopLineGeometry, seen_earliest: float, seen_latest: float
+) -> tuple[float, float]:
+    good = track.grounded
+    t_s, boxes = track.t_s[good], track.xyxy_px[good]
+    distance_m = geometry.seen_distance_m(track)[good]
+    known = ~np.isnan(distance_m)
+    if geometry.end is VehicleEnd.FRONT:
+        return _front_seen(t_s, boxes, distance_m, known, geometry, seen_earliest), seen_latest
+    earliest = _upper_edge_earliest(track, geometry)
+    latest = seen_latest
+    if known.sum() >= 2:
+        size = SIZES[track.road_user]
+        sigma_m = _ground_sigma_m(track, geometry)[good]
+        if geometry.end is VehicleEnd.REAR:
+            longest, shortest = size.longest_m, size.shortest_m
+            by_length = crossing_interval(
+                t_s[known], distance_m[known] + longest, MARGIN_SIGMAS * sigma_m[known]
+            )
+            if by_length is not None:
+                earliest = max(earliest, by_length[0])
+            sooner = crossing_interval(
+                t_s[known], distance_m[known] + shortest, MARGIN_SIGMAS * sigma_m[known]
+            )
+            if sooner is not None and np.isfinite(sooner[0]):
+                latest = min(latest, sooner[1])
+    return min(earliest, latest), latest
+
+
+def _front_seen(
+    t_s: Array,
+    boxes: Array,
+    distance_m: Array,
+    known: NDArray[np.bool_],
+    geometry: StopLineGeometry,
+    seen_earliest: float,
+) -> float:
+    """Earliest crossing of a front that is seen: its bumper is nearer than its road projection."""
+    if known.sum() >= 2:
+        shifted = distance_m[known] + geometry.bumper_allowance_m()
+        interval = crossing_interval(t_s[known], shifted, np.full(int(known.sum()), 0.1))
+    else:
+        raised = BUMPER_SHARE_OF_BOX * (boxes[:, 3] - boxes[:, 1])
+        shifted = geometry.seen_distance_px(boxes) + raised
+        interval = crossing_interval(t_s, shifted, MARGIN_SIGMAS * edge_sigma_px(boxes))
+    return seen_earliest if interval is None else min(seen_earliest, interval[0])
+
+
+def _upper_edge_earliest(track: Track, geometry: StopLineGeometry) -> float:
+    """The moment before which even the farthest corner of the box was before the line."""
+    boxes = track.xyxy_px
+    whole = track.observed & (boxes[:, 1] > BORDER_PX)
+    if whole.sum() < 2:
+        return -np.inf
+    boxes = boxes[whole]
+    interval = crossing_interval(
+        track.t_s[whole],
+        geometry.foremost_distance_px(boxes),
+        MARGIN_SIGMAS * edge_sigma_px(boxes),
+    )
+    return -np.inf if interval is None else interval[0]
+
+
+def _ground_sigma_m(track: Track, geometry: StopLineGeometry) -> Array:
+    if geometry.ground_line is None:
+        return np.zeros(len(track))
+    normal = geometry.ground_line.forward
+    return np.asarray(np.sqrt(np.einsum("i,nij,j->n", normal, track.ground_cov_m2, normal)))
+
+
+def crossing_interval(t_s: Array, value: Array, margin: Array) -> tuple[float, float] | None:
+    """Bounds of the last upward crossing of zero by a noisy value (N,) at times (N,).
+
+    The earliest moment is where the value last left -margin, the latest where it reached +margin
+    for good; in between noise may decide. (-inf, ...) if it was never clearly below, None if it
+    does not end above zero.
+    """
+    if len(t_s) < 2 or value[-1] <= 0.0:
+        return None
+    clearly_above = value > margin
+    below = np.flatnonzero(~clearly_above)
+    latest = _interpolated(t_s, value - margin, int(below[-1])) if len(below) else float(t_s[0])
+    clearly_below = np.flatnonzero(value < -margin)
+    if len(clearly_below) == 0:
+        return -np.inf, latest
+    earliest = _interpolated(t_s, value + margin, int(clearly_below[-1]))
+    return earliest, max(earliest, latest)
+
+
+def crossing_time(t_s: Array, value: Array) -> float:
+    """The last upward crossing of zero, from a straight line through the points around it.
+
+    The line uses points within 0.3 s of the crossing, at least the two on either side.
+    """
+    below = np.flatnonzero(value <= 0.0)
+    i = int(below[-1]) if len(below) else 0
+    i = min(i, len(t_s) - 2)
+    rough = _interpolated(t_s, value, i)
+    near = np.flatnonzero(np.abs(t_s - rough) <= 0.3)
+    if len(near) < 4:
+        return rough
+    slope, level = np.polyfit(t_s[near] - rough, value[near], 1)
+    if slope <= 0.0:
+        return rough
+    return float(np.clip(rough - level / slope, t_s[near[0]], t_s[near[-1]]))
+
+
+def _interpolated(t_s: Array, value: Array, i: int) -> float:
+    """Where the value reaches zero between points i (not above) and i + 1."""
+    if i + 1 >= len(t_s):
+        return float(t_s[-1])
+    rise = float(value[i + 1] - value[i])
+    share = 1.0 if rise <= 0.0 else float(np.clip(-value[i] / rise, 0.0, 1.0))
+    return float(t_s[i] + share * (t_s[i + 1] - t_s[i]))

@@ -1,0 +1,298 @@
+"""The red-light rule: crossed the stop line on red and went on.
+
+A vehicle is reported when its front crossed its stop line later than the onset of red plus the
+grace time, by the earliest moment the front can have crossed and the latest moment red can have
+begun, and the vehicle passed a second line beyond while the same red still showed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from traffic_ai.core.geometry import polygon_mask
+from traffic_ai.core.ports import Observation
+from traffic_ai.core.scene import Lane, Scene, StopLine
+from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
+from traffic_ai.core.track import Track
+from traffic_ai.core.violation import (
+    Condition,
+    Finding,
+    Provenance,
+    RedLightMeasurement,
+    ViolationKind,
+    at_least,
+    is_so,
+)
+from traffic_ai.rules.findings import Reporter
+from traffic_ai.rules.lanes import is_judged, lane_of_points
+from traffic_ai.rules.parameters import RedLightParameters
+from traffic_ai.rules.passage import FrontPassage, StopLineGeometry, front_passage
+
+RULE_VERSION = "red-light-1"
+TURN_WAIT_S = 8.0
+STILL_LEAD_S = 1.0
+
+
+@dataclass(slots=True)
+class _Passing:
+    """What is remembered of a track at one stop line."""
+
+    seen_before: bool = False
+    crossed: bool = False
+    beyond_s: float | None = None
+    turned: bool = False
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A stop line with its geometry and the tracks at it."""
+
+    line: StopLine
+    group_id: str
+    geometry: StopLineGeometry
+    lanes: tuple[Lane, ...]
+    passing: dict[int, _Passing] = field(default_factory=dict)
+    decided: set[int] = field(default_factory=set)
+
+
+class RedLight:
+    """Red-light rule of one camera session."""
+
+    def __init__(
+        self, scene: Scene, provenance: Provenance, parameters: RedLightParameters
+    ) -> None:
+        self._parameters = parameters
+        self._report = Reporter(scene.camera_id, ViolationKind.RED_LIGHT, RULE_VERSION, provenance)
+        self._watched = [
+            _Watched(
+                line,
+                line.signal_group_id,
+                StopLineGeometry(line, scene),
+                tuple(scene.lane(lane_id) for lane_id in line.lane_ids),
+            )
+            for line in scene.stop_lines
+            if line.signal_group_id is not None
+        ]
+
+    def update(self, observation: Observation) -> Sequence[Finding]:
+        """Findings that became certain with this frame."""
+        findings: list[Finding] = []
+        for watched in self._watched:
+            self._follow(watched, observation)
+            findings += self._decide_ready(watched, observation)
+            for track_id in observation.tracks.ended:
+                finding = self._decide_ended(watched, track_id, observation)
+                findings += [finding] if finding else []
+                watched.passing.pop(track_id, None)
+                watched.decided.discard(track_id)
+        return findings
+
+    def close(self) -> Sequence[Finding]:
+        """Nothing is left: the tracker ends every track before the rules close."""
+        return ()
+
+    # -- following ----------------------------------------------------------------------------
+
+    def _follow(self, watched: _Watched, observation: Observation) -> None:
+        """Note which tracks are before, over and beyond the line, and which turned off."""
+        tracks = observation.tracks
+        if len(tracks) == 0:
+            return
+        t_s = observation.frame_info.t_s
+        seen = watched.geometry.seen_distance_px(tracks.xyxy_px)
+        inside = watched.geometry.within_ends(tracks.anchor_px)
+        beyond = self._is_beyond(watched, observation)
+        turned = np.zeros(len(tracks), bool)
+        for polygon in watched.line.permitted_exits_px:
+            turned |= polygon_mask(polygon, tracks.anchor_px)
+        for i in np.flatnonzero(tracks.observed):
+            track_id = int(tracks.track_id[i])
+            state = watched.passing.get(track_id)
+            if state is None:
+                if not (inside[i] and seen[i] < 0.0):
+                    continue
+                state = watched.passing[track_id] = _Passing()
+            if seen[i] < 0.0:
+                state.seen_before = state.seen_before or bool(inside[i])
+                state.crossed, state.beyond_s = False, None
+                continue
+            state.crossed = True
+            state.turned = state.turned or bool(turned[i])
+            if state.beyond_s is None and beyond[i]:
+                state.beyond_s = t_s
+
+    def _is_beyond(self, watched: _Watched, observation: Observation) -> np.ndarray:
+        tracks = observation.tracks
+        if watched.line.beyond is not None:
+            return np.asarray(watched.line.beyond.distance(tracks.anchor_px) > 0.0)
+        ground_line = watched.geometry.ground_line
+        if ground_line is None:
+            return np.zeros(len(tracks), bool)
+        far = ground_line.distance(tracks.ground_m) >= self._parameters.beyond_distance_m
+        return np.asarray(far)
+
+    # -- deciding -----------------------------------------------------------------------------
+
+    def _decide_ready(self, watched: _Watched, observation: Observation) -> list[Finding]:
+        """Decide the tracks that passed the second line, once signal and turn are settled."""
+        findings: list[Finding] = []
+        signal = observation.signals.get(watched.group_id)
+        now_s = observation.frame_info.t_s
+        for track_id, state in watched.passing.items():
+            if state.beyond_s is None or track_id in watched.decided:
+                continue
+            if track_id not in observation.histories or signal is None:
+                continue
+            if signal.settled_until_s < state.beyond_s:
+                continue
+            waits = watched.line.permitted_exits_px and not state.turned
+            if waits and now_s < state.beyond_s + TURN_WAIT_S:
+                continue
+            watched.decided.add(track_id)
+            finding = self._decide(
+                watched, observation.histories[track_id], state, signal, observation
+            )
+            findings += [finding] if finding else []
+        return findings
+
+    def _decide_ended(
+        self, watched: _Watched, track_id: int, observation: Observation
+    ) -> Finding | None:
+        """Decide a track that ends before it was decided."""
+        state = watched.passing.get(track_id)
+        signal = observation.signals.get(watched.group_id)
+        if state is None or not state.crossed or track_id in watched.decided or signal is None:
+            return None
+        return self._decide(watched, observation.histories[track_id], state, signal, observation)
+
+    def _decide(
+        self,
+        watched: _Watched,
+        track: Track,
+        state: _Passing,
+        signal: SignalHistory,
+        observation: Observation,
+    ) -> Finding | None:
+        passage = front_passage(track, watched.geometry)
+        lane = self._lane(watched, track)
+        if passage is None or lane is None or not is_judged(lane, track.road_user):
+            return None
+        red = _red_at(signal, (passage.front_latest_s, passage.seen_crossing_s))
+        if red is None:
+            return None  # nothing that looks like a violation
+        conditions = self._conditions(passage, red, signal, state)
+        failed = [c for c in conditions if not c.met]
+        info = observation.frame_info
+        if failed:
+            return self._report.near_miss(
+                track, lane.id, info, passage.seen_crossing_s, failed[0].name, conditions
+            )
+        crossing_s = passage.front_earliest_s
+        at_s = passage.seen_crossing_s
+        beyond_s = state.beyond_s if state.beyond_s is not None else at_s
+        return self._report.violation(
+            track,
+            lane.id,
+            info,
+            crossing_s,
+            (self._before_s(track, red, crossing_s), at_s, max(beyond_s, at_s + 0.5)),
+            self._measurement(passage, red, signal),
+            conditions,
+        )
+
+    @staticmethod
+    def _before_s(track: Track, red: SignalState, crossing_s: float) -> float:
+        """A moment with the vehicle before the line facing red, a second earlier if it can be."""
+        wanted = max(crossing_s - STILL_LEAD_S, red.since_s, float(track.t_s[0]))
+        return min(wanted, crossing_s)
+
+    def _lane(self, watched: _Watched, track: Track) -> Lane | None:
+        """The stop line's lane the vehicle came from."""
+        before = watched.geometry.seen_distance_px(track.xyxy_px) < 0.0
+        return lane_of_points(watched.lanes, track.anchor_px[before & track.observed])
+
+    def _conditions(
+        self,
+        passage: FrontPassage,
+        red: SignalState,
+        signal: SignalHistory,
+        state: _Passing,
+    ) -> list[Condition]:
+        into_red_s = passage.front_earliest_s - red.since_s
+        at_latest = signal.at(passage.front_latest_s)
+        conditions = [
+            is_so(
+                "seen_before_line",
+                "yes" if np.isfinite(passage.front_earliest_s) else "no",
+                "yes",
+                bool(np.isfinite(passage.front_earliest_s)),
+            ),
+            _more_than("time_into_red", into_red_s, self._parameters.grace_s, "s"),
+            is_so(
+                "red_at_latest_crossing",
+                at_latest.aspect.value if at_latest else Aspect.UNKNOWN.value,
+                Aspect.RED.value,
+                at_latest == red,
+            ),
+            is_so(
+                "passed_second_line",
+                "yes" if state.beyond_s is not None else "no",
+                "yes",
+                state.beyond_s is not None,
+            ),
+        ]
+        if state.beyond_s is not None:
+            at_beyond = signal.at(state.beyond_s)
+            conditions.append(
+                is_so(
+                    "red_at_second_line",
+                    at_beyond.aspect.value if at_beyond else Aspect.UNKNOWN.value,
+                    Aspect.RED.value,
+                    at_beyond == red,
+                )
+            )
+        conditions.append(
+            is_so("permitted_turn", "yes" if state.turned else "no", "no", not state.turned)
+        )
+        return conditions
+
+    def _measurement(
+        self, passage: FrontPassage, red: SignalState, signal: SignalHistory
+    ) -> RedLightMeasurement:
+        before = signal.before(red)
+        yellow_s = (
+            red.since_s - before.since_s
+            if before is not None and before.aspect is Aspect.YELLOW
+            else None
+        )
+        return RedLightMeasurement(
+            observed_end=passage.seen_end,
+            observed_crossing_s=passage.seen_crossing_s,
+            observed_crossing_bound_s=passage.seen_bound_s,
+            front_earliest_s=passage.front_earliest_s,
+            front_latest_s=passage.front_latest_s,
+            red_since_s=red.since_s,
+            red_since_bound_s=red.since_bound_s,
+            time_into_red_s=passage.front_earliest_s - red.since_s,
+            time_into_red_latest_s=passage.front_latest_s - (red.since_s - red.since_bound_s),
+            grace_s=self._parameters.grace_s,
+            yellow_duration_s=yellow_s,
+        )
+
+
+def _red_at(signal: SignalHistory, times_s: Sequence[float]) -> SignalState | None:
+    """The first red in force at one of the moments."""
+    for t_s in times_s:
+        state = signal.at(t_s)
+        if state is not None and state.aspect is Aspect.RED:
+            return state
+    return None
+
+
+def _more_than(name: str, measured: float, threshold: float, unit: str) -> Condition:
+    """A condition that a value exceeds a threshold: at the very edge the driver is right."""
+    condition = at_least(name, measured, threshold, unit)
+    if measured > threshold:
+        return condition
+    return Condition(name, measured, threshold, unit, False, condition.margin)

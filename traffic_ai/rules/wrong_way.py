@@ -1,0 +1,297 @@
+"""The wrong-way rule: net way against the lane's direction, in metres.
+
+A vehicle is reported as soon as its way against the direction, less its uncertainty, reaches the
+minimum distance within a stretch of even motion that lasted the minimum time. Jumps that no
+vehicle makes, boxes that change size or tracks that swap identity end the stretch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.geometry import Array
+from traffic_ai.core.ports import Observation
+from traffic_ai.core.scene import Lane, Scene
+from traffic_ai.core.track import Track
+from traffic_ai.core.violation import (
+    Condition,
+    Finding,
+    NearMiss,
+    Provenance,
+    ViolationKind,
+    WrongWayMeasurement,
+    at_least,
+    at_most,
+)
+from traffic_ai.rules.findings import Reporter
+from traffic_ai.rules.lanes import LaneAxis, LaneMap, is_judged
+from traffic_ai.rules.parameters import WrongWayParameters
+
+RULE_VERSION = "wrong-way-1"
+CHECK_EVERY_S = 0.2
+MIN_POINTS = 5
+# A stretch is one vehicle's even motion: no step faster than this, no gap longer than this.
+TOP_SPEED_MPS = 80.0
+TOP_LANE_SHARE_PS = 2.0
+LONGEST_GAP_S = 1.0
+# A box that changes its size by more than this factor between two points is another vehicle.
+SIZE_JUMP = 1.6
+# Of the way covered in the lane, at least this share leads against the direction.
+MIN_AGAINST_SHARE = 0.8
+# Residual of the straight-line fit of progress over time, as a share of the way.
+MAX_RESIDUAL_SHARE = 0.2
+# A track that begins this soon after a reported one was lost may be the same vehicle; it can take
+# a while until the new track is confirmed as wrong-way.
+SAME_VEHICLE_S = 3.0
+REMEMBERED_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    """Where a reported vehicle went, to know it again if its track breaks."""
+
+    lane_id: str
+    t_s: float
+    progress: float
+    speed: float
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """The latest stretch of even motion in one lane: times, progress, noise, anchors."""
+
+    t_s: Array
+    progress: Array
+    sigma: Array
+
+
+class WrongWay:
+    """Wrong-way rule of one camera session."""
+
+    def __init__(
+        self, scene: Scene, provenance: Provenance, parameters: WrongWayParameters
+    ) -> None:
+        self._scene = scene
+        self._parameters = parameters
+        self._axes = LaneMap(scene).axes
+        self._report = Reporter(scene.camera_id, ViolationKind.WRONG_WAY, RULE_VERSION, provenance)
+        self._checked_s: dict[int, float] = {}
+        self._reported: set[int] = set()
+        self._gone: list[_Reported] = []
+
+    def update(self, observation: Observation) -> Sequence[Finding]:
+        """Findings that became certain with this frame."""
+        findings: list[Finding] = []
+        t_s = observation.frame_info.t_s
+        tracks = observation.tracks
+        due = [
+            int(track_id)
+            for track_id, grounded in zip(tracks.track_id, tracks.grounded, strict=True)
+            if grounded
+            and int(track_id) not in self._reported
+            and t_s - self._checked_s.get(int(track_id), -np.inf) >= CHECK_EVERY_S
+        ]
+        for track_id in due:
+            self._checked_s[track_id] = t_s
+            finding = self._judge(observation.histories[track_id], observation, final=False)
+            if finding is not None:
+                self._reported.add(track_id)
+                findings.append(finding)
+        for track_id in tracks.ended:
+            track = observation.histories[track_id]
+            if track_id not in self._reported:
+                finding = self._judge(track, observation, final=True)
+                if finding is not None and not isinstance(finding, NearMiss):
+                    self._reported.add(track_id)
+                findings += [finding] if finding is not None else []
+            if track_id in self._reported:
+                self._remember(track)
+            self._checked_s.pop(track_id, None)
+            self._reported.discard(track_id)
+        self._gone = [g for g in self._gone if t_s - g.t_s <= REMEMBERED_S]
+        return findings
+
+    def close(self) -> Sequence[Finding]:
+        """Nothing is left: the tracker ends every track before the rules close."""
+        return ()
+
+    # -- judging ------------------------------------------------------------------------------
+
+    def _judge(self, track: Track, observation: Observation, *, final: bool) -> Finding | None:
+        """A violation if there is one; at the end of the track a near miss if it was near."""
+        good = track.grounded
+        anchors = track.anchor_px[good]
+        if len(anchors) < MIN_POINTS:
+            return None
+        for lane in self._scene.lanes:
+            inside = lane.contains(anchors)
+            if inside.sum() < MIN_POINTS or not inside[-1 if not final else slice(None)].any():
+                continue
+            if not is_judged(lane, track.road_user):
+                continue
+            axis = self._axes[lane.id]
+            stretch = self._stretch(track, good, inside, axis)
+            if stretch is None:
+                continue
+            finding = self._judge_stretch(track, lane, axis, stretch, observation, final=final)
+            if finding is not None:
+                return finding
+        return None
+
+    def _stretch(
+        self, track: Track, good: NDArray[np.bool_], inside: NDArray[np.bool_], axis: LaneAxis
+    ) -> _Stretch | None:
+        """The latest even stretch of the track within the lane."""
+        t_s = track.t_s[good]
+        boxes = track.xyxy_px[good]
+        if axis.in_metres:
+            points, cov = track.ground_m[good], track.ground_cov_m2[good]
+            usable = inside & ~np.isnan(points[:, 0])
+        else:
+            points, cov = track.anchor_px[good], None
+            usable = inside
+        chosen = np.flatnonzero(usable)
+        if len(chosen) < MIN_POINTS:
+            return None
+        progress = axis.progress(points[chosen])
+        if cov is not None:
+            direction = axis.directions(points[chosen])
+            sigma = np.sqrt(np.einsum("ni,nij,nj->n", direction, cov[chosen], direction))
+        else:
+            sigma = 0.03 * (boxes[chosen, 3] - boxes[chosen, 1]) + 1.0
+        start = self._last_break(t_s[chosen], progress, boxes[chosen], sigma, axis)
+        if len(chosen) - start < MIN_POINTS:
+            return None
+        return _Stretch(t_s[chosen][start:], progress[start:], sigma[start:])
+
+    def _last_break(
+        self, t_s: Array, progress: Array, boxes: Array, sigma: Array, axis: LaneAxis
+    ) -> int:
+        """Where the latest stretch begins: after the last gap, jump or change of size."""
+        dt_s = np.diff(t_s)
+        top = TOP_SPEED_MPS if axis.in_metres else TOP_LANE_SHARE_PS * axis.length
+        noise = 3.0 * (sigma[1:] + sigma[:-1])
+        jump = np.abs(np.diff(progress)) > top * dt_s + noise
+        height = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
+        ratio = height[1:] / height[:-1]
+        other = (ratio > SIZE_JUMP) | (ratio < 1.0 / SIZE_JUMP)
+        breaks = np.flatnonzero(jump | other | (dt_s > LONGEST_GAP_S))
+        return int(breaks[-1]) + 1 if len(breaks) else 0
+
+    def _judge_stretch(
+        self,
+        track: Track,
+        lane: Lane,
+        axis: LaneAxis,
+        stretch: _Stretch,
+        observation: Observation,
+        *,
+        final: bool,
+    ) -> Finding | None:
+        first = int(np.argmax(stretch.progress))
+        against = float(stretch.progress[first] - stretch.progress[-1])
+        duration_s = float(stretch.t_s[-1] - stretch.t_s[first])
+        if against <= 0.0 or len(stretch.t_s) - first < MIN_POINTS:
+            return None
+        conditions = self._conditions(stretch, first, axis)
+        info = observation.frame_info
+        if all(c.met for c in conditions):
+            if self._is_known(lane, stretch):
+                return None
+            sigma = float(np.hypot(stretch.sigma[first], stretch.sigma[-1]))
+            onset_s, confirmed_s = float(stretch.t_s[first]), float(stretch.t_s[-1])
+            return self._report.violation(
+                track,
+                lane.id,
+                info,
+                confirmed_s,
+                (onset_s, (onset_s + confirmed_s) / 2.0, confirmed_s),
+                WrongWayMeasurement(
+                    onset_s=onset_s,
+                    confirmed_s=confirmed_s,
+                    distance_m=against if axis.in_metres else None,
+                    distance_standard_uncertainty_m=sigma if axis.in_metres else None,
+                    lane_share=against / axis.length,
+                    duration_s=duration_s,
+                ),
+                conditions,
+            )
+        least = self._least(axis)
+        if final and against >= 0.5 * least:
+            failed = next(c for c in conditions if not c.met)
+            return self._report.near_miss(
+                track, lane.id, info, float(stretch.t_s[-1]), failed.name, conditions
+            )
+        return None
+
+    def _least(self, axis: LaneAxis) -> float:
+        if axis.in_metres:
+            return self._parameters.min_distance_m
+        return self._parameters.min_lane_share * axis.length
+
+    def _conditions(self, stretch: _Stretch, first: int, axis: LaneAxis) -> list[Condition]:
+        """From the farthest point reached in the direction of travel to the latest point."""
+        t_s, progress = stretch.t_s[first:], stretch.progress[first:]
+        against = float(progress[0] - progress[-1])
+        sigma = float(np.hypot(stretch.sigma[first], stretch.sigma[-1]))
+        steps = np.diff(progress)
+        way = float(np.abs(steps).sum())
+        noise_way = float(np.mean(stretch.sigma[first:])) * len(steps)
+        backward = float(-steps[steps < 0.0].sum())
+        slope = np.polyfit(t_s - t_s[0], progress, min(2, len(t_s) - 2))
+        residual = float(np.std(progress - np.polyval(slope, t_s - t_s[0])))
+        unit, scale = ("m", 1.0) if axis.in_metres else ("lane lengths", axis.length)
+        return [
+            at_least(
+                "distance_against_less_uncertainty",
+                (against - 2.0 * sigma) / scale,
+                self._least(axis) / scale,
+                unit,
+            ),
+            at_least("duration", float(t_s[-1] - t_s[0]), self._parameters.min_duration_s, "s"),
+            at_least(
+                "share_of_way_against",
+                backward / max(way - min(noise_way, way - backward), 1e-9),
+                MIN_AGAINST_SHARE,
+                "",
+            ),
+            at_most(
+                "residual_of_even_motion", residual / max(against, 1e-9), MAX_RESIDUAL_SHARE, ""
+            ),
+        ]
+
+    # -- the same vehicle under a new track ---------------------------------------------------
+
+    def _remember(self, track: Track) -> None:
+        """Keep the last motion of a reported vehicle for as long as its track may come back."""
+        for lane in self._scene.lanes:
+            inside = lane.contains(track.anchor_px) & track.grounded
+            if inside.sum() < 2:
+                continue
+            axis = self._axes[lane.id]
+            points = (track.ground_m if axis.in_metres else track.anchor_px)[inside]
+            t_s = track.t_s[inside]
+            known = ~np.isnan(points[:, 0])
+            if known.sum() < 2:
+                continue
+            progress, t_s = axis.progress(points[known]), t_s[known]
+            recent = t_s >= t_s[-1] - 1.0
+            if recent.sum() < 2:
+                continue
+            speed = float(np.polyfit(t_s[recent] - t_s[-1], progress[recent], 1)[0])
+            self._gone.append(_Reported(lane.id, float(t_s[-1]), float(progress[-1]), speed))
+
+    def _is_known(self, lane: Lane, stretch: _Stretch) -> bool:
+        """Whether the stretch goes on where a vehicle reported in this lane was lost."""
+        start_s, progress = float(stretch.t_s[0]), float(stretch.progress[0])
+        for gone in self._gone:
+            wait_s = start_s - gone.t_s
+            if gone.lane_id != lane.id or not 0.0 <= wait_s <= SAME_VEHICLE_S:
+                continue
+            expected = gone.progress + gone.speed * wait_s
+            slack = 0.25 * abs(gone.speed) * wait_s + 0.1 * self._axes[lane.id].length
+            if abs(progress - expected) <= slack:
+                return True
+        return False
