@@ -1,0 +1,172 @@
+"""What the rest of the program gets of a site file: cameras, and their scenes by picture size."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from traffic_ai.calibration.plane import residuals_m
+from traffic_ai.config.build import build_homography, build_scene, calibration_points
+from traffic_ai.config.picture import PictureScale, reference_size
+from traffic_ai.config.problems import Problem
+from traffic_ai.config.schema import CameraModel, RuleModel
+from traffic_ai.config.source import resolve
+from traffic_ai.core.geometry import Array
+from traffic_ai.core.scene import Scene
+from traffic_ai.core.violation import document
+from traffic_ai.rules.parameters import (
+    RedLightParameters,
+    SpeedingParameters,
+    StopOverLineParameters,
+    WrongWayParameters,
+)
+
+BuiltInParameters = (
+    RedLightParameters | StopOverLineParameters | WrongWayParameters | SpeedingParameters
+)
+
+_DEFAULTS: Mapping[str, type[BuiltInParameters]] = {
+    "red_light": RedLightParameters,
+    "stop_over_line": StopOverLineParameters,
+    "wrong_way": WrongWayParameters,
+    "speeding": SpeedingParameters,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationReport:
+    """How well a camera's calibration fits.
+
+    points_px (N, 2) and residual_m (N,) of the calibration points; empty where it rests on
+    distances. The camera's height is None where it cannot be told.
+    """
+
+    rms_error_m: float
+    camera_height_m: float | None
+    points_px: Array
+    residual_m: Array
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSite:
+    """One camera of a site file.
+
+    `rules`: parameters by rule name; a plain mapping for rules of other packages. `config_hash`:
+    SHA-256 of everything about this camera except its source.
+    """
+
+    id: str
+    name: str
+    start_time: datetime | None
+    start_time_pattern: str | None
+    time_zone: ZoneInfo
+    rules: Mapping[str, BuiltInParameters | Mapping[str, Any]]
+    config_hash: str
+    _model: CameraModel = field(repr=False)
+    _folder: Path = field(repr=False)
+
+    @classmethod
+    def of(cls, model: CameraModel, folder: Path) -> "CameraSite":
+        """The camera of a validated model."""
+        return cls(
+            id=model.id,
+            name=model.name or model.id,
+            start_time=model.start_time,
+            start_time_pattern=model.start_time_pattern,
+            time_zone=ZoneInfo(model.time_zone),
+            rules=_rules(model),
+            config_hash=_config_hash(model),
+            _model=model,
+            _folder=folder,
+        )
+
+    @property
+    def source(self) -> str | None:
+        """The video file's path or the URL, secrets included: to be opened, never to be shown.
+
+        Raises ConfigError where an environment variable of the URL is not set.
+        """
+        if self._model.source is None:
+            return None
+        where = f"source of camera {self.id!r}"
+        return resolve(self._model.source, self._folder, os.environ, where)
+
+    @property
+    def reference_size_px(self) -> tuple[int, int] | None:
+        """(width, height) of the picture the site was drawn on; None for fractions."""
+        return reference_size(self._model.coordinates)
+
+    def scene(self, width_px: int, height_px: int) -> Scene:
+        """The scene for pictures of that size.
+
+        Raises ConfigError where their shape is not that of the reference size, CalibrationError
+        where the road plane cannot be found.
+        """
+        return build_scene(self._model, self._folder, width_px, height_px)
+
+    def calibration_report(self, width_px: int, height_px: int) -> CalibrationReport | None:
+        """How well the calibration fits for that picture size, None without one."""
+        calibration = self._model.calibration
+        if calibration is None:
+            return None
+        scale = PictureScale.of(self._model.coordinates, width_px, height_px)
+        homography = build_homography(calibration, scale)
+        points_px, residual = np.zeros((0, 2)), np.zeros(0)
+        if calibration.points is not None:
+            points_px, ground_m = calibration_points(calibration, scale)
+            residual = residuals_m(homography, points_px, ground_m)
+        return CalibrationReport(
+            homography.rms_error_m, homography.camera_height_m, points_px, residual
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site file that can be used. `warnings`: what is probably not meant in it."""
+
+    path: Path
+    cameras: tuple[CameraSite, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    def camera(self, camera_id: str) -> CameraSite:
+        """The camera of that id; raises KeyError."""
+        for camera in self.cameras:
+            if camera.id == camera_id:
+                return camera
+        raise KeyError(camera_id)
+
+
+def _rules(model: CameraModel) -> dict[str, BuiltInParameters | Mapping[str, Any]]:
+    found: dict[str, BuiltInParameters | Mapping[str, Any]] = {}
+    for name, defaults in _DEFAULTS.items():
+        if name in model.rules.model_fields_set:
+            given: RuleModel | None = getattr(model.rules, name)
+            found[name] = defaults() if given is None else given.parameters()
+    for name, value in (model.rules.model_extra or {}).items():
+        found[name] = value or {}
+    return found
+
+
+def _config_hash(model: CameraModel) -> str:
+    """Of the content with defaults left out, so that writing a default changes nothing.
+
+    Rules enter with all their parameters: another default is another decision.
+    """
+    content = model.model_dump(mode="json", exclude={"source", "rules"}, exclude_defaults=True)
+    for lane in content.get("lanes", ()):
+        if lane.get("classes"):
+            lane["classes"] = sorted(set(lane["classes"]))
+    content["rules"] = {
+        name: document(value) if dataclasses.is_dataclass(value) else value
+        for name, value in _rules(model).items()
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
