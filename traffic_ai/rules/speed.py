@@ -1,0 +1,288 @@
+"""A vehicle's speed over its pass through the calibrated area, with its uncertainty.
+
+The speeding rule and the benchmark against measured speeds call `estimate_speed`; the fit is in
+`speed_fit.py`, the step from box to vehicle in `speed_reference.py`. Only presentation times and
+places in metres enter, so dropped frames and a varying frame rate change nothing.
+
+What is reported is the mean over the fastest steady stretch (`speed_stretch.py`), which for nearly
+every vehicle is the whole pass.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.geometry import Array, Homography
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.track import Track
+from traffic_ai.core.violation import Condition, VehicleEnd, at_least, at_most
+from traffic_ai.rules import speed_fit, speed_stretch
+from traffic_ai.rules.speed_fit import Motion, Samples
+from traffic_ai.rules.speed_reference import Reference, correct
+
+_KMH = 3.6
+
+# Two vehicles share a track when a second motion holds at least this share of its points, and
+# this many.
+_SWAP_SHARE = 0.15
+_SWAP_POINTS = 4
+_LEAST_INLIERS = 0.7
+# A gap longer than this share of the pass, or this time, may hide another vehicle.
+_GAP_SHARE = 0.5
+_GAP_S = 2.0
+# Noise above this share of the speed (95 %) says the model does not hold.
+_POOR_FIT = 0.15
+# Containers round time stamps to a millisecond or less; oscillators of cameras are off by some
+# tens of parts in a million.
+_STAMP_SIGMA_S = 0.0005
+_CLOCK_RATE_SIGMA = 1e-4
+
+
+class RefusalReason(StrEnum):
+    """Why a pass gives no speed."""
+
+    NOT_IN_AREA = "not_in_area"
+    TOO_FEW_POINTS = "too_few_points"
+    TOO_SHORT = "too_short"
+    GAP = "gap"
+    VEHICLE_SWAPPED = "vehicle_swapped"
+    POOR_FIT = "poor_fit"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRefusal:
+    """No speed, why not, and a rough speed that may be wrong (None if there is none)."""
+
+    reason: RefusalReason
+    condition: Condition
+    rough_kmh: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedEstimate:
+    """Mean speed over [start_s, end_s].
+
+    components_kmh: name and standard uncertainty of each part; standard_uncertainty_kmh is their
+    root sum of squares. baseline_m: length of the path. residual_px: RMS distance of the points
+    used from the path. seen_end is None where the camera's place is unknown.
+    """
+
+    speed_kmh: float
+    standard_uncertainty_kmh: float
+    components_kmh: tuple[tuple[str, float], ...]
+    start_s: float
+    end_s: float
+    baseline_m: float
+    point_count: int
+    residual_px: float
+    seen_end: VehicleEnd | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassPoints:
+    """Points of one track on the road plane, in time order.
+
+    t_s (n,); anchor_px (n, 2); ground_m (n, 2), NaN where unknown; ground_cov_m2 (n, 2, 2), from
+    the image noise alone.
+    """
+
+    t_s: Array
+    anchor_px: Array
+    ground_m: Array
+    ground_cov_m2: Array
+
+    @classmethod
+    def of_track(cls, track: Track, start_s: float = -np.inf) -> "PassPoints":
+        """The grounded points of a track with a place on the road plane, from start_s on."""
+        usable = track.grounded & ~np.isnan(track.ground_m[:, 0]) & (track.t_s >= start_s)
+        return cls(
+            track.t_s[usable],
+            track.anchor_px[usable],
+            track.ground_m[usable],
+            track.ground_cov_m2[usable],
+        )
+
+    @classmethod
+    def of_image(
+        cls, t_s: Array, anchor_px: Array, homography: Homography, sigma_px: float
+    ) -> "PassPoints":
+        """Image points with one noise for all."""
+        cov = homography.ground_covariance(anchor_px, sigma_px**2 * np.eye(2))
+        return cls(t_s, anchor_px, homography.to_ground(anchor_px), cov)
+
+
+def estimate_speed(
+    points: PassPoints,
+    homography: Homography,
+    road_user: RoadUser | None,
+    min_baseline_m: float = 10.0,
+    min_points: int = 5,
+) -> SpeedEstimate | SpeedRefusal:
+    """The speed of one vehicle, or why there is none.
+
+    `road_user` tells where on the vehicle the anchor lies; None for a point on the road itself.
+    """
+    usable = ~np.isnan(points.ground_m[:, 0])
+    usable[usable] = homography.in_area(points.anchor_px[usable])
+    samples = _samples(points, homography, usable)
+    n = len(samples)
+    if n < min_points:
+        reason = RefusalReason.TOO_FEW_POINTS if n else RefusalReason.NOT_IN_AREA
+        return SpeedRefusal(reason, _count(n, min_points), _rough_kmh(samples))
+    found = _one_vehicle(samples, points.anchor_px[usable])
+    if isinstance(found, SpeedRefusal):
+        return found
+    one = _Pass(*found, homography, road_user)
+    one = one.between(*speed_stretch.moving(one.samples, min_baseline_m))
+    refusal = one.refusal(min_points, min_baseline_m)
+    if refusal is not None:
+        return refusal
+    reference, motion = one.fit()
+    for _ in range(2):
+        stretch = speed_stretch.steady(motion, min_baseline_m)
+        if stretch is None:
+            break
+        part = one.between(*stretch)
+        if part.refusal(min_points, min_baseline_m) is not None:
+            break
+        one = part
+        reference, motion = one.fit()
+    return _result(one, reference, motion, min_baseline_m)
+
+
+def _samples(points: PassPoints, homography: Homography, usable: NDArray[np.bool_]) -> Samples:
+    to_m = homography.jacobian(points.anchor_px[usable])
+    to_px = np.asarray(np.linalg.inv(to_m), float)
+    cov_px2 = to_px @ points.ground_cov_m2[usable] @ np.swapaxes(to_px, 1, 2)
+    variance_px2 = np.diagonal(cov_px2, axis1=1, axis2=2)
+    sigma_px = np.asarray(np.sqrt(np.maximum(variance_px2, 1e-4)), float)
+    return Samples(points.t_s[usable], points.ground_m[usable], to_px, sigma_px)
+
+
+def _one_vehicle(samples: Samples, anchor_px: Array) -> tuple[Samples, Array] | SpeedRefusal:
+    """The samples without outliers, and their anchors; refused where two vehicles share them."""
+    n = len(samples)
+    chains = speed_fit.vehicle_chains(samples)
+    second = len(chains[1]) if len(chains) > 1 else 0
+    most = max(_SWAP_POINTS - 1.0, _SWAP_SHARE * n)
+    if second > most:
+        condition = at_most("points of another motion", float(second), most, "")
+        return SpeedRefusal(RefusalReason.VEHICLE_SWAPPED, condition, _rough_kmh(samples))
+    chain = np.sort(chains[0])
+    good = chain
+    if len(chain) >= 4:
+        good = chain[speed_fit.inliers(samples.take(chain))]
+    if len(good) < _LEAST_INLIERS * n:
+        condition = at_least("share of points on the path", len(good) / n, _LEAST_INLIERS, "")
+        return SpeedRefusal(RefusalReason.POOR_FIT, condition, _rough_kmh(samples))
+    return samples.take(good), anchor_px[good]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """Points of one vehicle, and what is needed to fit them."""
+
+    samples: Samples
+    anchor_px: Array
+    homography: Homography
+    road_user: RoadUser | None
+
+    def between(self, start_s: float, end_s: float) -> "_Pass":
+        inside = (self.samples.t_s >= start_s - 1e-9) & (self.samples.t_s <= end_s + 1e-9)
+        return _Pass(
+            self.samples.take(inside), self.anchor_px[inside], self.homography, self.road_user
+        )
+
+    def refusal(self, min_points: int, min_baseline_m: float) -> SpeedRefusal | None:
+        """Why these points are too few, too short or too far apart."""
+        n = len(self.samples)
+        if n < min_points:
+            return SpeedRefusal(
+                RefusalReason.TOO_FEW_POINTS, _count(n, min_points), _rough_kmh(self.samples)
+            )
+        rough_kmh = _rough_kmh(self.samples)
+        way_m = float(np.linalg.norm(self.samples.ground_m[-1] - self.samples.ground_m[0]))
+        # The ends are noisy and the path may bend: the fitted length decides, if it is close.
+        if way_m < 0.5 * min_baseline_m:
+            return SpeedRefusal(
+                RefusalReason.TOO_SHORT, _baseline(way_m, min_baseline_m), rough_kmh
+            )
+        duration_s = float(self.samples.t_s[-1] - self.samples.t_s[0])
+        longest_s = min(_GAP_S, _GAP_SHARE * duration_s)
+        gap_s = float(np.diff(self.samples.t_s).max())
+        if gap_s > longest_s:
+            condition = at_most("gap", gap_s, longest_s, "s")
+            return SpeedRefusal(RefusalReason.GAP, condition, rough_kmh)
+        return None
+
+    def fit(self) -> tuple[Reference, Motion]:
+        directions = speed_fit.directions(self.samples)
+        reference = correct(self.samples.ground_m, directions, self.homography, self.road_user)
+        moved = Samples(
+            self.samples.t_s, reference.ground_m, self.samples.to_px, self.samples.sigma_px
+        )
+        calibration = self.homography.parameter_jacobian(self.anchor_px)
+        shifts = np.dstack([calibration, *(shift for _, shift in reference.shifts_m)])
+        return reference, speed_fit.fit_motion(moved, shifts)
+
+
+def _result(
+    one: _Pass, reference: Reference, motion: Motion, min_baseline_m: float
+) -> SpeedEstimate | SpeedRefusal:
+    speed = motion.speed_mps
+    if motion.length_m < min_baseline_m:
+        condition = _baseline(motion.length_m, min_baseline_m)
+        return SpeedRefusal(RefusalReason.TOO_SHORT, condition, speed * _KMH)
+    noise_share = 2.0 * motion.noise_mps / speed
+    if noise_share > _POOR_FIT:
+        condition = at_most("noise of the fit", 100.0 * noise_share, 100.0 * _POOR_FIT, "%")
+        return SpeedRefusal(RefusalReason.POOR_FIT, condition, speed * _KMH)
+    parts = _components_mps(one.homography, reference, motion)
+    return SpeedEstimate(
+        speed_kmh=speed * _KMH,
+        standard_uncertainty_kmh=float(np.linalg.norm(list(parts.values()))) * _KMH,
+        components_kmh=tuple((name, value * _KMH) for name, value in parts.items()),
+        start_s=motion.start_s,
+        end_s=motion.end_s,
+        baseline_m=motion.length_m,
+        point_count=len(one.samples),
+        residual_px=float(np.sqrt(np.mean(motion.residual_px**2))),
+        seen_end=reference.seen_end,
+    )
+
+
+def _components_mps(
+    homography: Homography, reference: Reference, motion: Motion
+) -> dict[str, float]:
+    """Standard uncertainties by cause."""
+    speed = motion.speed_mps
+    elements, shifts = motion.sensitivity_mps[:8], motion.sensitivity_mps[8:]
+    duration_s = motion.end_s - motion.start_s
+    variance = {
+        "fit": motion.noise_mps**2,
+        "calibration": max(0.0, float(elements @ homography.covariance @ elements)),
+        "reference_height": (reference.relative * speed) ** 2,
+        "vehicle_size": 0.0,
+        "time": speed**2 * (_CLOCK_RATE_SIGMA**2 + 2.0 * (_STAMP_SIGMA_S / duration_s) ** 2),
+    }
+    for (name, _), change in zip(reference.shifts_m, shifts, strict=True):
+        variance[name] += float(change) ** 2
+    return {name: float(np.sqrt(value)) for name, value in variance.items()}
+
+
+def _rough_kmh(samples: Samples) -> float | None:
+    """Net way by time, for judging whether a refusal is worth telling."""
+    if len(samples) < 2:
+        return None
+    way_m = float(np.linalg.norm(samples.ground_m[-1] - samples.ground_m[0]))
+    return way_m / float(samples.t_s[-1] - samples.t_s[0]) * _KMH
+
+
+def _count(n: int, least: int) -> Condition:
+    return at_least("points in the calibrated area", float(n), float(least), "")
+
+
+def _baseline(length_m: float, least_m: float) -> Condition:
+    return at_least("baseline", length_m, least_m, "m")
