@@ -24,7 +24,7 @@ _LEAST_SHARED_WIDTH = 0.6
 _FEET_HIGHEST = 0.1
 _FEET_LOWEST = 1.08
 _HEAD_LOWEST = 0.35  # his head is above the vehicle, or near the top of a box that holds both
-_HEIGHT_RATIO = (0.45, 2.2)  # rider to vehicle; other ratios are people nearer or farther off
+_HEIGHT_RATIO = (0.55, 2.2)  # rider to vehicle; other ratios are people nearer or farther off
 
 
 class RiderDetector:
