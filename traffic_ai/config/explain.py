@@ -54,21 +54,24 @@ def read_site(data: object) -> Reading:
             return Reading(SiteModel.model_validate(kept), tuple(remarks), survivors, removed)
         except ValidationError as error:
             details = error.errors(include_url=False)
-        paths = [_in_file(_keys(detail["loc"]), survivors) for detail in details]
-        for detail, path in zip(details, paths, strict=True):
-            # Only the first round sees the whole file; later ones add what had to wait for it.
-            if not removed or detail["type"] == "value_error":
-                if any(len(other) > len(path) and other[: len(path)] == path for other in paths):
-                    continue  # a list that is too short only because its entries are wrong
-                remarks.append(_remark(detail, path))
+        found = [(detail, _in_file(_keys(detail["loc"]), survivors)) for detail in details]
+        # A list is also called too short when its entries are only wrong: what is deeper counts.
+        paths = [path for _, path in found]
+        found = [item for item in found if not _is_around_another(item[1], paths)]
         before = len(removed)
-        removed |= {
-            _owner(path[:-1] if detail["type"] == "missing" and not _is_camera_id(path) else path)
-            for detail, path in zip(details, paths, strict=True)
-        }
+        for detail, path in found:
+            # Only the first round sees the whole file; later ones add what had to wait for it.
+            if before == 0 or detail["type"] == "value_error":
+                remarks.append(_remark(detail, path))
+            lacking = detail["type"] == "missing" and not _is_camera_id(path)
+            removed |= {_owner(path[:-1] if lacking else path)}
         if len(removed) == before:
             break
     return Reading(None, tuple(dict.fromkeys(remarks)), {}, removed)
+
+
+def _is_around_another(path: KeyPath, paths: list[KeyPath]) -> bool:
+    return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
 
 
 def _keys(loc: tuple[int | str, ...]) -> KeyPath:

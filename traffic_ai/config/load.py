@@ -11,7 +11,8 @@ from traffic_ai.config.needs import (
     check_ids,
     check_reach,
     check_references,
-    check_rules,
+    check_rule_names,
+    check_rule_needs,
     check_signal_groups,
     check_source,
     check_times,
@@ -62,9 +63,10 @@ def _check(
         check_source(camera, at, folder, notes)
         check_signal_groups(camera, at, folder, notes)
         check_references(camera, at, document.data, notes)
+        check_rule_names(camera, at, extra_rules, notes)
         whole = reading.is_whole(reading.in_file(at))
         if whole:  # what is missing may be what could not be read
-            check_rules(camera, at, extra_rules, notes)
+            check_rule_needs(camera, at, notes)
         _check_drawing(camera, at, notes, whole)
     return in_file.remarks + notes.remarks
 

@@ -161,24 +161,26 @@ def _check_pattern(pattern: str, at: KeyPath, notes: Notes) -> None:
         notes.error(at, f"{show(pattern)} does not give date, hour and minute", hint)
 
 
-def check_rules(
-    camera: CameraModel,
-    at: KeyPath,
-    extra_rules: Collection[str],
-    notes: Notes,
+def check_rule_names(
+    camera: CameraModel, at: KeyPath, extra_rules: Collection[str], notes: Notes
 ) -> None:
-    """Only known rules, and everything each of them needs."""
-    rules, at_rules = camera.rules, (*at, "rules")
-    for name, value in (rules.model_extra or {}).items():
+    """Only known rules."""
+    for name, value in (camera.rules.model_extra or {}).items():
+        here = (*at, "rules", name)
         if name not in extra_rules:
             hint = suggest(name, [*BUILT_IN_RULES, *extra_rules])
-            notes.error((*at_rules, name), f"there is no rule {show(name)}", hint)
+            notes.error(here, f"there is no rule {show(name)}", hint)
         elif not isinstance(value, dict | None):
             message = f"expected keys with values, got {show(value)}"
-            notes.error((*at_rules, name), message, "give the rule's parameters, or nothing")
-    if not rules.model_fields_set and not rules.model_extra:
+            notes.error(here, message, "give the rule's parameters, or nothing")
+
+
+def check_rule_needs(camera: CameraModel, at: KeyPath, notes: Notes) -> None:
+    """Everything each rule needs is there."""
+    at_rules = (*at, "rules")
+    if not camera.rules.model_fields_set and not camera.rules.model_extra:
         notes.warn(at_rules, "no rule is switched on", "add one, such as red_light:")
-    on = rules.model_fields_set
+    on = camera.rules.model_fields_set
     signalled = [line for line in camera.stop_lines if line.signal_group is not None]
     for name in ("red_light", "stop_over_line"):
         if name in on and not signalled:

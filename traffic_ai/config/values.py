@@ -7,7 +7,7 @@ Schema an editor needs.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from traffic_ai.config.problems import show
@@ -87,17 +87,17 @@ def _array(count: int, description: str) -> dict[str, Any]:
 
 
 ImagePoint = Annotated[
-    Point, PlainValidator(_point), WithJsonSchema(_array(2, "[x, y] in the picture, y downwards"))
+    Point, BeforeValidator(_point), WithJsonSchema(_array(2, "[x, y] in the picture, y downwards"))
 ]
 GroundPoint = Annotated[
-    Point, PlainValidator(_ground), WithJsonSchema(_array(2, "[x, y] on the road, metres"))
+    Point, BeforeValidator(_ground), WithJsonSchema(_array(2, "[x, y] on the road, metres"))
 ]
 LonLat = Annotated[
-    Point, PlainValidator(_lon_lat), WithJsonSchema(_array(2, "[longitude, latitude], degrees"))
+    Point, BeforeValidator(_lon_lat), WithJsonSchema(_array(2, "[longitude, latitude], degrees"))
 ]
 ImageBox = Annotated[
     Box,
-    PlainValidator(_box),
+    BeforeValidator(_box),
     WithJsonSchema(_array(4, "[left, top, right, bottom] in the picture")),
 ]
 Segment = Annotated[tuple[ImagePoint, ...], Field(min_length=2, max_length=2)]
@@ -105,7 +105,7 @@ Polyline = Annotated[tuple[ImagePoint, ...], Field(min_length=2)]
 Polygon = Annotated[tuple[ImagePoint, ...], Field(min_length=3)]
 Moment = Annotated[
     datetime,
-    PlainValidator(_moment),
+    BeforeValidator(_moment),
     PlainSerializer(datetime.isoformat, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
