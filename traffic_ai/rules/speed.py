@@ -22,7 +22,7 @@ from traffic_ai.rules import speed_fit, speed_stretch
 from traffic_ai.rules.speed_fit import Motion, Samples
 from traffic_ai.rules.speed_reference import Reference, correct
 
-_KMH = 3.6
+KMH = 3.6
 
 # Two vehicles share a track when a second motion holds at least this share of its points, and
 # this many.
@@ -37,7 +37,7 @@ _POOR_FIT = 0.15
 # Containers round time stamps to a millisecond or less; oscillators of cameras are off by some
 # tens of parts in a million.
 _STAMP_SIGMA_S = 0.0005
-_CLOCK_RATE_SIGMA = 1e-4
+CLOCK_RATE_SIGMA = 1e-4
 
 
 class RefusalReason(StrEnum):
@@ -234,16 +234,16 @@ def _result(
     speed = motion.speed_mps
     if motion.length_m < min_baseline_m:
         condition = _baseline(motion.length_m, min_baseline_m)
-        return SpeedRefusal(RefusalReason.TOO_SHORT, condition, speed * _KMH)
+        return SpeedRefusal(RefusalReason.TOO_SHORT, condition, speed * KMH)
     noise_share = 2.0 * motion.noise_mps / speed
     if noise_share > _POOR_FIT:
         condition = at_most("noise of the fit", 100.0 * noise_share, 100.0 * _POOR_FIT, "%")
-        return SpeedRefusal(RefusalReason.POOR_FIT, condition, speed * _KMH)
+        return SpeedRefusal(RefusalReason.POOR_FIT, condition, speed * KMH)
     parts = _components_mps(one.homography, reference, motion)
     return SpeedEstimate(
-        speed_kmh=speed * _KMH,
-        standard_uncertainty_kmh=float(np.linalg.norm(list(parts.values()))) * _KMH,
-        components_kmh=tuple((name, value * _KMH) for name, value in parts.items()),
+        speed_kmh=speed * KMH,
+        standard_uncertainty_kmh=float(np.linalg.norm(list(parts.values()))) * KMH,
+        components_kmh=tuple((name, value * KMH) for name, value in parts.items()),
         start_s=motion.start_s,
         end_s=motion.end_s,
         baseline_m=motion.length_m,
@@ -265,7 +265,7 @@ def _components_mps(
         "calibration": max(0.0, float(elements @ homography.covariance @ elements)),
         "reference_height": (reference.relative * speed) ** 2,
         "vehicle_size": 0.0,
-        "time": speed**2 * (_CLOCK_RATE_SIGMA**2 + 2.0 * (_STAMP_SIGMA_S / duration_s) ** 2),
+        "time": speed**2 * (CLOCK_RATE_SIGMA**2 + 2.0 * (_STAMP_SIGMA_S / duration_s) ** 2),
     }
     for (name, _), change in zip(reference.shifts_m, shifts, strict=True):
         variance[name] += float(change) ** 2
@@ -277,7 +277,7 @@ def _rough_kmh(samples: Samples) -> float | None:
     if len(samples) < 2:
         return None
     way_m = float(np.linalg.norm(samples.ground_m[-1] - samples.ground_m[0]))
-    return way_m / float(samples.t_s[-1] - samples.t_s[0]) * _KMH
+    return way_m / float(samples.t_s[-1] - samples.t_s[0]) * KMH
 
 
 def _count(n: int, least: int) -> Condition:

@@ -77,7 +77,7 @@ def correct(
     """
     height_m, foot_m = homography.camera_height_m, homography.camera_ground_m
     if height_m is None or foot_m is None:
-        return Reference(ground_m, (), _unknown_camera(road_user), None)
+        return Reference(ground_m, (), unknown_camera_share(road_user), None)
     offset = ground_m - foot_m
     reach_m = np.linalg.norm(offset, axis=1)
     sight = offset / np.maximum(reach_m, 1e-9)[:, None]
@@ -104,7 +104,7 @@ def _end(mean_cosine: float) -> VehicleEnd:
     return VehicleEnd.REAR if mean_cosine > 0.0 else VehicleEnd.FRONT
 
 
-def _unknown_camera(road_user: RoadUser | None) -> float:
+def unknown_camera_share(road_user: RoadUser | None) -> float:
     """Half of the over-read that a low camera would give: the true one lies within twice it."""
     heights = [e.height_m for (user, _), e in _EDGES.items() if user is road_user]
     return max(0.5 * max(heights, default=0.0), _CONTACT_SIGMA_M) / _LOW_CAMERA_M

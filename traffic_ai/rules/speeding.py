@@ -1,0 +1,245 @@
+"""The speeding rule: the speed over the whole pass, less its uncertainty, against the limit.
+
+Each vehicle is judged when it has left the calibrated area or its track has ended, so that the
+measurement rests on all of its pass. Where the scene has no road plane, its speed sections are
+used instead. A vehicle is reported when the speed less coverage_factor standard uncertainties is
+above limit and tolerance; a reading above the limit that falls short of that, or was refused, is
+logged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from traffic_ai.core.frame import FrameInfo
+from traffic_ai.core.ports import Observation
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.scene import Lane, Scene
+from traffic_ai.core.track import HISTORY_LIMIT, Track
+from traffic_ai.core.violation import (
+    Condition,
+    Finding,
+    NearMiss,
+    Provenance,
+    SpeedMeasurement,
+    SpeedMethod,
+    Violation,
+    ViolationKind,
+    at_least,
+)
+from traffic_ai.rules.findings import Reporter
+from traffic_ai.rules.lanes import is_judged, lane_of_points
+from traffic_ai.rules.parameters import SpeedingParameters
+from traffic_ai.rules.section import measure_section
+from traffic_ai.rules.speed import PassPoints, SpeedEstimate, SpeedRefusal, estimate_speed
+
+RULE_VERSION = "speeding-1"
+
+# A vehicle outside the area for this long does not come back by jitter at its border.
+_LEFT_AFTER_S = 1.0
+
+
+@dataclass(slots=True)
+class _Followed:
+    """What is kept of a track: points before start_s have been judged; last_inside_s is None
+    until it is seen in the area (again).
+    """
+
+    start_s: float = -np.inf
+    last_inside_s: float | None = None
+    reported: bool = False
+    logged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a measurement gave, in which lane, and by which method."""
+
+    lane: Lane
+    result: SpeedEstimate | SpeedRefusal
+    method: SpeedMethod
+
+
+class Speeding:
+    """Speeding rule of one camera session."""
+
+    def __init__(
+        self, scene: Scene, provenance: Provenance, parameters: SpeedingParameters
+    ) -> None:
+        self._scene = scene
+        self._parameters = parameters
+        self._report = Reporter(scene.camera_id, ViolationKind.SPEEDING, RULE_VERSION, provenance)
+        self._followed: dict[int, _Followed] = {}
+
+    def update(self, observation: Observation) -> Sequence[Finding]:
+        """Findings of the vehicles whose pass ended with this frame."""
+        info, tracks = observation.frame_info, observation.tracks
+        findings: list[Finding] = []
+        inside = tracks.grounded.copy()
+        if self._scene.homography is not None:
+            inside &= ~np.isnan(tracks.ground_m[:, 0])
+        for track_id, is_inside in zip(tracks.track_id.tolist(), inside, strict=True):
+            followed = self._followed.setdefault(track_id, _Followed())
+            track = observation.histories[track_id]
+            # The older half of a full history is dropped with the next point.
+            full = len(track) >= HISTORY_LIMIT
+            left = (
+                not is_inside
+                and followed.last_inside_s is not None
+                and info.t_s - followed.last_inside_s > _LEFT_AFTER_S
+                and self._is_outside(track)
+            )
+            if is_inside:
+                followed.last_inside_s = info.t_s
+            if full or left:
+                findings += self._judge(track, followed, info)
+            if left:
+                followed.start_s, followed.last_inside_s = info.t_s, None
+        for track_id in tracks.ended:
+            ended = self._followed.pop(track_id, None)
+            if ended is not None and ended.last_inside_s is not None:
+                findings += self._judge(observation.histories[track_id], ended, info)
+        return findings
+
+    def close(self) -> Sequence[Finding]:
+        """Nothing is left: the tracker ends every track before the rules close."""
+        self._followed.clear()
+        return ()
+
+    def _is_outside(self, track: Track) -> bool:
+        """Whether the vehicle is out of the area, not merely covered or cut off within it."""
+        homography = self._scene.homography
+        return homography is not None and not homography.in_area(track.anchor_px[-1:])[0]
+
+    # -- judging ------------------------------------------------------------------------------
+
+    def _judge(self, track: Track, followed: _Followed, info: FrameInfo) -> list[Finding]:
+        if followed.reported or track.road_user is RoadUser.PERSON:
+            return []
+        reading = self._measure(track, followed.start_s)
+        if reading is None:
+            return []
+        limit_kmh = reading.lane.limit_kmh(track.road_user)
+        if limit_kmh is None or not is_judged(reading.lane, track.road_user):
+            return []
+        if isinstance(reading.result, SpeedRefusal):
+            finding = self._refused(track, reading.lane, reading.result, limit_kmh, info)
+        else:
+            finding = self._compared(track, reading, reading.result, limit_kmh, info)
+        if finding is None or (isinstance(finding, NearMiss) and followed.logged):
+            return []
+        followed.reported = isinstance(finding, Violation)
+        followed.logged = True
+        return [finding]
+
+    def _measure(self, track: Track, start_s: float) -> _Reading | None:
+        if self._scene.homography is None:
+            return self._measure_sections(track)
+        points = PassPoints.of_track(track, start_s)
+        result = estimate_speed(
+            points,
+            self._scene.homography,
+            track.road_user,
+            self._parameters.min_baseline_m,
+            self._parameters.min_points,
+        )
+        anchors = points.anchor_px
+        if isinstance(result, SpeedEstimate):
+            anchors = anchors[(points.t_s >= result.start_s) & (points.t_s <= result.end_s)]
+        lane = lane_of_points(self._scene.lanes, anchors)
+        return None if lane is None else _Reading(lane, result, SpeedMethod.PLANE_FIT)
+
+    def _measure_sections(self, track: Track) -> _Reading | None:
+        """The first section the vehicle passed whole, in one of its lanes."""
+        for section in self._scene.speed_sections:
+            result = measure_section(track, section, track.road_user)
+            if result is None:
+                continue
+            lanes = [self._scene.lane(lane_id) for lane_id in section.lane_ids]
+            lane = lane_of_points(lanes, track.anchor_px[track.grounded])
+            if lane is not None:
+                return _Reading(lane, result, SpeedMethod.SECTION)
+        return None
+
+    def _tolerance_kmh(self, road_user: RoadUser) -> float:
+        by_class = self._parameters.tolerance_by_class_kmh
+        return by_class.get(road_user, self._parameters.tolerance_kmh)
+
+    def _refused(
+        self, track: Track, lane: Lane, refusal: SpeedRefusal, limit_kmh: float, info: FrameInfo
+    ) -> Finding | None:
+        """A near miss where the rough speed would have been too high."""
+        threshold_kmh = limit_kmh + self._tolerance_kmh(track.road_user)
+        if refusal.rough_kmh is None or refusal.rough_kmh <= threshold_kmh:
+            return None
+        rough = _above("rough speed, not measured", refusal.rough_kmh, threshold_kmh, "km/h")
+        return self._report.near_miss(
+            track,
+            lane.id,
+            info,
+            float(track.t_s[-1]),
+            refusal.reason.value,
+            (refusal.condition, rough),
+        )
+
+    def _compared(
+        self,
+        track: Track,
+        reading: _Reading,
+        estimate: SpeedEstimate,
+        limit_kmh: float,
+        info: FrameInfo,
+    ) -> Finding | None:
+        """A violation, a near miss, or nothing for a speed within the limit."""
+        speed_kmh = estimate.speed_kmh
+        if speed_kmh <= limit_kmh:
+            return None
+        measurement = self._measurement(estimate, reading.method, limit_kmh, track.road_user)
+        explanation = self._explanation(measurement)
+        middle_s = (estimate.start_s + estimate.end_s) / 2.0
+        if all(condition.met for condition in explanation):
+            stills_s = (estimate.start_s, middle_s, estimate.end_s)
+            return self._report.violation(
+                track, reading.lane.id, info, middle_s, stills_s, measurement, explanation
+            )
+        within = speed_kmh <= limit_kmh + measurement.tolerance_kmh
+        reason = "within_tolerance" if within else "uncertainty"
+        return self._report.near_miss(track, reading.lane.id, info, middle_s, reason, explanation)
+
+    def _measurement(
+        self, estimate: SpeedEstimate, method: SpeedMethod, limit_kmh: float, road_user: RoadUser
+    ) -> SpeedMeasurement:
+        factor = self._parameters.coverage_factor
+        return SpeedMeasurement(
+            speed_kmh=estimate.speed_kmh,
+            standard_uncertainty_kmh=estimate.standard_uncertainty_kmh,
+            expanded_uncertainty_kmh=factor * estimate.standard_uncertainty_kmh,
+            coverage_factor=factor,
+            components_kmh=estimate.components_kmh,
+            method=method,
+            start_s=estimate.start_s,
+            end_s=estimate.end_s,
+            baseline_m=estimate.baseline_m,
+            point_count=estimate.point_count,
+            limit_kmh=limit_kmh,
+            tolerance_kmh=self._tolerance_kmh(road_user),
+        )
+
+    def _explanation(self, m: SpeedMeasurement) -> tuple[Condition, ...]:
+        threshold_kmh = m.limit_kmh + m.tolerance_kmh
+        least_kmh = m.speed_kmh - m.expanded_uncertainty_kmh
+        conditions = [
+            _above("speed", m.speed_kmh, threshold_kmh, "km/h"),
+            _above("speed less its uncertainty", least_kmh, threshold_kmh, "km/h"),
+        ]
+        if m.method is SpeedMethod.PLANE_FIT:
+            least_m, points = self._parameters.min_baseline_m, float(self._parameters.min_points)
+            conditions.append(at_least("baseline", m.baseline_m, least_m, "m"))
+            conditions.append(at_least("points", float(m.point_count), points, ""))
+        return tuple(conditions)
+
+
+def _above(name: str, measured: float, threshold: float, unit: str) -> Condition:
+    """A condition that a value is more than a threshold."""
+    return Condition(name, measured, threshold, unit, measured > threshold, measured - threshold)
