@@ -1,0 +1,220 @@
+"""Reads one signal head from the picture: colour, place and brightness together.
+
+Before the fusion of heads (`reading`) and the timeline. A warm light is told red or amber by its
+hue, and where the hue leaves doubt by its place; what each lamp shows while it is off (a tinted
+lens in the sun, leaves behind the head) is learned and taken off. In doubt the reading is UNKNOWN.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from traffic_ai.core.frame import Image
+from traffic_ai.core.signal import Aspect
+from traffic_ai.signals.appearance import Appearance
+from traffic_ai.signals.evidence import (
+    Evidence,
+    Light,
+    evidence,
+    red_log_odds,
+    strongest_light,
+    window,
+)
+from traffic_ai.signals.placement import LAMPS, Placement
+from traffic_ai.signals.reading import LIT, UNREADABLE, Reading
+
+LEAST_ENERGY = 2.0  # mean chroma over a lamp, levels of 255, above noise
+CLEAR_ENERGY = 50.0  # from here on the colour stands whatever the place
+OWN_PLACE = 0.6  # weight of a place that is the lamp's own
+RIVAL_RATIO = 1.8  # the strongest lamp against the next
+TOGETHER_RATIO = 0.25  # red and yellow lit together: the weaker against the stronger
+DOUBTFUL_SHARE = 0.5  # of a doubtful light's strength that a clear one must have to overrule it
+ON_SHARE = 0.2  # of the known swing between off and on
+OVEREXPOSED = 0.4  # share of pixels that must not be saturated
+OFF_LEARN_S = 15.0
+ON_LEARN_S = 60.0
+FIRM, LEANING, FIRM_HUE = 1.5, 0.8, 1.2  # log-odds of red against amber
+
+
+@dataclass(frozen=True, slots=True)
+class _Lamp:
+    """A lamp that may be lit: weighted strength, its light, and whether colour and place agree."""
+
+    strength: float
+    light: Light
+    firm: bool
+
+
+@dataclass(slots=True)
+class _Level:
+    """What one lamp's strength is while off and while on; learned only while it surely is so."""
+
+    off: float = 0.0
+    off_deviation: float = 0.5
+    on: float | None = None
+
+    def threshold(self, least: float) -> float:
+        """How far above `off` the strength of a lit lamp is."""
+        known = 0.0 if self.on is None else ON_SHARE * (self.on - self.off)
+        return max(least, 3.0 * self.off_deviation, known)
+
+
+class HeadReader:
+    """Reads one head, picture by picture in time order; keeps a bounded memory of its lamps."""
+
+    def __init__(self, placement: Placement) -> None:
+        self._placement = placement
+        self._levels = {aspect: _Level() for aspect in LAMPS}
+        self._appearance = Appearance()
+        self._last_s: float | None = None
+
+    def read(self, image: Image, t_s: float) -> Reading:
+        """What the head shows in a picture."""
+        crop = self._placement.crop(image)
+        seen = evidence(crop)
+        lamps, unclear = _lamps(seen, self._placement)
+        least = LEAST_ENERGY + 1.5 * seen.noise
+        reading = self._decide(lamps, unclear, least, seen.exposed)
+        if reading.aspect is Aspect.UNKNOWN:
+            return reading
+        if self._appearance.covered(crop, reading.aspect, t_s):
+            return UNREADABLE
+        self._learn(reading, lamps, t_s)
+        return reading
+
+    def _decide(
+        self, lamps: Mapping[Aspect, _Lamp], unclear: float, least: float, exposed: float
+    ) -> Reading:
+        lit = {}
+        for aspect, lamp in lamps.items():
+            level = self._levels[aspect]
+            above = lamp.strength - level.off
+            if above >= level.threshold(least):
+                lit[aspect] = above
+        if not lit:
+            return self._unlit(lamps, unclear, exposed)
+        ranked = sorted(((above, aspect) for aspect, above in lit.items()), reverse=True)
+        best, aspect = ranked[0]
+        rival = ranked[1][0] if len(ranked) > 1 else 0.0
+        if self._together(lit, lamps):
+            aspect, rival = Aspect.RED_YELLOW, 0.0
+        elif best < RIVAL_RATIO * max(rival, unclear):
+            return UNREADABLE
+        sure = all(lamps[a].firm for a in lit if a in lamps and (a is aspect or len(lit) > 1))
+        confidence = best / (best + 8.0) * (1.0 - rival / best) * (1.0 if sure else 0.6)
+        return Reading(aspect, confidence)
+
+    def _unlit(self, lamps: Mapping[Aspect, _Lamp], unclear: float, exposed: float) -> Reading:
+        """DARK, or UNKNOWN where there is some colour too much for it or too much light."""
+        swings = [v.on - v.off for v in self._levels.values() if v.on is not None]
+        least = max(LEAST_ENERGY, ON_SHARE * min(swings, default=0.0))
+        weak = max((v.strength - self._levels[a].off for a, v in lamps.items()), default=0.0)
+        if max(weak, unclear) >= least or exposed < OVEREXPOSED:
+            return UNREADABLE
+        return Reading(Aspect.DARK, 0.6)
+
+    def _together(self, lit: Mapping[Aspect, float], lamps: Mapping[Aspect, _Lamp]) -> bool:
+        """Whether red and yellow are lit both, each in its place."""
+        if set(lit) != {Aspect.RED, Aspect.YELLOW}:
+            return False
+        red, yellow = lamps[Aspect.RED], lamps[Aspect.YELLOW]
+        weak, strong = sorted(lit.values())
+        apart = math.hypot(yellow.light.row - red.light.row, yellow.light.column - red.light.column)
+        return (
+            red.firm
+            and yellow.firm
+            and weak >= TOGETHER_RATIO * strong
+            and self._own(red, 0)
+            and self._own(yellow, 1)
+            and apart >= 0.7 * self._placement.lamp_px
+        )
+
+    def _own(self, lamp: _Lamp, index: int) -> bool:
+        light = lamp.light
+        return float(self._placement.weight[index, light.row, light.column]) >= OWN_PLACE
+
+    def _learn(self, reading: Reading, lamps: Mapping[Aspect, _Lamp], t_s: float) -> None:
+        """Take the off level of lamps that are surely off, the on level of those that are lit.
+
+        A dark head teaches no off level: a lamp too dim to be seen would be learned as off.
+        """
+        step = 0.0 if self._last_s is None else t_s - self._last_s
+        self._last_s = t_s
+        on_share, off_share = (
+            1.0 - math.exp(-step / ON_LEARN_S),
+            1.0 - math.exp(-step / OFF_LEARN_S),
+        )
+        shown = _shown(reading.aspect)
+        for aspect, level in self._levels.items():
+            strength = lamps[aspect].strength if aspect in lamps else 0.0
+            if aspect in shown:
+                level.on = strength if level.on is None else level.on
+                level.on += on_share * (strength - level.on)
+            elif reading.aspect in LIT and reading.confidence >= 0.5:
+                level.off_deviation += off_share * (abs(strength - level.off) - level.off_deviation)
+                level.off_deviation = max(level.off_deviation, 0.5)
+                level.off += off_share * (strength - level.off)
+            elif reading.aspect is Aspect.DARK and level.on is not None:
+                level.on -= on_share * (level.on - level.off)
+
+
+def _shown(aspect: Aspect) -> frozenset[Aspect]:
+    if aspect is Aspect.RED_YELLOW:
+        return frozenset({Aspect.RED, Aspect.YELLOW})
+    return frozenset({aspect})
+
+
+def _lamps(seen: Evidence, placement: Placement) -> tuple[dict[Aspect, _Lamp], float]:
+    """The strongest light of each colour, and the strength of light of no certain colour."""
+    weight, lamp_px = placement.weight, placement.lamp_px
+    lamps: dict[Aspect, _Lamp] = {}
+    unclear = 0.0
+    warm, energy = weight[:2].max(axis=0), seen.warm.copy()
+    for _ in range(2):
+        light = strongest_light(energy, seen.added, warm, lamp_px)
+        if light.energy <= 0.0:
+            break
+        aspect, firm = _warm_aspect(light, placement)
+        if aspect is None:
+            unclear = max(unclear, light.energy * float(warm[light.row, light.column]))
+        else:
+            index = LAMPS.index(aspect)
+            strength = light.energy * float(weight[index, light.row, light.column])
+            if aspect not in lamps or strength > lamps[aspect].strength:
+                lamps[aspect] = _Lamp(strength, light, firm)
+        energy[window(light.row, light.column, round(1.2 * lamp_px))] = 0.0
+    light = strongest_light(seen.green, seen.added, weight[2], lamp_px)
+    place = float(weight[2, light.row, light.column])
+    if light.energy >= CLEAR_ENERGY or place >= OWN_PLACE:
+        lamps[Aspect.GREEN] = _Lamp(light.energy * place, light, place >= OWN_PLACE)
+    else:
+        unclear = max(unclear, light.energy * place)
+    return _without_doubtful(lamps, unclear)
+
+
+def _without_doubtful(
+    lamps: dict[Aspect, _Lamp], unclear: float
+) -> tuple[dict[Aspect, _Lamp], float]:
+    """Drop a doubtful warm light beside a clear one of its strength: its reflection, its rim."""
+    warm = [aspect for aspect in lamps if aspect is not Aspect.GREEN]
+    firm = max((lamps[a].strength for a in warm if lamps[a].firm), default=0.0)
+    for aspect in warm:
+        if not lamps[aspect].firm and lamps[aspect].strength * DOUBTFUL_SHARE <= firm:
+            del lamps[aspect]
+    return lamps, 0.0 if unclear * DOUBTFUL_SHARE <= firm else unclear
+
+
+def _warm_aspect(light: Light, placement: Placement) -> tuple[Aspect | None, bool]:
+    """Red, yellow or neither for a warm light, and whether hue and place are sure together."""
+    hue = red_log_odds(light.hue_deg)
+    odds = hue + float(placement.red_log_odds[light.row, light.column])
+    aspect = Aspect.RED if odds > 0.0 else Aspect.YELLOW
+    place = float(placement.weight[LAMPS.index(aspect), light.row, light.column])
+    if light.energy < CLEAR_ENERGY and place < OWN_PLACE:
+        return None, False
+    firm = abs(odds) >= FIRM and abs(hue) >= FIRM_HUE and hue * odds > 0.0
+    if firm:
+        return aspect, True
+    if abs(odds) >= LEANING and place >= OWN_PLACE:
+        return aspect, False
+    return None, False
