@@ -22,11 +22,6 @@ def test_a_model_without_road_users_is_refused_with_what_it_has() -> None:
         class_columns({0: "helmet"}, 1, "m.onnx")
 
 
-def test_neither_names_nor_coco_is_refused() -> None:
-    with pytest.raises(ModelError, match="5 classes and no class names"):
-        class_columns(None, 5, "m.onnx")
-
-
 @pytest.mark.parametrize(
     ("text", "names"),
     [

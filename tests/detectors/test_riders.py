@@ -121,7 +121,11 @@ def test_no_vehicle_is_lost_and_none_is_made(places: list[tuple[float, float, bo
         here = RIDER_SIDE if rides else MOTORCYCLE_SIDE
         shift = [x * PX_PER_M, y * PX_PER_M] * 2
         rows.append(
-            ([a + b for a, b in zip(here, shift, strict=True)], PERSON if rides else MOTORCYCLE, 0.5)
+            (
+                [a + b for a, b in zip(here, shift, strict=True)],
+                PERSON if rides else MOTORCYCLE,
+                0.5,
+            )
         )
     found = detections(*rows)
     merged = merge_riders(found)

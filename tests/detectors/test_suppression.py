@@ -50,9 +50,7 @@ def test_nothing_stays_nothing() -> None:
 
 
 def test_equal_confidences_keep_their_order() -> None:
-    found = detections(
-        ([0, 0, 10, 10], 0.5, RoadUser.CAR), ([50, 0, 60, 10], 0.5, RoadUser.BUS)
-    )
+    found = detections(([0, 0, 10, 10], 0.5, RoadUser.CAR), ([50, 0, 60, 10], 0.5, RoadUser.BUS))
     assert suppress(found).class_id.tolist() == [RoadUser.CAR, RoadUser.BUS]
 
 

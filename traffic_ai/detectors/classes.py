@@ -44,15 +44,9 @@ class ClassColumns:
 def class_columns(names: Mapping[int, str] | None, count: int, where: str) -> ClassColumns:
     """The road users among `count` classes, by name; without names the order of COCO is taken.
 
-    Raises ModelError when no class is a road user, or when there are neither names nor 80 classes.
+    Raises ModelError when no class is a road user.
     """
-    if names is None:
-        if count != COCO_CLASS_COUNT:
-            raise ModelError(
-                f"{where}: {count} classes and no class names in the file; without names only "
-                f"COCO's {COCO_CLASS_COUNT} classes are understood; export the model with its names"
-            )
-        names = _COCO
+    names = _COCO if names is None else names
     found = {i: user for i, name in names.items() if (user := _road_user(name)) is not None}
     found = {i: user for i, user in sorted(found.items()) if 0 <= i < count}
     if not found:

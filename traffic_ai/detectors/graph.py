@@ -107,10 +107,7 @@ def _extract(model: onnx.ModelProto, outputs: Iterable[str]) -> onnx.ModelProto:
         [n for n in graph.node if any(name in wanted for name in n.output)],
         graph.name,
         [free],
-        [
-            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-            for name in outputs
-        ],
+        [onnx.helper.make_empty_tensor_value_info(name) for name in outputs],
         [i for i in graph.initializer if i.name in wanted],
     )
     cut_model = onnx.helper.make_model(part, opset_imports=model.opset_import)

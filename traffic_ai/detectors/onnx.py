@@ -18,7 +18,8 @@ from traffic_ai.detectors.runtime import CPU, Session
 from traffic_ai.detectors.suppression import IOU_LIMIT
 from traffic_ai.detectors.yolo import MIN_CONFIDENCE, Blob, Network, YoloDetector
 
-_TRIAL_PX = (128, 96)  # not square and smaller than any export
+_TRIAL_PX = (128, 96)  # what a graph of open size is tried with
+_OTHER_PX = (64, 32)  # what a cut one is tried with: smaller than any export, and not square
 _BOX_TOLERANCE_PX = 0.05  # rounding in another order stays below 0.001
 _SCORE_TOLERANCE = 1e-3  # relative
 
@@ -85,17 +86,21 @@ def load_network(
         count = max(names) + 1 if names else COCO_CLASS_COUNT
         return EndToEndNetwork(session, class_columns(names, count, where))
     count = output.shape[1] - 4 if output.ndim == 3 and output.shape[0] == 1 else 0
-    if count < 1 or (names and len(names) != count):
-        classes = f"{len(names)} classes" if names else "classes"
+    expected = len(names) if names else COCO_CLASS_COUNT
+    if count != expected:
         raise ModelError(
             f"{where}: output {list(output.shape)} is not a YOLO detector's; wanted "
-            f"[1, 4 + {classes}, cells] (YOLOv8 and later) or [1, boxes, 6] (suppression inside)"
+            f"[1, 4 + {expected} classes, cells] (YOLOv8 and later) or [1, boxes, 6] "
+            "(suppression inside), with its class names unless they are COCO's"
         )
     columns = class_columns(names, count, where)
     if session.input_px is not None and (part := cut(model)) is not None:
-        network = CutNetwork(Session(part.data, where, threads, providers), part, columns)
-        if _agrees(network, trial, output[0], columns):
-            return network
+        try:
+            network = CutNetwork(Session(part.data, where, threads, providers), part, columns)
+            if _agrees(network, trial, output[0], columns):
+                return network
+        except (ModelError, ValueError, IndexError):
+            pass  # the guess was wrong; the whole graph is right by definition
     return WholeNetwork(session, columns)
 
 
@@ -181,12 +186,8 @@ def _agrees(
     network: CutNetwork, trial: Blob, table: NDArray[np.float32], classes: ClassColumns
 ) -> bool:
     """Whether the cut graph gives all the whole one's boxes and scores, and takes another size."""
-    w, h = _TRIAL_PX
-    try:
-        found = network.propose(trial, 0.0)
-        network.propose(np.ascontiguousarray(trial[:, :, :h, :w]), 0.0)
-    except (ModelError, ValueError, IndexError):
-        return False
+    found = network.propose(trial, 0.0)
+    network.propose(_trial_blob(_OTHER_PX), 0.0)
     wanted = decode_table(table, classes, 0.0)
     return (
         len(found) == len(wanted)

@@ -98,7 +98,7 @@ class Session:
         except _ORT_ERRORS as error:
             size = list(blob.shape)
             raise ModelError(f"{self._where} fails on an input {size}: {error}") from error
-        return [np.asarray(value) for value in found]
+        return [np.asarray(value, np.float32) for value in found]
 
 
 def _cores() -> int:

@@ -1,0 +1,298 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from traffic_ai.core.detection import Detections
+from traffic_ai.core.errors import ModelError
+from traffic_ai.core.frame import Image
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.detectors.onnx import (
+    CutNetwork,
+    EndToEndNetwork,
+    OnnxDetector,
+    WholeNetwork,
+    load_network,
+)
+
+ModelMaker = Callable[..., onnx.ModelProto]
+RED, GREEN, BLUE = (0, 0, 255), (0, 255, 0), (255, 0, 0)  # BGR
+
+
+def saved(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def picture(width: int, height: int, *blocks: tuple[int, int, tuple[int, int, int]]) -> Image:
+    """A black picture with 8x8 blocks at (x, y) of a BGR colour."""
+    image = np.zeros((height, width, 3), np.uint8)
+    for x, y, colour in blocks:
+        image[y : y + 8, x : x + 8] = colour
+    return image
+
+
+def cells(width: int, height: int) -> np.ndarray:
+    """(1, 3, height, width), 0..1: every 8x8 cell of another colour."""
+    small = np.random.default_rng(1).random((1, 3, height // 8, width // 8), np.float32)
+    return np.ascontiguousarray(np.kron(small, np.ones((1, 1, 8, 8), np.float32)))
+
+
+def rows(found: Detections) -> list[tuple[int, list[int]]]:
+    return sorted(
+        (int(c), [round(v) for v in b])
+        for c, b in zip(found.class_id, found.xyxy_px.tolist(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["map by map", "joined maps"])
+def test_a_fixed_graph_is_cut_and_runs_at_another_size(
+    colour_model: ModelMaker, joined: bool, tmp_path: Path
+) -> None:
+    path = saved(colour_model(joined=joined), tmp_path)
+    detector = OnnxDetector(path, size_px=256)
+    assert isinstance(load_network(path.read_bytes(), "m"), CutNetwork)
+    assert detector.resizable
+    found = detector.detect(picture(256, 128, (200, 40, GREEN), (16, 96, BLUE), (64, 0, RED)))
+    assert rows(found) == [
+        (RoadUser.PERSON, [60, 0, 76, 12]),
+        (RoadUser.CAR, [196, 36, 212, 52]),
+        (RoadUser.MOTORCYCLE, [12, 92, 28, 108]),
+    ]
+    assert (found.confidence > 0.99).all()
+
+
+def test_the_cut_graph_gives_what_the_whole_one_gives(colour_model: ModelMaker) -> None:
+    model = colour_model()
+    network = load_network(model.SerializeToString(), "m")
+    session = onnx_session(model)
+    blob = cells(96, 64)
+    table = session.run(None, {"images": blob})[0][0]
+    found = network.propose(blob, 1e-6)
+    wanted = np.nonzero(table[4:].max(axis=0) >= 1e-6)[0]
+    middles = (found.xyxy_px[:, :2] + found.xyxy_px[:, 2:]) / 2
+    assert isinstance(network, CutNetwork)
+    assert len(wanted) > 10
+    assert np.allclose(middles, table[:2, wanted].T, atol=1e-3)
+    assert np.allclose(found.confidence, table[4:, wanted].max(axis=0), rtol=1e-3, atol=1e-6)
+
+
+def onnx_session(model: onnx.ModelProto):  # type: ignore[no-untyped-def]
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"box_scale": 2.0}, "decodes otherwise"), ({"pinned": True}, "takes one size only")],
+    ids=["decodes otherwise", "takes one size only"],
+)
+def test_a_graph_that_cannot_be_cut_faithfully_runs_whole_at_its_own_size(
+    colour_model: ModelMaker, options: dict[str, object], reason: str, tmp_path: Path
+) -> None:
+    path = saved(colour_model(**options), tmp_path)
+    assert isinstance(load_network(path.read_bytes(), "m"), WholeNetwork)
+    detector = OnnxDetector(path, size_px=256)
+    assert not detector.resizable
+    assert detector.size_px == 96
+    found = detector.detect(
+        picture(192, 128, (64, 64, GREEN), (72, 64, GREEN), (64, 72, GREEN), (72, 72, GREEN))
+    )
+    assert found.class_id.tolist() == [RoadUser.CAR]
+    middle = (found.xyxy_px[0, :2] + found.xyxy_px[0, 2:]) / 2
+    if not options.get("box_scale"):
+        assert middle.tolist() == pytest.approx([72, 72], abs=1)
+
+
+def test_a_graph_of_open_size_runs_as_it_is(colour_model: ModelMaker, tmp_path: Path) -> None:
+    # Its anchors are constants of the export size here, so only that size decodes.
+    path = saved(colour_model((128, 96), dynamic=True), tmp_path)
+    detector = OnnxDetector(path, size_px=128)
+    found = detector.detect(picture(128, 96, (40, 40, BLUE)))
+    assert detector.resizable
+    assert rows(found) == [(RoadUser.MOTORCYCLE, [36, 36, 52, 52])]
+
+
+def test_an_empty_road_gives_no_detections(colour_model: ModelMaker, tmp_path: Path) -> None:
+    found = OnnxDetector(saved(colour_model(), tmp_path)).detect(picture(1280, 720))
+    assert len(found) == 0
+    assert found.xyxy_px.shape == (0, 4)
+
+
+def test_weak_detections_are_given_down_to_the_threshold(
+    colour_model: ModelMaker, tmp_path: Path
+) -> None:
+    path = saved(colour_model(), tmp_path)
+    image = picture(96, 64, (40, 24, (0, 186, 0)))  # 60 * 186/255 - 45 = -1.2: 0.23
+    weak = OnnxDetector(path, size_px=96).detect(image)
+    assert weak.confidence.tolist() == pytest.approx([0.225], abs=0.01)
+    assert len(OnnxDetector(path, size_px=96, min_confidence=0.25).detect(image)) == 0
+
+
+def test_the_same_picture_gives_the_same_detections(
+    colour_model: ModelMaker, tmp_path: Path
+) -> None:
+    path = saved(colour_model(), tmp_path)
+    image = np.ascontiguousarray(cells(320, 240)[0].transpose(1, 2, 0) * 255).astype(np.uint8)
+    one = OnnxDetector(path, size_px=320, threads=1, min_confidence=0.01)
+    two = OnnxDetector(path, size_px=320, threads=2, min_confidence=0.01)
+    first, again, other = one.detect(image), one.detect(image), two.detect(image)
+    assert len(first) > 0
+    assert np.array_equal(first.xyxy_px, again.xyxy_px)
+    assert np.array_equal(first.confidence, again.confidence)
+    assert np.array_equal(first.xyxy_px, other.xyxy_px)
+
+
+def test_end_to_end_exports_are_understood(tmp_path: Path) -> None:
+    table = np.array(
+        [
+            [[10, 20, 30, 40, 0.9, 2], [50, 5, 70, 25, 0.8, 0], [1, 1, 9, 9, 0.7, 1]]
+            + [[0, 0, 0, 0, 0, 0]] * 4
+        ],
+        np.float32,
+    )
+    names = {0: "person", 1: "dog", 2: "car"}
+    path = saved(constant_model(table, names), tmp_path)
+    assert isinstance(load_network(path.read_bytes(), "m"), EndToEndNetwork)
+    found = OnnxDetector(path).detect(picture(96, 64))
+    assert rows(found) == [(RoadUser.PERSON, [50, 5, 70, 25]), (RoadUser.CAR, [10, 20, 30, 40])]
+
+
+def constant_model(
+    output: np.ndarray,
+    names: dict[int, str] | None = None,
+    shape: tuple[object, ...] = (1, 3, 64, 96),
+    kind: int = TensorProto.FLOAT,
+) -> onnx.ModelProto:
+    """A model that answers the same whatever it is shown."""
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["answer"], ["output0"])],
+        "constant",
+        [helper.make_tensor_value_info("images", kind, list(shape))],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, output.shape)],
+        [numpy_helper.from_array(output.astype(np.float32), "answer")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if names:
+        helper.set_model_props(model, {"names": repr(names)})
+    return model
+
+
+@pytest.mark.parametrize(
+    ("output", "names"),
+    [
+        (np.zeros((1, 25200, 85)), None),
+        (np.zeros((1, 1000)), None),
+        (np.zeros((2, 84, 100)), None),
+        (np.zeros((1, 116, 100)), dict.fromkeys(range(80), "car")),
+        (np.zeros((1, 3, 100)), None),
+    ],
+    ids=["YOLOv5", "a classifier", "a batch", "a segmenter", "too few rows"],
+)
+def test_another_kind_of_output_is_refused_with_what_was_found(
+    output: np.ndarray, names: dict[int, str] | None, tmp_path: Path
+) -> None:
+    path = saved(constant_model(output, names), tmp_path)
+    with pytest.raises(ModelError) as caught:
+        OnnxDetector(path)
+    assert str(path) in str(caught.value)
+    assert str(list(output.shape)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [
+        ((1, 64, 96, 3), TensorProto.FLOAT),
+        ((4, 3, 64, 96), TensorProto.FLOAT),
+        ((1, 3, 60, 96), TensorProto.FLOAT),
+        ((1, 3, 64, 96), TensorProto.UINT8),
+        ((1, 3), TensorProto.FLOAT),
+    ],
+)
+def test_another_kind_of_input_is_refused_with_what_was_found(
+    shape: tuple[object, ...], kind: int, tmp_path: Path
+) -> None:
+    path = saved(constant_model(np.zeros((1, 84, 10)), None, shape, kind), tmp_path)
+    with pytest.raises(ModelError, match=r"input is .*wanted one tensor\(float\)"):
+        OnnxDetector(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, I am no network", b"\x08\x0a" * 500])
+def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "garbage.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"garbage\.onnx"):
+        OnnxDetector(path)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(
+    colour_model: ModelMaker, share: float, tmp_path: Path
+) -> None:
+    data = colour_model().SerializeToString()
+    path = tmp_path / "cut_off.onnx"
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ModelError, match=r"cut_off\.onnx"):
+        OnnxDetector(path)
+
+
+def test_a_missing_file_is_refused_with_the_way_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="traffic-ai models pull"):
+        OnnxDetector(tmp_path / "absent.onnx")
+
+
+def test_another_hash_is_refused_and_the_right_one_taken(
+    colour_model: ModelMaker, tmp_path: Path
+) -> None:
+    path = saved(colour_model(), tmp_path)
+    right = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert OnnxDetector(path, sha256=right).model_hash == right
+    with pytest.raises(ModelError, match=right):
+        OnnxDetector(path, sha256="0" * 64)
+
+
+def test_weights_outside_the_file_are_refused(tmp_path: Path, colour_model: ModelMaker) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save_model(
+        colour_model(), path, save_as_external_data=True, location="w.bin", size_threshold=0
+    )
+    with pytest.raises(ModelError, match="in another file"):
+        OnnxDetector(path)
+
+
+def test_an_absent_provider_is_refused_with_those_there_are(
+    colour_model: ModelMaker, tmp_path: Path
+) -> None:
+    path = saved(colour_model(), tmp_path)
+    with pytest.raises(ModelError, match="CPUExecutionProvider"):
+        OnnxDetector(path, providers=["NoSuchProvider"])
+
+
+@pytest.mark.parametrize(
+    "options", [{"size_px": 100}, {"size_px": 0}, {"min_confidence": 0.0}, {"iou_limit": 1.5}]
+)
+def test_options_that_mean_nothing_are_refused(
+    colour_model: ModelMaker, options: dict[str, float], tmp_path: Path
+) -> None:
+    path = saved(colour_model(), tmp_path)
+    with pytest.raises(ModelError, match=next(iter(options))):
+        OnnxDetector(path, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3), np.uint8)]
+)
+def test_what_is_no_picture_is_refused(
+    colour_model: ModelMaker, image: np.ndarray, tmp_path: Path
+) -> None:
+    detector = OnnxDetector(saved(colour_model(), tmp_path))
+    with pytest.raises(ValueError, match="a picture is"):
+        detector.detect(image)
