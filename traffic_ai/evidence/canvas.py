@@ -4,9 +4,11 @@ What `draw` draws a scene with.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from traffic_ai.core.frame import Image
 from traffic_ai.core.geometry import Array
@@ -69,7 +71,7 @@ class Canvas:
         """A dashed polyline (M, 2)."""
         points = np.vstack([line, line[:1]]) if closed else line
         dash_px = 8.0 * self.line_px
-        for a, b in zip(points[:-1], points[1:], strict=True):
+        for a, b in pairwise(points):
             length = float(np.hypot(*(b - a)))
             count = max(1, round(length / dash_px / 2.0))
             for i in range(count):
@@ -142,10 +144,10 @@ def _polyline(image: Image, line: Array, colour: Bgr, width_px: int, closed: boo
     )
 
 
-def _fixed_point(points: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+def _fixed_point(points: Array) -> NDArray[np.int32]:
     """Points (N, 2) as OpenCV takes fractions of a pixel; pixel 0 is centred at 0.5."""
     shifted = (np.asarray(points, float) - 0.5) * 2**_SUBPIXEL_BITS
-    return np.round(shifted).astype(np.int32).reshape(-1, 1, 2)
+    return np.asarray(np.round(shifted), np.int32).reshape(-1, 1, 2)
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
