@@ -31,7 +31,9 @@ from traffic_ai.detectors.models import (
 _RAW_PROGRESS_SINCE = (24, 1)  # pip's `--progress-bar raw`
 _CHUNK_BYTES = 1 << 20
 _UNREACHABLE = re.compile(
-    r"retrying|connection|resolve|timed? ?out|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT", re.I
+    r"retrying|connection|resolve|timed? ?out|versions: none"
+    r"|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT",
+    re.I,
 )
 
 
@@ -139,7 +141,7 @@ def _reason(said: Sequence[str]) -> str:
     text = errors[0] if errors else "the package client failed without a word"
     text = re.sub(r"//[^/@\s]+@", "//***@", text)
     if any(_UNREACHABLE.search(line) for line in said):
-        text += " (the package index cannot be reached: is there a network, is a proxy needed?)"
+        text += " (is there a network? does the package index need a proxy?)"
     return text
 
 

@@ -1,0 +1,94 @@
+"""The real weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from traffic_ai.core.frame import Image
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.detectors.onnx import CutNetwork, OnnxDetector, WholeNetwork, load_network
+from traffic_ai.detectors.regions import RegionDetector
+from traffic_ai.detectors.riders import merge_riders
+from traffic_ai.detectors.runtime import Session
+from traffic_ai.detectors.suppression import areas, intersections
+
+pytestmark = pytest.mark.detector
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "footage"
+
+
+def shared_picture(clip: str, at_s: float) -> Image:
+    """The first picture of a clip at or after a moment."""
+    if not SHARED.exists():
+        pytest.skip("no footage beside the checkout")
+    import av
+
+    with av.open(str(SHARED / clip)) as container:
+        for frame in container.decode(video=0):
+            if frame.time is not None and frame.time >= at_s:
+                return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+    raise AssertionError(f"{clip} ends before {at_s} s")
+
+
+def test_the_weights_are_cut_and_run_at_any_size(yolov8n: Path) -> None:
+    assert isinstance(load_network(yolov8n.read_bytes(), "yolov8n"), CutNetwork)
+    detector = OnnxDetector(yolov8n)
+    for height, width in ((360, 640), (1080, 1920), (288, 352), (50, 700)):
+        assert len(detector.detect(np.full((height, width, 3), 114, np.uint8))) == 0
+
+
+@pytest.mark.shared
+def test_the_cut_graph_finds_what_the_whole_one_finds(yolov8n: Path) -> None:
+    data = yolov8n.read_bytes()
+    cut = load_network(data, "yolov8n")
+    assert isinstance(cut, CutNetwork)
+    whole = WholeNetwork(Session(data, "yolov8n"), cut._classes)
+    picture = shared_picture("intersection_hanoi_1615_640x480_6fps.mp4", 5.0)
+    square = np.full((640, 640, 3), 114, np.uint8)
+    square[80:560] = picture
+    blob = np.ascontiguousarray(square[None, :, :, ::-1].transpose(0, 3, 1, 2)) / np.float32(255)
+    one, other = cut.propose(blob, 0.1), whole.propose(blob, 0.1)
+    assert len(one) == len(other) > 100
+    assert np.allclose(one.xyxy_px, other.xyxy_px, atol=0.01)
+    assert np.allclose(one.confidence, other.confidence, atol=1e-4)
+    assert np.array_equal(one.class_id, other.class_id)
+
+
+@pytest.mark.shared
+def test_the_number_of_threads_does_not_change_the_result(yolov8n: Path) -> None:
+    picture = shared_picture("intersection_bangkok_day_640x360.mp4", 12.0)
+    one = OnnxDetector(yolov8n, threads=1).detect(picture)
+    two = OnnxDetector(yolov8n, threads=2).detect(picture)
+    assert len(one) > 10
+    assert np.array_equal(one.xyxy_px, two.xyxy_px)
+    assert np.array_equal(one.confidence, two.confidence)
+
+
+@pytest.mark.shared
+def test_riders_at_a_junction_full_of_motorcycles_are_merged(yolov8n: Path) -> None:
+    found = OnnxDetector(yolov8n, size_px=960).detect(
+        shared_picture("intersection_hanoi_1615_640x480_6fps.mp4", 16.0)
+    )
+    merged = merge_riders(found)
+    persons = int((found.class_id == RoadUser.PERSON).sum())
+    left = int((merged.class_id == RoadUser.PERSON).sum())
+    assert persons >= 15
+    assert left <= 0.6 * persons
+    two_wheelers = found.class_id == RoadUser.MOTORCYCLE
+    assert (merged.class_id == RoadUser.MOTORCYCLE).sum() == two_wheelers.sum()
+
+
+@pytest.mark.shared
+def test_regions_find_what_the_whole_picture_at_that_size_finds(yolov8n: Path) -> None:
+    """Two overlapping halves, enlarged, against the whole picture enlarged alike."""
+    picture = shared_picture("intersection_bangkok_day_640x360.mp4", 12.0)
+    detector = OnnxDetector(yolov8n)
+    halves = RegionDetector(detector, [(0, 0, 400, 360), (240, 0, 640, 360)]).detect(picture)
+    whole = detector.detect(picture, 1024)
+    sure = whole.select(whole.confidence >= 0.5)
+    shared = intersections(sure.xyxy_px, halves.xyxy_px)
+    union = areas(sure.xyxy_px)[:, None] + areas(halves.xyxy_px)[None, :] - shared
+    again = (shared / union).max(axis=1) >= 0.7
+    assert len(sure) >= 8
+    assert again.mean() >= 0.85
