@@ -23,6 +23,7 @@ MIN_WIDTH_PX = 960
 _BOX_BGR = (0, 0, 255)
 _PAST_BGR = (0, 255, 255)
 _SHADOW_BGR = (0, 0, 0)
+_SCENE_OPACITY = 0.5
 # A still's time and a track point's agree when they come from one frame; both are floats made
 # from the same time stamp.
 _SAME_MOMENT_S = 1e-3
@@ -41,13 +42,13 @@ def annotate(
     `which` names the still ("before", "at", "after"). A small picture is enlarged by a whole
     factor so that the bar's text is legible.
     """
-    image = draw_scene(frame.image.copy(), scene)
+    box = box_at(violation.trajectory, frame.info.t_s)
+    image = _with_scene(frame.image, scene, box)
     factor = max(1, -(-MIN_WIDTH_PX // image.shape[1]))
     if factor > 1:
         size = (image.shape[1] * factor, image.shape[0] * factor)
         image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
     _draw_trajectory(image, violation.trajectory, frame.info.t_s, factor)
-    box = box_at(violation.trajectory, frame.info.t_s)
     if box is not None:
         _draw_box(image, box, factor)
     cells = bar_cells(frame.info, which, violation, scene, signals, time_zone)
@@ -72,6 +73,18 @@ def box_at(
         for side in range(4)
     )
     return x0, y0, x1, y1
+
+
+def _with_scene(image: Image, scene: Scene, box: tuple[float, float, float, float] | None) -> Image:
+    """The picture with the scene over it, half faded; nothing is painted over the vehicle."""
+    drawn = draw_scene(image, scene, grid=False)
+    faded = cv2.addWeighted(drawn, _SCENE_OPACITY, image, 1.0 - _SCENE_OPACITY, 0.0)
+    if box is not None:
+        height_px, width_px = image.shape[:2]
+        x0, x1 = (round(min(max(x, 0.0), width_px)) for x in (box[0], box[2]))
+        y0, y1 = (round(min(max(y, 0.0), height_px)) for y in (box[1], box[3]))
+        faded[y0:y1, x0:x1] = image[y0:y1, x0:x1]
+    return faded.astype(np.uint8, copy=False)
 
 
 def _draw_box(image: Image, box: tuple[float, float, float, float], factor: int) -> None:
@@ -176,7 +189,8 @@ def _signal_cells(
         if violation.lane_id not in line.lane_ids or history is None:
             continue
         state = history.at(t_s)
+        shown = "unknown"
         if state is not None:
-            since = f"{state.aspect.value.replace('_', ' ')} for {t_s - state.since_s:.2f} s"
-            cells.append(Cell(f"signal {history.group_id}", since))
+            shown = f"{state.aspect.value.replace('_', ' ')} for {t_s - state.since_s:.2f} s"
+        cells.append(Cell(f"signal {history.group_id}", shown))
     return cells

@@ -12,9 +12,9 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LABEL_BGR = (170, 170, 170)
 _VALUE_BGR = (255, 255, 255)
 _BACKGROUND = 24
-# Lines of text in the width of the picture: a line is 1/50 of the width high, 19 px at the least.
-_LINE_SHARE = 50
-_MIN_LINE_PX = 19
+# Lines of text in the width of the picture: a line is 1/44 of the width high, 20 px at the least.
+_LINE_SHARE = 44
+_MIN_LINE_PX = 20
 
 
 @dataclass(frozen=True, slots=True)
