@@ -3,7 +3,7 @@
 What `draw` draws a scene with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import cv2
@@ -67,16 +67,23 @@ class Canvas:
         """A polyline (M, 2) without an edge."""
         _polyline(self.image, line, colour, self.line_px, closed)
 
-    def dashed(self, line: Array, colour: Bgr, width: float = 1.0, closed: bool = False) -> None:
-        """A dashed polyline (M, 2)."""
-        points = np.vstack([line, line[:1]]) if closed else line
+    def dashed_outline(self, polygon: Array, colour: Bgr) -> None:
+        """A polygon's (K, 2) outline in thin dashes."""
+        for piece in self._dashes(np.vstack([polygon, polygon[:1]])):
+            self.thin_line(piece, colour)
+
+    def dashed(self, line: Array, colour: Bgr, width: float = 1.0) -> None:
+        """A dashed polyline (M, 2) with a dark edge."""
+        for piece in self._dashes(line):
+            self.line(piece, colour, width)
+
+    def _dashes(self, points: Array) -> Iterator[Array]:
         dash_px = 8.0 * self.line_px
         for a, b in pairwise(points):
             length = float(np.hypot(*(b - a)))
             count = max(1, round(length / dash_px / 2.0))
             for i in range(count):
-                piece = a + (b - a) * np.array([[i / count], [(i + 0.5) / count]])
-                self.line(piece, colour, width)
+                yield a + (b - a) * np.array([[i / count], [(i + 0.5) / count]])
 
     def arrow(self, tail: Array, tip: Array, colour: Bgr, width: float = 1.0) -> None:
         """A shaft with a filled head."""

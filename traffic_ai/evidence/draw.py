@@ -51,9 +51,8 @@ def draw_scene(image: Image, scene: Scene, grid: bool = True) -> Image:
     canvas.fill([(lane.polygon_px, colours[lane.id]) for lane in scene.lanes], _LANE_OPACITY)
     canvas.fill([(area, _EXIT) for area in exits], _LANE_OPACITY)
     for left, top, right, bottom in scene.detection_regions_px:
-        canvas.dashed(_rectangle(np.array([left, top, right, bottom])), _REGION, closed=True)
-    if scene.homography is not None and grid:
-        _draw_grid(canvas, scene.homography)
+        canvas.dashed_outline(_rectangle(np.array([left, top, right, bottom])), _REGION)
+    figures = _draw_grid(canvas, scene.homography) if scene.homography and grid else []
     for lane in scene.lanes:
         _draw_lane(canvas, lane, colours[lane.id])
     for section in scene.speed_sections:
@@ -63,6 +62,8 @@ def draw_scene(image: Image, scene: Scene, grid: bool = True) -> Image:
     for group in scene.signal_groups:
         _draw_signal_group(canvas, group)
     _draw_names(canvas, scene, colours)
+    for text, place in figures:
+        canvas.label(text, [place], WHITE, 0.75)
     return canvas.image
 
 
@@ -79,7 +80,7 @@ def _draw_stop_line(canvas: Canvas, line: StopLine) -> None:
     if line.beyond is not None:
         canvas.dashed(np.array([line.beyond.a, line.beyond.b]), _BEYOND, 1.5)
     for area in line.permitted_exits_px:
-        canvas.dashed(area, _EXIT, closed=True)
+        canvas.dashed_outline(area, _EXIT)
 
 
 def _draw_section(canvas: Canvas, section: SpeedSection) -> None:
@@ -152,14 +153,14 @@ def _name_line(canvas: Canvas, line: DirectedLine, text: str, colour: Bgr) -> No
     canvas.label(text, [*places, *canvas.around(places[0])], colour)
 
 
-def _draw_grid(canvas: Canvas, homography: Homography) -> None:
-    """The calibrated area's edge, a grid of whole metres on the road, and its figures."""
+def _draw_grid(canvas: Canvas, homography: Homography) -> list[tuple[str, Array]]:
+    """The calibrated area's edge and a grid of whole metres; gives its figures and their places."""
     edge_px = _dense(homography.valid_area_px)
-    canvas.dashed(homography.valid_area_px, WHITE, closed=True)
+    canvas.dashed_outline(homography.valid_area_px, WHITE)
     edge_m = homography.to_ground(edge_px)
     edge_m = edge_m[~np.isnan(edge_m).any(axis=1)]
     if len(edge_m) == 0:
-        return
+        return []
     low_m, high_m = edge_m.min(axis=0), edge_m.max(axis=0)
     longest_m = float((high_m - low_m).max())
     steps = [step for step in _GRID_STEPS_M if longest_m / step <= _MOST_GRID_LINES]
@@ -176,10 +177,9 @@ def _draw_grid(canvas: Canvas, homography: Homography) -> None:
             if major and pieces:
                 lowest = max((end for piece in pieces for end in (piece[0], piece[-1])), key=_down)
                 name = "xy"[axis]
-                figures.append((f"{name} {number * step_m:g} m", lowest))
+                figures.append((f"{name} {number * step_m + 0.0:g} m", lowest))
     canvas.faint_lines(lines, _GRID_OPACITY)
-    for text, place in figures:
-        canvas.label(text, [place], WHITE, 0.75)
+    return figures
 
 
 def _grid_line(
