@@ -263,7 +263,9 @@ class RedLight:
         before = signal.before(red)
         yellow_s = (
             red.since_s - before.since_s
-            if before is not None and before.aspect is Aspect.YELLOW
+            if before is not None
+            and before.aspect is Aspect.YELLOW
+            and signal.before(before) is not None
             else None
         )
         return RedLightMeasurement(

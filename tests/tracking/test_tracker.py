@@ -1,0 +1,216 @@
+"""The tracker: one vehicle, one id, whatever the frame rate; and none shared."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.road import HEIGHT_PX, WIDTH_PX, Road, Vehicle, box_of, straight, through
+from traffic_ai.core.detection import Detections
+from traffic_ai.core.frame import FrameInfo
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.track import Track
+from traffic_ai.tracking import RoadPlaneTracker
+from traffic_ai.tracking.boxes import grounded
+
+
+def follow(road, vehicles, times_s, *, noise_px=0.0, drop=None, seed=0, confidence=0.9):
+    """All histories by id after the vehicles drove; `drop(i, t)` hides vehicle i at t."""
+    scene = road.scene()
+    tracker = RoadPlaneTracker(scene)
+    random = np.random.default_rng(seed)
+    histories: dict[int, Track] = {}
+    for index, t_s in enumerate(times_s):
+        boxes = []
+        for i, vehicle in enumerate(vehicles):
+            if drop is not None and drop(i, t_s):
+                continue
+            box = box_of(road.camera, vehicle, float(t_s))
+            if box is not None:
+                boxes.append(box + random.normal(0.0, noise_px, 4) if noise_px else box)
+        detections = Detections(
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.full(len(boxes), confidence, np.float32),
+            np.full(len(boxes), int(RoadUser.CAR), np.int64),
+        )
+        tracker.update(FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX), detections)
+        histories.update(tracker.histories)
+    tracker.close()
+    histories.update(tracker.histories)
+    return histories
+
+
+def moments(seconds, fps):
+    return np.arange(0.0, seconds, 1.0 / fps)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    speed_mps=st.floats(1.0, 40.0),
+    fps=st.sampled_from([5.0, 8.0, 12.5, 25.0, 50.0]),
+    calibrated=st.booleans(),
+    noise_px=st.sampled_from([0.0, 1.0, 2.0]),
+)
+def test_one_vehicle_is_one_track_at_any_speed_and_frame_rate(speed_mps, fps, calibrated, noise_px):
+    seconds = min(50.0 / speed_mps, 8.0)
+    times = moments(seconds, fps)
+    if len(times) < 4:
+        return
+    histories = follow(
+        Road(calibrated=calibrated),
+        [Vehicle(straight(1.75, speed_mps, 22.0))],
+        times,
+        noise_px=noise_px,
+    )
+    assert len(histories) == 1
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_vehicles_side_by_side_and_oncoming_keep_their_ids(calibrated):
+    vehicles = [
+        Vehicle(straight(1.75, 12.0, 20.0)),
+        Vehicle(straight(5.25, 14.0, 20.0)),
+        Vehicle(straight(-1.75, -13.0, 75.0), heading=(0.0, -1.0)),
+        Vehicle(straight(-5.25, -11.0, 75.0), heading=(0.0, -1.0)),
+    ]
+    histories = follow(Road(calibrated=calibrated), vehicles, moments(4.0, 25.0), noise_px=1.0)
+    assert len(histories) == 4
+    for track in histories.values():
+        sideways = np.ptp(track.anchor_px[:, 0])
+        assert sideways < 400
+
+
+def test_a_vehicle_hidden_for_a_second_keeps_its_id_and_is_marked_as_predicted():
+    hidden = (2.0, 3.0)
+    histories = follow(
+        Road(),
+        [Vehicle(straight(1.75, 10.0, 18.0))],
+        moments(5.0, 25.0),
+        drop=lambda _, t_s: hidden[0] <= t_s < hidden[1],
+        noise_px=1.0,
+    )
+    (track,) = histories.values()
+    between = (track.t_s >= hidden[0] - 0.001) & (track.t_s < hidden[1] - 0.001)
+    assert not track.observed[between].any()
+    assert not track.grounded[between].any()
+    assert track.observed[~between].all()
+
+
+def test_dropped_frames_and_a_variable_rate_change_nothing():
+    random = np.random.default_rng(1)
+    times = moments(5.0, 25.0)
+    times = times[random.random(len(times)) > 0.4]
+    histories = follow(Road(), [Vehicle(straight(1.75, 10.0, 18.0))], times, noise_px=1.0)
+    assert len(histories) == 1
+
+
+def test_a_track_lives_in_seconds_not_frames():
+    for fps in (5.0, 50.0):
+        gone_after = 2.0
+        scene = Road().scene()
+        tracker = RoadPlaneTracker(scene)
+        vehicle = Vehicle(straight(1.75, 4.0, 30.0))
+        ended_s = None
+        for index, t_s in enumerate(moments(10.0, fps)):
+            seen = t_s < gone_after
+            box = box_of(Road().camera, vehicle, float(t_s))
+            found = Detections(
+                np.array([box] if seen else [], np.float32).reshape(-1, 4),
+                np.full(int(seen), 0.9, np.float32),
+                np.full(int(seen), 2, np.int64),
+            )
+            tracks = tracker.update(
+                FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX), found
+            )
+            if tracks.ended:
+                ended_s = t_s
+                break
+        assert ended_s is not None
+        assert ended_s - gone_after == pytest.approx(2.0, abs=0.45)
+
+
+def test_two_trackers_share_no_ids_and_no_state():
+    road = Road()
+    vehicles = [Vehicle(straight(1.75, 10.0, 18.0))]
+    first = follow(road, vehicles, moments(2.0, 25.0))
+    second = follow(road, vehicles, moments(2.0, 25.0))
+    assert list(first) == list(second) == [1]
+
+
+def test_the_class_is_voted_and_never_flips():
+    scene = Road().scene()
+    tracker = RoadPlaneTracker(scene)
+    vehicle = Vehicle(straight(1.75, 8.0, 20.0))
+    shown = set()
+    for index, t_s in enumerate(moments(4.0, 25.0)):
+        box = box_of(Road().camera, vehicle, float(t_s))
+        road_user = RoadUser.TRUCK if index % 3 == 2 else RoadUser.CAR
+        tracks = tracker.update(
+            FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX),
+            Detections(
+                np.array([box], np.float32),
+                np.array([0.8], np.float32),
+                np.array([int(road_user)], np.int64),
+            ),
+        )
+        shown |= set(tracks.class_id.tolist())
+    assert shown == {int(RoadUser.CAR)}
+
+
+def test_points_of_degraded_frames_are_not_observed():
+    scene = Road().scene()
+    tracker = RoadPlaneTracker(scene)
+    vehicle = Vehicle(straight(1.75, 8.0, 20.0))
+    for index, t_s in enumerate(moments(2.0, 25.0)):
+        box = box_of(Road().camera, vehicle, float(t_s))
+        degraded = 20 <= index < 25
+        tracker.update(
+            FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX, degraded),
+            Detections(
+                np.array([box], np.float32),
+                np.array([0.8], np.float32),
+                np.array([2], np.int64),
+            ),
+        )
+    (track,) = tracker.histories.values()
+    assert list(np.flatnonzero(~track.observed)) == list(range(20, 25))
+
+
+def test_a_standing_vehicle_makes_no_speed_and_one_track():
+    car = Vehicle(through(1.75, (0, 20), (4, 40), (60, 40)))
+    histories = follow(Road(), [car], moments(60.0, 10.0), noise_px=2.0)
+    assert len(histories) == 1
+
+
+def test_frames_out_of_order_are_refused():
+    tracker = RoadPlaneTracker(Road().scene())
+    info = FrameInfo("cam", 0, 1.0, None, WIDTH_PX, HEIGHT_PX)
+    tracker.update(info, Detections.empty())
+    with pytest.raises(ValueError, match="time order"):
+        tracker.update(info, Detections.empty())
+
+
+def test_a_box_cut_off_or_covered_is_not_grounded():
+    boxes = np.array(
+        [
+            [100.0, 100.0, 200.0, 200.0],  # free
+            [300.0, 600.0, 400.0, 719.5],  # cut off at the bottom
+            [0.5, 100.0, 50.0, 200.0],  # cut off at the left
+            [500.0, 100.0, 600.0, 200.0],  # covered by the next
+            [520.0, 150.0, 640.0, 260.0],
+        ]
+    )
+    assert grounded(boxes, WIDTH_PX, HEIGHT_PX).tolist() == [True, False, False, False, True]
+
+
+@given(n=st.integers(0, 3000))
+@settings(max_examples=5, deadline=None)
+def test_a_history_is_bounded_and_keeps_the_latest(n):
+    track = Track(1, 0.0)
+    for i in range(n):
+        track.append(float(i), np.array([0.0, 0.0, 1.0, 1.0]), None, None, True, True)
+    assert len(track) <= 2048
+    assert track.observed_count == n
+    if n:
+        assert track.t_s[-1] == n - 1
+        assert np.all(np.diff(track.t_s) == 1.0)

@@ -1,0 +1,1 @@
+"""Recorded footage in batches: many files, resumable, evidence beside the store."""

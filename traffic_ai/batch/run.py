@@ -1,0 +1,265 @@
+"""Recorded footage, file by file: everything found goes to the store, its evidence beside it.
+
+A file that was finished is not read again; one that was interrupted goes on where it was, from the
+detections that were logged. A file that cannot be read is reported and the others are done.
+"""
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from traffic_ai import __version__
+from traffic_ai.batch.files import camera_of
+from traffic_ai.batch.read_ahead import read_ahead
+from traffic_ai.config.site import CameraSite, Site
+from traffic_ai.core.detection import Detections
+from traffic_ai.core.errors import SourceError, UsageError
+from traffic_ai.core.frame import Frame
+from traffic_ai.core.ports import Detector
+from traffic_ai.core.scene import Scene
+from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
+from traffic_ai.detectors.regions import SizedDetector
+from traffic_ai.evidence.recorder import EvidenceRecorder
+from traffic_ai.pipeline import Session, Step
+from traffic_ai.sources.file import VideoFile, content_hash
+from traffic_ai.sources.footage import FileFootage
+from traffic_ai.sources.start_time import CapturedStart, start_time
+from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.detection_log import DetectionLog
+from traffic_ai.stores.records import SourceKey, SourceState
+from traffic_ai.wiring import new_session, rules_version, scene_detector
+
+STORE_NAME = "violations.sqlite"
+EVIDENCE_NAME = "evidence"
+_LOG_FOLDER = ".unfinished"
+_FLUSH_EVERY = 50
+
+
+class FileState(StrEnum):
+    """What became of a file."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(slots=True)
+class FileOutcome:
+    """What became of a file. frame_count and duration_s: what was analysed of it."""
+
+    path: Path
+    camera_id: str
+    state: FileState = FileState.DONE
+    message: str = ""
+    frame_count: int = 0
+    duration_s: float = 0.0
+    new_violations: list[Violation] = field(default_factory=list)
+    violation_count: int = 0
+    near_miss_count: int = 0
+    evidence_problems: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+class Listener(Protocol):
+    """Told what goes on, in the analysing thread."""
+
+    def file_begins(self, path: Path, number: int, total: int, duration_s: float | None) -> None:
+        """A file is about to be analysed."""
+        ...
+
+    def frame_done(self, t_s: float, from_log: bool) -> None:
+        """A frame of it was analysed; from_log: its detections were known from before."""
+        ...
+
+    def violation_found(self, violation: Violation) -> None:
+        """A violation that the store did not have was recorded."""
+        ...
+
+    def file_ended(self, outcome: FileOutcome) -> None:
+        """The file is done with."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch run needs.
+
+    out_dir: run folder, with store and evidence. camera_id: the camera all files are of; None
+    lets each camera's `recordings` pattern decide. begins_at: when the (one) recording began.
+    stop: set to end cleanly after the frame in work.
+    """
+
+    site: Site
+    out_dir: Path
+    detector: SizedDetector
+    camera_id: str | None = None
+    begins_at: datetime | None = None
+    write_evidence: bool = True
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, paths: Sequence[Path], listener: Listener) -> list[FileOutcome]:
+        """Analyse the files in order. Raises StoreError and ModelError; a bad file never ends it.
+
+        Raises ConfigError before the first file where one has no camera.
+        """
+        cameras = [camera_of(self.site, path, self.camera_id) for path in paths]
+        outcomes = []
+        self.out_dir.mkdir(parents=True, exist_ok=True)
+        with ViolationStore.open(self.out_dir / STORE_NAME) as store:
+            for number, (path, camera) in enumerate(zip(paths, cameras, strict=True), 1):
+                if self.stop.is_set():
+                    break
+                outcome = FileOutcome(path, camera.id)
+                try:
+                    _FileRun(self, store, camera, outcome, listener, number, len(paths)).run()
+                except (SourceError, UsageError) as error:
+                    outcome.state, outcome.message = FileState.FAILED, str(error)
+                listener.file_ended(outcome)
+                outcomes.append(outcome)
+        return outcomes
+
+
+class _FileRun:
+    """The analysis of one file."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        store: ViolationStore,
+        camera: CameraSite,
+        outcome: FileOutcome,
+        listener: Listener,
+        number: int,
+        total: int,
+    ) -> None:
+        self._batch = batch
+        self._store = store
+        self._camera = camera
+        self._outcome = outcome
+        self._listener = listener
+        self._place = (number, total)
+        self._recorder = EvidenceRecorder(batch.out_dir / EVIDENCE_NAME, time_zone=camera.time_zone)
+
+    def run(self) -> None:
+        """Analyse the file unless that was done. Raises SourceError, UsageError."""
+        path = self._outcome.path
+        start = start_time(
+            path,
+            given=self._batch.begins_at or self._camera.start_time,
+            pattern=self._camera.start_time_pattern,
+            time_zone=self._camera.time_zone,
+        )
+        key = self._key(content_hash(path), start)
+        if self._store.source_done(key):
+            self._outcome.state = FileState.SKIPPED
+            self._outcome.message = "already done"
+            return
+        video = VideoFile(path, self._camera.id, start)
+        try:
+            self._analyse(video, key)
+        finally:
+            video.close()
+
+    def _key(self, source_hash: str, start: CapturedStart | None) -> SourceKey:
+        config_hash = self._camera.config_hash
+        if self._batch.begins_at is not None and start is not None:
+            # Another start time makes other records.
+            config_hash = hashlib.sha256(f"{config_hash} {start.utc}".encode()).hexdigest()
+        return SourceKey(
+            self._camera.id,
+            source_hash,
+            config_hash,
+            self._batch.detector.model_hash,
+            rules_version(self._camera),
+        )
+
+    def _analyse(self, video: VideoFile, key: SourceKey) -> None:
+        outcome = self._outcome
+        scene = self._camera.scene(video.width_px, video.height_px)
+        provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
+        session = new_session(scene, self._camera, provenance)
+        detector = scene_detector(self._batch.detector, scene)
+        footage = FileFootage(video.path, self._camera.id, video.start)
+        log = self._log(scene, key)
+        self._store.start_source(key, str(video.path))
+        self._listener.file_begins(video.path, *self._place, video.duration_s)
+        done = False
+        try:
+            for frame in read_ahead(video, self._batch.stop):
+                step = session.process(frame, self._detect(detector, frame, log))
+                self._record(step, key, footage, scene)
+                outcome.frame_count += 1
+                outcome.duration_s = frame.info.t_s
+            done = not self._batch.stop.is_set()
+            if done:
+                self._finish(session, key, footage, scene)
+        except SourceError as error:
+            self._store.finish_source(
+                key,
+                SourceState.FAILED,
+                frame_count=outcome.frame_count,
+                duration_s=outcome.duration_s,
+                message=str(error),
+            )
+            raise
+        finally:
+            footage.close()
+            log.close(done=done)
+        outcome.notes = video.report.notes()
+        if not done:
+            outcome.state, outcome.message = FileState.INTERRUPTED, "run again to go on"
+            return
+        self._store.finish_source(
+            key,
+            SourceState.DONE,
+            frame_count=outcome.frame_count,
+            duration_s=outcome.duration_s,
+            message="; ".join(outcome.notes),
+        )
+
+    def _log(self, scene: Scene, key: SourceKey) -> DetectionLog:
+        seen = f"{key.source_hash} {key.model_hash} {self._batch.detector.size_px}"
+        identity = f"{seen} {scene.detection_regions_px}"
+        name = hashlib.sha256(identity.encode()).hexdigest()[:24]
+        return DetectionLog(self._batch.out_dir / _LOG_FOLDER / f"{name}.jsonl", identity)
+
+    def _detect(self, detector: Detector, frame: Frame, log: DetectionLog) -> Detections:
+        known = log.get(frame.info.t_s)
+        self._listener.frame_done(frame.info.t_s, known is not None)
+        if known is not None:
+            return known
+        found = detector.detect(frame.image)
+        log.add(frame.info.t_s, found)
+        if self._outcome.frame_count % _FLUSH_EVERY == 0:
+            log.flush()
+        return found
+
+    def _finish(self, session: Session, key: SourceKey, footage: FileFootage, scene: Scene) -> None:
+        last = session.close()
+        if last is not None:
+            self._record(last, key, footage, scene)
+
+    def _record(self, step: Step, key: SourceKey, footage: FileFootage, scene: Scene) -> None:
+        """Store what a frame brought, and make the evidence that is owed."""
+        if not step.findings:
+            return
+        found: Sequence[Finding] = step.findings
+        violations = [f for f in found if isinstance(f, Violation)]
+        self._outcome.violation_count += len(violations)
+        self._outcome.near_miss_count += sum(isinstance(f, NearMiss) for f in found)
+        new = self._store.add_findings(key, found)
+        for violation in new:
+            self._outcome.new_violations.append(violation)
+            self._listener.violation_found(violation)
+        if not self._batch.write_evidence:
+            return
+        for violation in self._store.without_evidence(violations):
+            result = self._recorder.record(violation, footage, scene, step.observation.signals)
+            self._outcome.evidence_problems += len(result.problems)
+            self._store.set_evidence(violation.id, result.state, result.path, result.message)

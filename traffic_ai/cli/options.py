@@ -1,0 +1,32 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SiteOption = Annotated[
+    Path, typer.Option("--site", "-s", help="The site file: cameras, lanes, rules (YAML).")
+]
+OutOption = Annotated[
+    Path,
+    typer.Option("--out", "-o", help="Run folder for the store and the evidence; made if absent."),
+]
+WeightsOption = Annotated[
+    str,
+    typer.Option(
+        "--weights", "-w", help="A model that `traffic-ai models list` shows, or an .onnx file."
+    ),
+]
+SizeOption = Annotated[
+    int,
+    typer.Option("--size", help="Length in pixels of the picture's longer side in the detector."),
+]
+AllowPtOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-pt",
+        help="Let --weights be a .pt file (extra `ultralytics`). Loading one runs code from it.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]

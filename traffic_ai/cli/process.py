@@ -1,0 +1,156 @@
+"""`traffic-ai process`: recorded footage in, violation records and evidence out."""
+
+import json
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from traffic_ai.cli.options import (
+    AllowPtOption,
+    JsonOption,
+    OutOption,
+    SiteOption,
+    SizeOption,
+    WeightsOption,
+)
+from traffic_ai.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from traffic_ai.batch.run import FileOutcome
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+def process(
+    videos: Annotated[
+        list[str],
+        typer.Argument(help="Video files, folders (searched through) or quoted glob patterns."),
+    ],
+    site: SiteOption,
+    out: OutOption = Path("out"),
+    camera: Annotated[
+        str | None, typer.Option("--camera", help="The camera of the site file they are all of.")
+    ] = None,
+    start_time: Annotated[
+        str | None,
+        typer.Option(
+            "--start-time", help="When the recording began, as 2026-01-31T08:00:00+07:00."
+        ),
+    ] = None,
+    weights: WeightsOption = "yolov8n",
+    size: SizeOption = 640,
+    allow_pt: AllowPtOption = False,
+    evidence: Annotated[
+        bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Find violations in recorded footage.
+
+    Violations go to OUT/violations.sqlite, stills, clips and manifests to OUT/evidence. Run again
+    with the same site and OUT, finished files are skipped and an interrupted one goes on where it
+    was. Ctrl-C ends cleanly. Exit code 0: all files done; 1: some failed; 130: interrupted.
+    """
+    from traffic_ai.batch.files import find_videos
+    from traffic_ai.batch.run import Batch
+    from traffic_ai.cli.models import pull_progress
+    from traffic_ai.cli.progress import BatchProgress
+    from traffic_ai.wiring import DetectorOptions, load_detector, open_site
+
+    paths = find_videos(videos)
+    begins_at = _start(start_time, len(paths))
+    the_site = open_site(site)
+    for warning in the_site.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    with pull_progress() as progress:
+        detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
+    batch = Batch(the_site, out, detector, camera, begins_at, evidence)
+    with stopping_on_signals(batch.stop), BatchProgress() as listener:
+        outcomes = batch.run(paths, listener)
+    if as_json:
+        typer.echo(json.dumps(_summary(outcomes, out), indent=2))
+    else:
+        _print_summary(outcomes, len(paths), out)
+    if batch.stop.is_set():
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if any(outcome.state.value == "failed" for outcome in outcomes):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _start(text: str | None, file_count: int) -> datetime | None:
+    if text is None:
+        return None
+    if file_count != 1:
+        raise UsageError(
+            f"--start-time is of one recording, {file_count} were given; "
+            "set `start_time_pattern` in the site file for many"
+        )
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--start-time {text!r} is not a time; write it as 2026-01-31T08:00:00+07:00"
+        ) from None
+    if moment.tzinfo is None:
+        raise UsageError(f"--start-time {text!r} has no offset; write {text}+07:00, or Z for UTC")
+    return moment
+
+
+@contextmanager
+def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set `stop`; a second Ctrl-C interrupts at once."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+        typer.echo("stopping after the frame in work (Ctrl-C again to stop at once)", err=True)
+
+    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _summary(outcomes: "Sequence[FileOutcome]", out: Path) -> dict[str, object]:
+    return {
+        "out": str(out),
+        "files": [
+            {
+                "path": str(outcome.path),
+                "camera": outcome.camera_id,
+                "state": outcome.state.value,
+                "message": outcome.message,
+                "frames": outcome.frame_count,
+                "duration_s": outcome.duration_s,
+                "violations": outcome.violation_count,
+                "new_violations": [v.id for v in outcome.new_violations],
+                "near_misses": outcome.near_miss_count,
+                "evidence_problems": outcome.evidence_problems,
+                "notes": outcome.notes,
+            }
+            for outcome in outcomes
+        ],
+    }
+
+
+def _print_summary(outcomes: "Sequence[FileOutcome]", total: int, out: Path) -> None:
+    for state in ("done", "skipped", "failed", "interrupted"):
+        count = sum(outcome.state.value == state for outcome in outcomes)
+        if count:
+            typer.echo(f"{count} of {total} files {state}")
+    new = sum(len(outcome.new_violations) for outcome in outcomes)
+    near = sum(outcome.near_miss_count for outcome in outcomes)
+    typer.echo(f"{new} new violations, {near} near misses in {out}")
+    if new:
+        typer.echo(f"export them: traffic-ai export {out} --output violations.csv")

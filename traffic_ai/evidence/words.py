@@ -1,0 +1,47 @@
+"""Violations in plain words, for terminals."""
+
+from traffic_ai.core.violation import (
+    Measurement,
+    RedLightMeasurement,
+    SpeedMeasurement,
+    StopOverLineMeasurement,
+    Violation,
+    WrongWayMeasurement,
+)
+
+
+def one_line(violation: Violation) -> str:
+    """Kind, place, time and the figure that matters, in one line."""
+    moment = violation.occurred_at
+    when = f"{moment.utc.isoformat(timespec='milliseconds')} " if moment is not None else ""
+    kind = violation.kind.value.replace("_", " ")
+    return (
+        f"{kind}: {violation.road_user.label} in lane {violation.lane_id} at {when}"
+        f"({violation.t_s:.2f} s), {figure(violation.measurement)}"
+    )
+
+
+def figure(measurement: Measurement) -> str:
+    """The figure that matters, with its uncertainty and unit."""
+    match measurement:
+        case RedLightMeasurement():
+            return (
+                f"{measurement.time_into_red_s:.2f} s into red "
+                f"(at most {measurement.time_into_red_latest_s:.2f} s)"
+            )
+        case SpeedMeasurement():
+            return (
+                f"{measurement.speed_kmh:.1f} +- {measurement.expanded_uncertainty_kmh:.1f} km/h "
+                f"where {measurement.limit_kmh:.0f} is allowed"
+            )
+        case WrongWayMeasurement():
+            if measurement.distance_m is None:
+                return f"{measurement.lane_share:.0%} of the lane against its direction"
+            return f"{measurement.distance_m:.1f} m against the direction"
+        case StopOverLineMeasurement():
+            far = (
+                f"{measurement.distance_over_px:.0f} px"
+                if measurement.distance_over_m is None
+                else f"{measurement.distance_over_m:.1f} m"
+            )
+            return f"at least {far} over the line for {measurement.standing_s:.1f} s"

@@ -1,0 +1,122 @@
+"""Puts concrete parts together: the only place that names them.
+
+Rules of other packages come in by the entry-point group `traffic_ai.rules`: each entry point is a
+callable (scene, provenance, parameters mapping) -> core.ports.Rule, with an attribute
+`RULE_VERSION` on the callable or "0" if it has none.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, cast
+
+from traffic_ai.config.load import load_site
+from traffic_ai.config.site import CameraSite, Site
+from traffic_ai.core.errors import ConfigError, ModelError
+from traffic_ai.core.ports import Detector, Rule
+from traffic_ai.core.scene import Scene
+from traffic_ai.core.violation import Provenance
+from traffic_ai.detectors.models import weights
+from traffic_ai.detectors.onnx import OnnxDetector
+from traffic_ai.detectors.regions import RegionDetector, SizedDetector
+from traffic_ai.detectors.riders import RiderDetector
+from traffic_ai.pipeline import Session
+from traffic_ai.rules import red_light, speeding, stop_over_line, wrong_way
+from traffic_ai.signals.reader import SceneSignals
+from traffic_ai.tracking import RoadPlaneTracker
+
+RULE_GROUP = "traffic_ai.rules"
+DEFAULT_MODEL = "yolov8n"
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """Which detector runs. weights: a known model's name, an .onnx file, or a .pt file with
+    allow_pt (unpickling it runs code). size_px: the length the longer side is brought to.
+    """
+
+    weights: str = DEFAULT_MODEL
+    size_px: int = 640
+    allow_pt: bool = False
+
+
+def open_site(path: Path) -> Site:
+    """The site file, with the rules of installed packages known to it."""
+    return load_site(path, tuple(_foreign_rules()))
+
+
+def load_detector(options: DetectorOptions, progress: Progress | None = None) -> SizedDetector:
+    """The detector, its weights fetched if they are known and not there. Raises ModelError."""
+    path = weights(options.weights, progress)
+    if path.suffix == ".pt":
+        from traffic_ai.detectors.ultralytics import UltralyticsDetector
+
+        return UltralyticsDetector(path, size_px=options.size_px, allow_pickle=options.allow_pt)
+    if options.allow_pt:
+        raise ModelError(f"{path} is not a .pt file; leave out --allow-pt")
+    return OnnxDetector(path, size_px=options.size_px)
+
+
+def scene_detector(detector: SizedDetector, scene: Scene) -> Detector:
+    """The detector as a scene wants it: in its regions, riders one with their vehicles."""
+    return RiderDetector(RegionDetector(detector, scene.detection_regions_px))
+
+
+def new_session(scene: Scene, camera: CameraSite, provenance: Provenance) -> Session:
+    """A fresh session of one camera: tracker, signals and rules, nothing shared with others."""
+    rules = [
+        _rule(name, scene, provenance, parameters) for name, parameters in camera.rules.items()
+    ]
+    return Session(RoadPlaneTracker(scene), SceneSignals(scene), rules)
+
+
+def rules_version(camera: CameraSite) -> str:
+    """The versions of the camera's rules, in a stable order."""
+    return ",".join(sorted(f"{name}={_version(name)}" for name in camera.rules))
+
+
+def _rule(name: str, scene: Scene, provenance: Provenance, parameters: Any) -> Rule:
+    match name:
+        case "red_light":
+            return red_light.RedLight(scene, provenance, parameters)
+        case "stop_over_line":
+            return stop_over_line.StopOverLine(scene, provenance, parameters)
+        case "wrong_way":
+            return wrong_way.WrongWay(scene, provenance, parameters)
+        case "speeding":
+            return speeding.Speeding(scene, provenance, parameters)
+    factory = _foreign_rules().get(name)
+    if factory is None:
+        raise ConfigError(f"there is no rule {name!r}; install the package that brings it")
+    return cast(Rule, factory(scene, provenance, parameters))
+
+
+_VERSIONS = {
+    "red_light": red_light.RULE_VERSION,
+    "stop_over_line": stop_over_line.RULE_VERSION,
+    "wrong_way": wrong_way.RULE_VERSION,
+    "speeding": speeding.RULE_VERSION,
+}
+
+
+def _version(name: str) -> str:
+    if name in _VERSIONS:
+        return _VERSIONS[name]
+    return str(getattr(_foreign_rules().get(name), "RULE_VERSION", "0"))
+
+
+@cache
+def _foreign_rules() -> Mapping[str, Callable[..., object]]:
+    """Rules of other installed packages by name."""
+    found = {}
+    for entry in entry_points(group=RULE_GROUP):
+        if entry.name in _VERSIONS:
+            raise ConfigError(
+                f"package rule {entry.name!r} ({entry.value}) has the name of a built-in rule; "
+                "uninstall that package"
+            )
+        found[entry.name] = entry.load()
+    return found
