@@ -24,8 +24,7 @@ from traffic_ai.signals.placement import LAMPS, Placement
 from traffic_ai.signals.reading import LIT, UNREADABLE, Reading
 
 LEAST_ENERGY = 2.0  # mean chroma over a lamp, levels of 255, above noise
-CLEAR_ENERGY = 50.0  # from here on the colour stands whatever the place
-OWN_PLACE = 0.6  # weight of a place that is the lamp's own
+OWN_PLACE = 0.5  # weight of a place that may be the lamp's own
 RIVAL_RATIO = 1.8  # the strongest lamp against the next
 TOGETHER_RATIO = 0.25  # red and yellow lit together: the weaker against the stronger
 DOUBTFUL_SHARE = 0.5  # of a doubtful light's strength that a clear one must have to overrule it
@@ -100,7 +99,7 @@ class HeadReader:
             aspect, rival = Aspect.RED_YELLOW, 0.0
         elif best < RIVAL_RATIO * max(rival, unclear):
             return UNREADABLE
-        sure = all(lamps[a].firm for a in lit if a in lamps and (a is aspect or len(lit) > 1))
+        sure = all(lamps[part].firm for part in _shown(aspect))
         confidence = best / (best + 8.0) * (1.0 - rival / best) * (1.0 if sure else 0.6)
         return Reading(aspect, confidence)
 
@@ -185,8 +184,8 @@ def _lamps(seen: Evidence, placement: Placement) -> tuple[dict[Aspect, _Lamp], f
         energy[window(light.row, light.column, round(1.2 * lamp_px))] = 0.0
     light = strongest_light(seen.green, seen.added, weight[2], lamp_px)
     place = float(weight[2, light.row, light.column])
-    if light.energy >= CLEAR_ENERGY or place >= OWN_PLACE:
-        lamps[Aspect.GREEN] = _Lamp(light.energy * place, light, place >= OWN_PLACE)
+    if place >= OWN_PLACE:
+        lamps[Aspect.GREEN] = _Lamp(light.energy * place, light, True)
     else:
         unclear = max(unclear, light.energy * place)
     return _without_doubtful(lamps, unclear)
@@ -210,11 +209,9 @@ def _warm_aspect(light: Light, placement: Placement) -> tuple[Aspect | None, boo
     odds = hue + float(placement.red_log_odds[light.row, light.column])
     aspect = Aspect.RED if odds > 0.0 else Aspect.YELLOW
     place = float(placement.weight[LAMPS.index(aspect), light.row, light.column])
-    if light.energy < CLEAR_ENERGY and place < OWN_PLACE:
+    if place < OWN_PLACE:
         return None, False
     firm = abs(odds) >= FIRM and abs(hue) >= FIRM_HUE and hue * odds > 0.0
     if firm:
         return aspect, True
-    if abs(odds) >= LEANING and place >= OWN_PLACE:
-        return aspect, False
-    return None, False
+    return (aspect if abs(odds) >= LEANING else None), False
