@@ -213,7 +213,11 @@ def _check_speeding(camera: CameraModel, at: KeyPath, notes: Notes) -> None:
     if camera.calibration is None and not camera.speed_sections:
         hint = "add calibration, or speed_sections of surveyed length"
         notes.error(at_rule, "speeding needs something to measure speed with", hint)
-    elif camera.calibration is None:
+    elif camera.calibration is not None and camera.speed_sections:
+        message = "speed_sections are not used where there is a calibration"
+        hint = "remove one of the two ways to measure speed"
+        notes.warn((*at, "speed_sections"), message, hint)
+    else:
         for index, lane in enumerate(camera.lanes):
             if lane in limited and lane.id not in measured:
                 message = f"the limit of lane {lane.id!r} is never used: no section measures it"

@@ -34,9 +34,13 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        where = f"line {self.line}: " + (f"{self.path}: " if self.path else "")
-        kind = "warning: " if self.severity is Severity.WARNING else ""
-        return f"{where}{kind}{self.message}" + (f" ({self.hint})" if self.hint else "")
+        return f"line {self.line}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """All of it but the line."""
+        where = f"{self.path}: " if self.path else ""
+        return f"{where}{self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,15 @@ class SiteFileError(ConfigError):
     def __init__(self, file: Path, problems: Iterable[Problem]) -> None:
         self.file = file
         self.problems = tuple(sorted(problems, key=lambda p: (p.line, p.path, p.message)))
-        super().__init__("\n".join(f"{file}: {problem}" for problem in self.problems))
+        super().__init__("\n".join(report_lines(file, self.problems)))
 
     def __reduce__(self) -> tuple[type["SiteFileError"], tuple[Path, tuple[Problem, ...]]]:
         return SiteFileError, (self.file, self.problems)
+
+
+def report_lines(file: Path, problems: Iterable[Problem]) -> list[str]:
+    """One line a problem, in the form that editors and terminals turn into links."""
+    return [f"{file}:{p.line}: {p.severity.value}: {p.text}" for p in problems]
 
 
 def path_text(path: KeyPath) -> str:

@@ -363,6 +363,11 @@ class CameraModel(StrictModel):
         description="A video file, relative to this file, or rtsp://... ${VARIABLE} in a URL is "
         "taken from the environment, so that passwords stay out of this file.",
     )
+    recordings: PlainText | None = Field(
+        None,
+        description='Which recordings are of this camera, by file name: "cam1_*.mp4" (* and ?). '
+        "Default: all. Needed only where a site has several cameras.",
+    )
     start_time: Moment | None = Field(
         None,
         description='When the recording began, with offset: "2026-03-02T08:00:00+01:00".',

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from traffic_ai.config.build import build_homography, build_scene, calibration_p
 from traffic_ai.config.picture import PictureScale, reference_size
 from traffic_ai.config.problems import Problem
 from traffic_ai.config.schema import CameraModel, RuleModel
-from traffic_ai.config.source import resolve
+from traffic_ai.config.source import is_url, resolve
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import document
@@ -100,9 +101,24 @@ class CameraSite:
         return resolve(self._model.source, self._folder, os.environ, where)
 
     @property
+    def source_file(self) -> Path | None:
+        """The video file, which may not exist; None for a URL or no source."""
+        source = self._model.source
+        return None if source is None or is_url(source) else (self._folder / source).resolve()
+
+    @property
     def reference_size_px(self) -> tuple[int, int] | None:
         """(width, height) of the picture the site was drawn on; None for fractions."""
         return reference_size(self._model.coordinates)
+
+    @property
+    def recordings(self) -> str | None:
+        """The pattern of this camera's recordings' file names, None if any may be its."""
+        return self._model.recordings
+
+    def takes(self, file_name: str) -> bool:
+        """Whether a recording of that name matches this camera's pattern."""
+        return self.recordings is not None and fnmatchcase(file_name, self.recordings)
 
     def scene(self, width_px: int, height_px: int) -> Scene:
         """The scene for pictures of that size.
@@ -160,7 +176,9 @@ def _config_hash(model: CameraModel) -> str:
 
     Rules enter with all their parameters: another default is another decision.
     """
-    content = model.model_dump(mode="json", exclude={"source", "rules"}, exclude_defaults=True)
+    content = model.model_dump(
+        mode="json", exclude={"source", "recordings", "rules"}, exclude_defaults=True
+    )
     for lane in content.get("lanes", ()):
         if lane.get("classes"):
             lane["classes"] = sorted(set(lane["classes"]))

@@ -4,6 +4,8 @@ Used by `traffic-ai preview` while a site file is made and by the stills of the 
 lies on the road plane: where it follows lane edges and markings, the calibration is right.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,7 @@ _EXIT: Bgr = (120, 255, 120)
 _SECTION: Bgr = (255, 150, 80)
 _SIGNAL: Bgr = (255, 255, 255)
 _REGION: Bgr = (170, 170, 170)
+_POINT: Bgr = (0, 255, 255)
 
 _LANE_OPACITY = 0.18
 _GRID_OPACITY = 0.45
@@ -64,6 +67,19 @@ def draw_scene(image: Image, scene: Scene, grid: bool = True) -> Image:
     _draw_names(canvas, scene, colours)
     for text, place in figures:
         canvas.label(text, [place], WHITE, 0.75)
+    return canvas.image
+
+
+def draw_points(image: Image, points_px: Array, texts: Sequence[str]) -> Image:
+    """A new picture: `image` with a cross and a text at each point (N, 2)."""
+    canvas = Canvas(image)
+    reach = 6.0 * canvas.line_px
+    for point in points_px:
+        for way in (np.array([1.0, 1.0]), np.array([1.0, -1.0])):
+            canvas.line(np.array([point - reach * way, point + reach * way]), _POINT, 0.5)
+    for point, text in zip(points_px, texts, strict=True):
+        beside = np.array([2.0 * reach + canvas.text_px, 0.0])
+        canvas.label(text, [point + beside, point - beside, *canvas.around(point)], _POINT, 0.9)
     return canvas.image
 
 
