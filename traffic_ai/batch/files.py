@@ -13,24 +13,24 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def camera_of(site: Site, path: Path, camera_id: str | None) -> CameraSite:
-    """The camera a recording is of. Raises ConfigError where that is not clear."""
+    """The camera a recording is of: the first whose `recordings` pattern takes it, else the one
+    that has no pattern. Raises ConfigError where that is not clear.
+    """
     known = ", ".join(camera.id for camera in site.cameras)
     if camera_id is not None:
         try:
             return site.camera(camera_id)
         except KeyError:
             raise ConfigError(f"{site.path} has no camera {camera_id!r}; it has {known}") from None
-    matching = [camera for camera in site.cameras if camera.takes(path.name)]
-    if len(matching) == 1:
-        return matching[0]
-    if not matching:
-        raise ConfigError(
-            f"no camera of {site.path} takes {path.name}; give one with --camera ({known}) or "
-            "set its `recordings` pattern"
-        )
-    both = ", ".join(camera.id for camera in matching)
+    for camera in site.cameras:
+        if camera.recordings is not None and camera.takes(path.name):
+            return camera
+    unnamed = [camera for camera in site.cameras if camera.recordings is None]
+    if len(unnamed) == 1:
+        return unnamed[0]
     raise ConfigError(
-        f"{path.name} may be of {both}; give one with --camera, or set `recordings` patterns"
+        f"which camera of {site.path} {path.name} is of is not clear; give it with --camera "
+        f"({known}) or set the cameras' `recordings` patterns"
     )
 
 
