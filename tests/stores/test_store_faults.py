@@ -301,6 +301,22 @@ def test_two_processes_make_and_fill_a_store_at_once(path):
         assert len(list(store.sources())) == 1
 
 
+def test_a_new_store_that_another_process_is_just_making_is_waited_for(path, monkeypatch):
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    waits = threading.Event()
+    monkeypatch.setattr(connection.time, "sleep", lambda _: waits.set())
+    opened = []
+    opening = threading.Thread(target=lambda: opened.append(ViolationStore.open(path)))
+    opening.start()
+    assert waits.wait(20)
+    blocker.execute("COMMIT")
+    blocker.close()
+    opening.join(20)
+    [store] = opened
+    store.close()
+
+
 def test_a_second_writer_waits_for_the_first(path):
     with ViolationStore.open(path) as store:
         store.start_source(KEY, "a.mp4")

@@ -177,6 +177,13 @@ def test_a_filter_gives_exactly_what_matches(
         assert set(ids(store.violations(wanted))) == {v.id for v in violations if matches(v)}
 
 
+def test_a_range_begins_with_its_first_moment_and_ends_before_its_last(store):
+    made = [violation(t_s=t) for t in (10.0, 20.0, 30.0)]
+    store.add_findings(KEY, made)
+    wanted = RecordFilter(since=wall(10.0).utc, until=wall(30.0).utc)
+    assert ids(store.violations(wanted)) == [made[0].id, made[1].id]
+
+
 def test_filters_by_id_and_limit(store):
     made = [violation(t_s=float(t)) for t in range(5)]
     store.add_findings(KEY, made)

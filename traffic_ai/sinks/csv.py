@@ -100,14 +100,8 @@ def text_cell(text: str) -> str:
     One apostrophe is put before text that starts like a formula, white space aside, and before
     text that starts with an apostrophe, so that taking one off gives the text back.
     """
-    start = text.lstrip()
-    if (
-        text.startswith("'")
-        or text.startswith(_FORMULA_STARTS)
-        or start.startswith(_FORMULA_STARTS)
-    ):
-        return "'" + text
-    return text
+    risky = text.startswith(("'", *_FORMULA_STARTS)) or text.lstrip().startswith(_FORMULA_STARTS)
+    return "'" + text if risky else text
 
 
 def _number(value: float | None, digits: int) -> str:
