@@ -8,12 +8,14 @@ import typer
 from traffic_ai.core.errors import TrafficAiError, UsageError
 
 if TYPE_CHECKING:
-    from traffic_ai.config import CameraSite, Site
+    from traffic_ai.config import CalibrationReport, CameraSite, Site
     from traffic_ai.core.frame import Image
+    from traffic_ai.core.geometry import Array
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 # Smaller pictures are enlarged by a whole factor, so that names can be read.
 _LEAST_WIDTH_PX = 960
+_SHOWN_RESIDUAL_M = 0.05
 
 
 def preview(
@@ -39,7 +41,7 @@ def preview(
     """
     import cv2
 
-    from traffic_ai.evidence.draw import draw_points, draw_scene
+    from traffic_ai.evidence.draw import draw_scene
     from traffic_ai.wiring import open_site
 
     if out.suffix.lower() not in _PICTURES:
@@ -51,10 +53,8 @@ def preview(
     size_px = (image.shape[1] * factor, image.shape[0] * factor)
     if factor > 1:
         image = cv2.resize(image, size_px, interpolation=cv2.INTER_CUBIC).astype("uint8")
-    drawn = draw_scene(image, chosen.scene(*size_px), grid)
-    report = chosen.calibration_report(*size_px)
-    if report is not None and grid and len(report.points_px):
-        drawn = draw_points(drawn, report.points_px, _point_names(report.residual_m.tolist()))
+    marks = _marks(chosen.calibration_report(*size_px)) if grid else []
+    drawn = draw_scene(image, chosen.scene(*size_px), grid, marks)
     if not _write(out, drawn):
         raise TrafficAiError(f"cannot write {out}; does its folder exist?")
     typer.echo(f"{chosen.id}: {out} ({size_px[0]}x{size_px[1]})")
@@ -92,7 +92,8 @@ def _read_picture(path: Path) -> "Image":
     import cv2
     import numpy as np
 
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    encoded = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
     if image is None:
         raise UsageError(f"{path} is not a picture that can be read; give a PNG or JPEG")
     return np.asarray(image, np.uint8)
@@ -114,11 +115,16 @@ def _frame(path: Path, camera_id: str, at_s: float) -> "Image":
     raise UsageError(f"--at {at_s:g} is after the end of {path}, which is {last_s:.1f} s long")
 
 
-def _point_names(residual_m: list[float]) -> list[str]:
-    """The number of each calibration point, and how far off it is where that says something."""
-    if len(residual_m) <= 4:
-        return [str(number) for number in range(1, len(residual_m) + 1)]
-    return [f"{number}: {value:.2f} m" for number, value in enumerate(residual_m, start=1)]
+def _marks(report: "CalibrationReport | None") -> "list[tuple[Array, str]]":
+    """The calibration points with their numbers, and how far off one is where that shows."""
+    if report is None:
+        return []
+    return [
+        (point, str(number) if off_m < _SHOWN_RESIDUAL_M else f"{number}: {off_m:.2f} m off")
+        for number, (point, off_m) in enumerate(
+            zip(report.points_px, report.residual_m.tolist(), strict=True), start=1
+        )
+    ]
 
 
 def _write(path: Path, image: "Image") -> bool:

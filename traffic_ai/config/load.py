@@ -9,6 +9,7 @@ from traffic_ai.config.document import Document, read_document
 from traffic_ai.config.explain import Reading, read_site
 from traffic_ai.config.needs import (
     check_ids,
+    check_measured,
     check_reach,
     check_references,
     check_rule_names,
@@ -97,3 +98,4 @@ def _check_drawing(camera: CameraModel, at: KeyPath, notes: Notes, whole: bool) 
         crossings.section(section, (*at, "speed_sections", index))
     if homography is not None and whole and len(notes.remarks) == before:
         check_reach(camera, at, lanes, homography, scale, notes)
+        check_measured(camera, at, lanes, homography, notes)

@@ -11,12 +11,19 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
+import shapely
 
 from traffic_ai.config.build import build_stop_line
 from traffic_ai.config.notes import Notes
 from traffic_ai.config.picture import PictureScale
 from traffic_ai.config.problems import KeyPath, show, suggest
-from traffic_ai.config.schema import CameraModel, RulesModel, SignalGroupModel
+from traffic_ai.config.schema import (
+    CameraModel,
+    RedLightModel,
+    RulesModel,
+    SignalGroupModel,
+    SpeedingModel,
+)
 from traffic_ai.config.source import is_url, missing_variables, password_in_file
 from traffic_ai.core.geometry import DirectedLine, Homography
 from traffic_ai.core.scene import Lane
@@ -213,15 +220,45 @@ def _check_speeding(camera: CameraModel, at: KeyPath, notes: Notes) -> None:
     if camera.calibration is None and not camera.speed_sections:
         hint = "add calibration, or speed_sections of surveyed length"
         notes.error(at_rule, "speeding needs something to measure speed with", hint)
-    elif camera.calibration is not None and camera.speed_sections:
+    if camera.calibration is not None and camera.speed_sections:
         message = "speed_sections are not used where there is a calibration"
         hint = "remove one of the two ways to measure speed"
         notes.warn((*at, "speed_sections"), message, hint)
-    else:
+    if camera.calibration is None and camera.speed_sections:
         for index, lane in enumerate(camera.lanes):
             if lane in limited and lane.id not in measured:
                 message = f"the limit of lane {lane.id!r} is never used: no section measures it"
                 notes.warn((*at, "lanes", index), message, "add it to a section's lanes")
+
+
+def check_measured(
+    camera: CameraModel,
+    at: KeyPath,
+    lanes: Mapping[str, Lane],
+    homography: Homography,
+    notes: Notes,
+) -> None:
+    """Each lane with a limit has a calibrated stretch long enough to measure a speed on."""
+    if "speeding" not in camera.rules.model_fields_set:
+        return
+    speeding = camera.rules.speeding
+    least_m = (speeding or SpeedingModel.model_validate({})).min_baseline_m
+    area = shapely.Polygon(homography.valid_area_px)
+    for index, model in enumerate(camera.lanes):
+        limited = model.speed_limit_kmh is not None or model.speed_limit_by_class_kmh
+        if not limited or model.id not in lanes:
+            continue
+        inside = shapely.LineString(lanes[model.id].centre_line_px).intersection(area)
+        ground_m = homography.to_ground(shapely.get_coordinates(inside))
+        steps_m = np.diff(ground_m[~np.isnan(ground_m).any(axis=1)], axis=0)
+        length_m = float(np.hypot(steps_m[:, 0], steps_m[:, 1]).sum())
+        if length_m < least_m:
+            notes.warn(
+                (*at, "lanes", index),
+                f"only {length_m:.1f} m of lane {model.id!r} lie in the calibrated area, too short "
+                f"for a speed (min_baseline_m is {least_m:g})",
+                "calibrate a longer stretch of it, or set valid_area",
+            )
 
 
 def check_reach(
@@ -235,8 +272,8 @@ def check_reach(
     """Where there is no beyond_line, the calibrated area reaches far enough past the stop line."""
     if "red_light" not in camera.rules.model_fields_set:
         return
-    red_light = camera.rules.red_light
-    distance_m = red_light.beyond_distance_m if red_light is not None else 4.0
+    red_light = camera.rules.red_light or RedLightModel.model_validate({})
+    distance_m = red_light.beyond_distance_m
     for index, model in enumerate(camera.stop_lines):
         known = all(lane in lanes for lane in model.lanes)
         if model.signal_group is None or model.beyond_line is not None or not known:

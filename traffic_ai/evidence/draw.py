@@ -31,16 +31,19 @@ _SIGNAL: Bgr = (255, 255, 255)
 _REGION: Bgr = (170, 170, 170)
 _POINT: Bgr = (0, 255, 255)
 
-_LANE_OPACITY = 0.18
+_LANE_OPACITY = 0.14
 _GRID_OPACITY = 0.45
 _LEAST_GRID_GAP_PX = 3.0
 _MOST_GRID_LINES = 40
 _GRID_STEPS_M = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 
-def draw_scene(image: Image, scene: Scene, grid: bool = True) -> Image:
+def draw_scene(
+    image: Image, scene: Scene, grid: bool = True, marks: Sequence[tuple[Array, str]] = ()
+) -> Image:
     """A new picture: `image` (H, W, 3) with the scene over it, the metre grid if `grid`.
 
+    marks: image points (2,) to show with a cross and a text, such as calibration points.
     Raises ValueError where the picture has another size than the scene.
     """
     if image.shape[:2] != (scene.height_px, scene.width_px):
@@ -64,22 +67,14 @@ def draw_scene(image: Image, scene: Scene, grid: bool = True) -> Image:
         _draw_stop_line(canvas, line)
     for group in scene.signal_groups:
         _draw_signal_group(canvas, group)
+    for point, _ in marks:
+        _draw_cross(canvas, point)
     _draw_names(canvas, scene, colours)
+    for point, text in marks:
+        beside = np.array([8.0 * canvas.line_px + canvas.text_px * (1 + len(text) / 3), 0.0])
+        canvas.label(text, [point + beside, point - beside, *canvas.around(point)], _POINT, 0.9)
     for text, place in figures:
         canvas.label(text, [place], WHITE, 0.75)
-    return canvas.image
-
-
-def draw_points(image: Image, points_px: Array, texts: Sequence[str]) -> Image:
-    """A new picture: `image` with a cross and a text at each point (N, 2)."""
-    canvas = Canvas(image)
-    reach = 6.0 * canvas.line_px
-    for point in points_px:
-        for way in (np.array([1.0, 1.0]), np.array([1.0, -1.0])):
-            canvas.line(np.array([point - reach * way, point + reach * way]), _POINT, 0.5)
-    for point, text in zip(points_px, texts, strict=True):
-        beside = np.array([2.0 * reach + canvas.text_px, 0.0])
-        canvas.label(text, [point + beside, point - beside, *canvas.around(point)], _POINT, 0.9)
     return canvas.image
 
 
@@ -89,6 +84,12 @@ def _draw_lane(canvas: Canvas, lane: Lane, colour: Bgr) -> None:
     for share in (0.25, 0.55, 0.85):
         tip, unit = _point_on(lane.centre_line_px, share)
         canvas.arrow_head(tip, unit, colour)
+
+
+def _draw_cross(canvas: Canvas, point: Array) -> None:
+    reach_px = 6.0 * canvas.line_px
+    for way in (np.array([1.0, 1.0]), np.array([1.0, -1.0])):
+        canvas.line(np.array([point - reach_px * way, point + reach_px * way]), _POINT, 0.5)
 
 
 def _draw_stop_line(canvas: Canvas, line: StopLine) -> None:
