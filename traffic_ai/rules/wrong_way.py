@@ -40,6 +40,9 @@ LONGEST_GAP_S = 1.0
 SIZE_JUMP = 1.6
 # Of the way covered in the lane, at least this share leads against the direction.
 MIN_AGAINST_SHARE = 0.8
+# The way is made in many steps; what is left of it without the longest one is at least this share.
+# A track that passes from one vehicle to another makes its way in a single step.
+MIN_SHARE_WITHOUT_LONGEST_STEP = 0.5
 # Residual of the straight-line fit of progress over time, as a share of the way.
 MAX_RESIDUAL_SHARE = 0.2
 # A track that begins this soon after a reported one was lost may be the same vehicle; it can take
@@ -255,6 +258,12 @@ class WrongWay:
                 "share_of_way_against",
                 backward / max(way - min(noise_way, way - backward), 1e-9),
                 MIN_AGAINST_SHARE,
+                "",
+            ),
+            at_least(
+                "share_of_way_without_longest_step",
+                1.0 - float(-steps.min()) / max(against, 1e-9),
+                MIN_SHARE_WITHOUT_LONGEST_STEP,
                 "",
             ),
             at_most(

@@ -24,7 +24,7 @@ VELOCITY_GUESS_HEIGHTS_PS = 12.0
 STANDING_MPS = 0.7
 STANDING_HEIGHTS_PS = 0.4
 # Coarser than this the road plane is not used, metres a pixel in any direction.
-COARSEST_M_PER_PX = 1.0
+COARSEST_M_PER_PX = 4.0
 
 
 class MotionPlanes:
