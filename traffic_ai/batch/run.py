@@ -32,11 +32,9 @@ from traffic_ai.sources.start_time import CapturedStart, start_time
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.detection_log import DetectionLog
 from traffic_ai.stores.records import SourceKey, SourceState
+from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME, UNFINISHED_NAME
 from traffic_ai.wiring import new_session, rules_version, scene_detector
 
-STORE_NAME = "violations.sqlite"
-EVIDENCE_NAME = "evidence"
-_LOG_FOLDER = ".unfinished"
 _FLUSH_EVERY = 50
 
 
@@ -227,7 +225,7 @@ class _FileRun:
         seen = f"{key.source_hash} {key.model_hash} {self._batch.detector.size_px}"
         identity = f"{seen} {scene.detection_regions_px}"
         name = hashlib.sha256(identity.encode()).hexdigest()[:24]
-        return DetectionLog(self._batch.out_dir / _LOG_FOLDER / f"{name}.jsonl", identity)
+        return DetectionLog(self._batch.out_dir / UNFINISHED_NAME / f"{name}.jsonl", identity)
 
     def _detect(self, detector: Detector, frame: Frame, log: DetectionLog) -> Detections:
         known = log.get(frame.info.t_s)

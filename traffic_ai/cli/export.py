@@ -15,12 +15,11 @@ import typer
 
 from traffic_ai.core.errors import TrafficAiError, UsageError
 from traffic_ai.core.violation import ViolationKind
+from traffic_ai.stores.run_folder import STORE_NAME
 
 if TYPE_CHECKING:
     from traffic_ai.stores.database import ViolationStore
     from traffic_ai.stores.records import RecordFilter
-
-STORE_NAME = "violations.sqlite"
 
 
 class ExportFormat(StrEnum):

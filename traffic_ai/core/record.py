@@ -1,4 +1,4 @@
-"""A violation as it is kept: what the store gives back, sinks write and evidence is held against."""
+"""A violation as it is kept: what the store returns, sinks write and evidence is held against."""
 
 from dataclasses import dataclass
 from datetime import datetime

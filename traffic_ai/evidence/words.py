@@ -1,11 +1,13 @@
 """Violations in plain words, for terminals."""
 
+from traffic_ai.core.record import StoredViolation
 from traffic_ai.core.violation import (
     Measurement,
     RedLightMeasurement,
     SpeedMeasurement,
     StopOverLineMeasurement,
     Violation,
+    ViolationKind,
     WrongWayMeasurement,
 )
 
@@ -45,3 +47,21 @@ def figure(measurement: Measurement) -> str:
                 else f"{measurement.distance_over_m:.1f} m"
             )
             return f"at least {far} over the line for {measurement.standing_s:.1f} s"
+
+
+def stored_figure(stored: StoredViolation) -> str:
+    """The figure that matters of a violation as listed by the store."""
+    figures = stored.headline
+    match stored.kind:
+        case ViolationKind.RED_LIGHT:
+            return f"at least {figures.time_into_red_s:.2f} s into red"
+        case ViolationKind.SPEEDING:
+            return f"{figures.speed_kmh:.1f} +- {figures.speed_uncertainty_kmh:.1f} km/h"
+        case ViolationKind.WRONG_WAY:
+            if figures.distance_m is None:
+                return "against the lane's direction"
+            return f"{figures.distance_m:.1f} m against the direction when reported"
+        case ViolationKind.STOP_OVER_LINE:
+            if figures.distance_m is None:
+                return "over the line"
+            return f"front at least {figures.distance_m:.1f} m over the line"

@@ -1,0 +1,38 @@
+# Two commands do everything: `make demo` and `make test`. Each makes its own virtual environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint check test-ultralytics clean
+
+demo: $(VENV)/.installed
+	$(BIN)/traffic-ai demo --out demo_out
+
+test: $(VENV)/.installed-dev
+	$(BIN)/traffic-ai models pull yolov8n
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+# The same pipeline on a .pt file, in an environment of its own (about 8 GB: torch).
+test-ultralytics:
+	PYTHON=$(PYTHON) tests_ultralytics/run.sh
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-* demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,59 @@
+"""`traffic-ai watch`: live cameras, until Ctrl-C."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from traffic_ai.cli.options import (
+    AllowPtOption,
+    JsonOption,
+    OutOption,
+    SiteOption,
+    SizeOption,
+    WeightsOption,
+)
+
+
+def watch(
+    site: SiteOption,
+    out: OutOption = Path("out"),
+    camera: Annotated[
+        list[str] | None, typer.Option("--camera", help="Only this camera; repeatable.")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option("--duration", help="Stop by itself after so many seconds.")
+    ] = None,
+    weights: WeightsOption = "yolov8n",
+    size: SizeOption = 640,
+    allow_pt: AllowPtOption = False,
+    evidence: Annotated[
+        bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch the site's RTSP cameras and record violations as they happen.
+
+    A table shows each camera's state, frames a second, lag and last violation. A camera that goes
+    away is waited for and taken up again; the others go on. When the detector is slower than the
+    streams, whole frames are skipped. Ctrl-C or SIGTERM ends cleanly. With --json, one JSON object
+    a camera is printed at the end.
+    """
+    from traffic_ai.cli.live_table import LiveTable, view_row
+    from traffic_ai.cli.models import pull_progress
+    from traffic_ai.cli.process import stopping_on_signals
+    from traffic_ai.watch.run import Watch
+    from traffic_ai.wiring import DetectorOptions, load_detector, open_site
+
+    the_site = open_site(site)
+    for warning in the_site.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    with pull_progress() as progress:
+        detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
+    the_watch = Watch(the_site, out, detector, tuple(camera or ()), evidence, duration)
+    with stopping_on_signals(the_watch.stop), LiveTable() as table:
+        views = the_watch.run(table.show)
+    if as_json:
+        for view in views:
+            typer.echo(json.dumps(view_row(view)))

@@ -1,0 +1,107 @@
+"""The watch: all cameras of a site, one detector between them, until told to stop.
+
+One thread reads each stream, one analyses the latest frame of each camera in turn, one writes
+evidence. A camera's trouble stays its own.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from traffic_ai.config.site import CameraSite, Site
+from traffic_ai.config.source import is_url
+from traffic_ai.core.errors import ConfigError
+from traffic_ai.detectors.regions import SizedDetector
+from traffic_ai.evidence.recorder import EvidenceRecorder
+from traffic_ai.sources.live import LiveCamera
+from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME
+from traffic_ai.watch.camera import CameraView, WatchedCamera
+from traffic_ai.watch.evidence import TRAIL_S, EvidenceWriter
+
+_IDLE_S = 0.005
+_SHOW_EVERY_S = 0.5
+Show = Callable[[Sequence[CameraView]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a watch needs.
+
+    camera_ids: only these cameras; empty for all that have a stream. duration_s: stop by itself
+    after this time. stop: set to end cleanly.
+    """
+
+    site: Site
+    out_dir: Path
+    detector: SizedDetector
+    camera_ids: tuple[str, ...] = ()
+    write_evidence: bool = True
+    duration_s: float | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, show: Show) -> list[CameraView]:
+        """Watch until stopped; `show` is called twice a second. The last view of each camera.
+
+        Raises ConfigError where there is nothing to watch, StoreError.
+        """
+        cameras = self._cameras()
+        self.out_dir.mkdir(parents=True, exist_ok=True)
+        with ViolationStore.open(self.out_dir / STORE_NAME) as store:
+            writer = EvidenceWriter(store, time.monotonic) if self.write_evidence else None
+            watched = [self._watched(camera, store, writer) for camera in cameras]
+            try:
+                for camera in watched:
+                    camera.start()
+                self._loop(watched, show)
+            finally:
+                for camera in watched:
+                    camera.stop()
+                if writer is not None:
+                    writer.close()
+            views = [camera.view(time.monotonic()) for camera in watched]
+            show(views)
+            return views
+
+    def _loop(self, watched: Sequence[WatchedCamera], show: Show) -> None:
+        began_s = shown_s = time.monotonic()
+        while not self.stop.is_set():
+            now_s = time.monotonic()
+            if self.duration_s is not None and now_s - began_s >= self.duration_s:
+                return
+            worked = [camera.work(now_s) for camera in watched]
+            if now_s - shown_s >= _SHOW_EVERY_S:
+                shown_s = now_s
+                show([camera.view(now_s) for camera in watched])
+            if not any(worked):
+                self.stop.wait(_IDLE_S)
+
+    def _cameras(self) -> list[CameraSite]:
+        for camera_id in self.camera_ids:
+            try:
+                self.site.camera(camera_id)
+            except KeyError:
+                known = ", ".join(camera.id for camera in self.site.cameras)
+                raise ConfigError(
+                    f"{self.site.path} has no camera {camera_id!r}; it has {known}"
+                ) from None
+        wanted = [c for c in self.site.cameras if not self.camera_ids or c.id in self.camera_ids]
+        live = [c for c in wanted if c.source is not None and is_url(c.source)]
+        if not live:
+            raise ConfigError(
+                f"no camera of {self.site.path} has a stream; set `source: rtsp://...` "
+                "(files are analysed with `traffic-ai process`)"
+            )
+        return live
+
+    def _watched(
+        self, camera: CameraSite, store: ViolationStore, writer: EvidenceWriter | None
+    ) -> WatchedCamera:
+        assert camera.source is not None
+        recorder = EvidenceRecorder(
+            self.out_dir / EVIDENCE_NAME, trail_s=TRAIL_S, time_zone=camera.time_zone
+        )
+        live = LiveCamera(camera.id, camera.source)
+        return WatchedCamera(camera, live, self.detector, store, writer, recorder)
