@@ -14,11 +14,13 @@ from traffic_ai.core.signal import Aspect
 
 Grid = NDArray[np.float32]
 
-GRID = (4, 10)  # columns, rows
+GRID = (6, 16)  # columns, rows
 LEARN_S = 8.0  # time constant of the slow average
 FORGET_S = 20.0  # a look that has changed for good (camera moved, night mode) is learned anew
 DIFFERENCE = 28.0  # levels of 255; below it noise, compression and rain
-CHANGED_SHARE = 0.6
+CHANGED_SHARE = 0.4
+# Moves of the camera by one cell, tried until one fits.
+SHAKE = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
 GAIN = (0.6, 1.7)  # automatic exposure and clouds
 
 
@@ -70,8 +72,21 @@ class Appearance:
 def _differs(grid: Grid, look: _Look) -> bool:
     gain = float(np.median((grid + 8.0) / (look.mean + 8.0)))
     gain = min(max(gain, GAIN[0]), GAIN[1])
-    off = np.abs(grid - gain * look.mean) > DIFFERENCE + 4.0 * (look.deviation - 6.0)
-    return bool(np.mean(off) > CHANGED_SHARE)
+    return all(_differs_at(grid, look, gain, place) for place in SHAKE)
+
+
+def _differs_at(grid: Grid, look: _Look, gain: float, shift: tuple[int, int]) -> bool:
+    """Whether the grid differs from the look moved by (rows, columns)."""
+    here, there = _overlap(shift)
+    room = DIFFERENCE + 4.0 * (look.deviation[there] - 6.0)
+    return bool(np.mean(np.abs(grid[here] - gain * look.mean[there]) > room) > CHANGED_SHARE)
+
+
+def _overlap(shift: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The part of a grid and of a moved one that cover the same place."""
+    ahead = tuple(slice(max(0, d), None if d >= 0 else d) for d in shift)
+    back = tuple(slice(max(0, -d), None if d <= 0 else -d) for d in shift)
+    return (ahead[0], ahead[1]), (back[0], back[1])
 
 
 def _learn(look: _Look, grid: Grid, t_s: float) -> None:

@@ -31,11 +31,13 @@ class Light:
     """A patch of coloured light of a lamp's size.
 
     energy: mean chroma over the patch, 0..255. hue_deg: of the added light, -90..270, red at 0.
-    row, column: its middle in the crop.
+    brightness: its strongest channel, 0..255, in the coloured part. row, column: its middle in
+    the crop.
     """
 
     energy: float
     hue_deg: float
+    brightness: float
     row: int
     column: int
 
@@ -83,8 +85,8 @@ def strongest_light(energy: Plane, added: Plane, weight: Plane, lamp_px: float) 
     patch = window(int(row), int(column), side)
     local = energy[patch]
     core = local >= 0.5 * local.max()
-    hue, _, _ = _hue(added[patch][core].sum(axis=0, dtype=np.float32)[None])
-    return Light(float(mean[row, column]), float(hue[0]), int(row), int(column))
+    hue, _, top = _hue(added[patch][core].mean(axis=0, dtype=np.float32)[None])
+    return Light(float(mean[row, column]), float(hue[0]), float(top[0]), int(row), int(column))
 
 
 def window(row: int, column: int, side: int) -> tuple[slice, slice]:

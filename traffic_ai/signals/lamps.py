@@ -23,13 +23,18 @@ from traffic_ai.signals.evidence import (
 from traffic_ai.signals.placement import LAMPS, Placement
 from traffic_ai.signals.reading import LIT, UNREADABLE, Reading
 
-LEAST_ENERGY = 2.0  # mean chroma over a lamp, levels of 255, above noise
+LEAST_ENERGY = 2.5  # mean chroma over a lamp, levels of 255, above noise
+# Of a light over its housing; a tinted lens without light stays below. Stricter where a mistake
+# could accuse somebody.
+LEAST_BRIGHTNESS = {Aspect.RED: 28.0, Aspect.YELLOW: 28.0, Aspect.GREEN: 18.0}
 OWN_PLACE = 0.5  # weight of a place that may be the lamp's own
 RIVAL_RATIO = 1.8  # the strongest lamp against the next
 TOGETHER_RATIO = 0.25  # red and yellow lit together: the weaker against the stronger
+KNOWN_S = 5.0  # after so long the off level of a lamp is known
 DOUBTFUL_SHARE = 0.5  # of a doubtful light's strength that a clear one must have to overrule it
 ON_SHARE = 0.2  # of the known swing between off and on
-OVEREXPOSED = 0.4  # share of pixels that must not be saturated
+# Share of pixels that must not be saturated; stricter until a lamp was seen lit.
+OVEREXPOSED, OVEREXPOSED_UNSEEN = 0.4, 0.9
 OFF_LEARN_S = 15.0
 ON_LEARN_S = 60.0
 FIRM, LEANING, FIRM_HUE = 1.5, 0.8, 1.2  # log-odds of red against amber
@@ -51,6 +56,7 @@ class _Level:
     off: float = 0.0
     off_deviation: float = 0.5
     on: float | None = None
+    learned_s: float = 0.0  # how long it was watched while off
 
     def threshold(self, least: float) -> float:
         """How far above `off` the strength of a lit lamp is."""
@@ -84,15 +90,15 @@ class HeadReader:
     def _decide(
         self, lamps: Mapping[Aspect, _Lamp], unclear: float, least: float, exposed: float
     ) -> Reading:
-        lit = {}
-        for aspect, lamp in lamps.items():
-            level = self._levels[aspect]
-            above = lamp.strength - level.off
-            if above >= level.threshold(least):
-                lit[aspect] = above
+        above = {
+            aspect: lamp.strength - self._levels[aspect].off
+            for aspect, lamp in lamps.items()
+            if self._shines(aspect, lamp)
+        }
+        lit = {a: v for a, v in above.items() if v >= self._levels[a].threshold(least)}
         if not lit:
-            return self._unlit(lamps, unclear, exposed)
-        ranked = sorted(((above, aspect) for aspect, above in lit.items()), reverse=True)
+            return self._unlit(max([unclear, *above.values()]), exposed)
+        ranked = sorted(((value, aspect) for aspect, value in lit.items()), reverse=True)
         best, aspect = ranked[0]
         rival = ranked[1][0] if len(ranked) > 1 else 0.0
         if self._together(lit, lamps):
@@ -103,26 +109,36 @@ class HeadReader:
         confidence = best / (best + 8.0) * (1.0 - rival / best) * (1.0 if sure else 0.6)
         return Reading(aspect, confidence)
 
-    def _unlit(self, lamps: Mapping[Aspect, _Lamp], unclear: float, exposed: float) -> Reading:
-        """DARK, or UNKNOWN where there is some colour too much for it or too much light."""
+    def _shines(self, aspect: Aspect, lamp: _Lamp) -> bool:
+        """Whether it is a light and not a lens: bright, or watched for long while off."""
+        known = self._levels[aspect].learned_s >= KNOWN_S
+        return known or lamp.light.brightness >= LEAST_BRIGHTNESS[aspect]
+
+    def _unlit(self, colour: float, exposed: float) -> Reading:
+        """DARK, or UNKNOWN where there is some colour too much for it or too much light.
+
+        Of a lamp never seen lit it takes little to doubt that the head is dark: a lamp that
+        shines white against a white sky looks the same.
+        """
         swings = [v.on - v.off for v in self._levels.values() if v.on is not None]
-        least = max(LEAST_ENERGY, ON_SHARE * min(swings, default=0.0))
-        weak = max((v.strength - self._levels[a].off for a, v in lamps.items()), default=0.0)
-        if max(weak, unclear) >= least or exposed < OVEREXPOSED:
+        most = max(LEAST_ENERGY, ON_SHARE * min(swings)) if swings else LEAST_ENERGY / 2.0
+        least_exposed = OVEREXPOSED if swings else OVEREXPOSED_UNSEEN
+        if colour >= most or exposed < least_exposed:
             return UNREADABLE
         return Reading(Aspect.DARK, 0.6)
 
     def _together(self, lit: Mapping[Aspect, float], lamps: Mapping[Aspect, _Lamp]) -> bool:
         """Whether red and yellow are lit both, each in its place."""
-        if set(lit) != {Aspect.RED, Aspect.YELLOW}:
+        if not {Aspect.RED, Aspect.YELLOW} <= lit.keys():
             return False
         red, yellow = lamps[Aspect.RED], lamps[Aspect.YELLOW]
-        weak, strong = sorted(lit.values())
+        weak, strong = sorted((lit[Aspect.RED], lit[Aspect.YELLOW]))
         apart = math.hypot(yellow.light.row - red.light.row, yellow.light.column - red.light.column)
         return (
             red.firm
             and yellow.firm
             and weak >= TOGETHER_RATIO * strong
+            and weak >= RIVAL_RATIO * lit.get(Aspect.GREEN, 0.0)
             and self._own(red, 0)
             and self._own(yellow, 1)
             and apart >= 0.7 * self._placement.lamp_px
@@ -153,6 +169,7 @@ class HeadReader:
                 level.off_deviation += off_share * (abs(strength - level.off) - level.off_deviation)
                 level.off_deviation = max(level.off_deviation, 0.5)
                 level.off += off_share * (strength - level.off)
+                level.learned_s += step
             elif reading.aspect is Aspect.DARK and level.on is not None:
                 level.on -= on_share * (level.on - level.off)
 
@@ -175,7 +192,8 @@ def _lamps(seen: Evidence, placement: Placement) -> tuple[dict[Aspect, _Lamp], f
             break
         aspect, firm = _warm_aspect(light, placement)
         if aspect is None:
-            unclear = max(unclear, light.energy * float(warm[light.row, light.column]))
+            if light.brightness >= LEAST_BRIGHTNESS[Aspect.RED]:
+                unclear = max(unclear, light.energy * float(warm[light.row, light.column]))
         else:
             index = LAMPS.index(aspect)
             strength = light.energy * float(weight[index, light.row, light.column])
