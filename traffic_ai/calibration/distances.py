@@ -26,6 +26,8 @@ _CENTRE_SIGMA_SHARE = 0.02
 
 # Beyond this misfit, in stated errors, the distances contradict each other.
 _HOPELESS = 8.0
+# From here on a plane that stays undetermined is blamed on the worst distance.
+_DOUBTFUL = 2.5
 
 # The plane counts as undetermined when a length in its area is uncertain by more than this.
 _WORST_SCALE = 0.15
@@ -69,7 +71,7 @@ def fit_distances(
     if ratio > _HOPELESS:
         problem.refuse_residual(camera, ratio)
     covariance = _covariance(jacobian) * max(1.0, ratio) ** 2
-    problem.check_determined(camera, covariance, starts)
+    problem.check_determined(camera, covariance, starts, ratio)
     matrix = problem.matrix(camera)
     spread = _numeric_jacobian(lambda c: problem.matrix(c).ravel(), camera)
     residual = problem.length_m(camera, problem.points_px) - problem.distance_m
@@ -192,7 +194,7 @@ class _Problem:
                 start[4] = self._heading(start)
                 try:
                     solution = scipy.optimize.least_squares(
-                        self._rough, start, loss="soft_l1", f_scale=0.03, max_nfev=60
+                        self._rough, start, loss="soft_l1", f_scale=0.03, max_nfev=30
                     )
                 except ValueError:
                     continue
@@ -246,26 +248,40 @@ class _Problem:
         ratio = float(np.sqrt(2.0 * solution.cost / freedom)) if freedom > 0 else 0.0
         return np.asarray(solution.x)[:_UNKNOWNS], np.asarray(solution.jac), ratio
 
-    def check_determined(self, camera: Array, covariance: Array, starts: list[Array]) -> None:
+    def check_determined(
+        self, camera: Array, covariance: Array, starts: list[Array], ratio: float
+    ) -> None:
         """Refuse a plane whose lengths are not settled by the distances given."""
-        probes = self._probe_lengths(camera)
         jacobian = _numeric_jacobian(lambda c: np.log(self._probe_lengths(c)), camera)
         variance = np.einsum("ni,ij,nj->n", jacobian, covariance, jacobian)
-        worst = float(np.sqrt(variance.max())) if np.isfinite(variance).all() else np.inf
-        rival = 0.0
+        open_share = float(np.sqrt(variance.max())) if np.isfinite(variance).all() else np.inf
+        open_share = max(open_share, self._rival_share(camera, starts) / 2.0)
+        if open_share <= _WORST_SCALE:
+            return
+        if ratio > _DOUBTFUL:
+            self.refuse_residual(camera, ratio)
+        raise CalibrationError(
+            f"the distances leave lengths on the road open by {100 * open_share:.0f} %; "
+            + self._missing()
+        )
+
+    def _rival_share(self, camera: Array, starts: list[Array]) -> float:
+        """By how much lengths differ in another camera that explains the distances as well."""
         best_cost = float(np.sum(self._rough(starts[0]) ** 2))
-        noise = 1e-3 + 0.5 * best_cost
+        probes = [self._probe_lengths(starts[0])]
+        worst = 0.0
         for other in starts[1:]:
-            if float(np.sum(self._rough(other) ** 2)) < best_cost + noise:
-                refined, _, _ = self.refine(other)
-                if self._physical(refined) and self._cost(refined) < self._cost(camera) + 4.0:
-                    ratio = np.abs(np.log(self._probe_lengths(refined) / probes)).max()
-                    rival = max(rival, float(ratio))
-        if max(worst, rival / 2.0) > _WORST_SCALE:
-            raise CalibrationError(
-                f"the distances leave lengths on the road open by {100 * max(worst, rival / 2):.0f}"
-                f" %; {self._missing()}"
-            )
+            lengths = self._probe_lengths(other)
+            if any(np.abs(np.log(lengths / p)).max() < 0.02 for p in probes):
+                continue
+            probes.append(lengths)
+            if float(np.sum(self._rough(other) ** 2)) > 1.5 * best_cost + 1e-3:
+                continue
+            refined, _, _ = self.refine(other)
+            if self._physical(refined) and self._cost(refined) < self._cost(camera) + 4.0:
+                change = np.log(self._probe_lengths(refined) / self._probe_lengths(camera))
+                worst = max(worst, float(np.abs(change).max()))
+        return worst
 
     def _cost(self, camera: Array) -> float:
         """Twice the negative log likelihood of a camera, its clicks adjusted to it."""

@@ -18,15 +18,15 @@ from traffic_ai.core.geometry import Array
 _HIGHEST_ORDER = 4
 
 # Correlation times tried, in median steps between points. 0 is white noise.
-_CORRELATION_STEPS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+_CORRELATION_STEPS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 # The stated image noise counts as much as this many residuals when the real one is estimated.
 _PRIOR_WEIGHT = 3.0
 
-# What road vehicles do, as standard deviations of a prior on the 2nd, 3rd and 4th derivative of
-# the place in time: m/s2 (hard braking and sharp turns reach 4-7), m/s3, m/s4. It keeps a drift of
-# the box from being taken for a braking no vehicle is capable of, and is silent on long passes.
-_DERIVATIVE_SIGMAS = (3.0, 4.0, 6.0)
+# What road vehicles mostly do, as standard deviations of a prior on the 2nd, 3rd and 4th derivative
+# of the place in time: m/s2 (hard braking is four of these and still found), m/s3, m/s4. It keeps a
+# drift of the box from being taken for a change of speed; on long passes it is silent.
+_DERIVATIVE_SIGMAS = (1.5, 2.0, 3.0)
 
 # Residuals beyond this many robust standard deviations are outliers.
 _OUTLIER = 5.0
@@ -130,15 +130,16 @@ def _noise_scale(samples: Samples, velocity: Array, sigma_m: Array) -> float:
     return max(1.0, float(np.median(np.linalg.norm(miss, axis=1) / expected)) / 0.83)
 
 
-def directions(samples: Samples) -> Array:
-    """Unit direction of travel (n, 2) at each point, of a smooth path; zeros for no motion."""
-    order = min(3, max(1, (len(samples) - 1) // 4))
+def smooth_path(samples: Samples) -> tuple[Array, Array]:
+    """Places (n, 2) and unit directions of travel (n, 2) on a smooth path; zeros for no motion."""
+    order = min(_HIGHEST_ORDER, max(1, (len(samples) - 1) // 4))
     design, target = _image_rows(samples, order)
     beta = np.linalg.lstsq(design, target, rcond=None)[0].reshape(2, order + 1)
     middle, half = _unit_time(samples)
-    velocity = legendre.legval((samples.t_s - middle) / half, legendre.legder(beta, axis=1).T).T
+    unit = (samples.t_s - middle) / half
+    velocity = legendre.legval(unit, legendre.legder(beta, axis=1).T).T
     length = np.linalg.norm(velocity, axis=1, keepdims=True)
-    return np.asarray(velocity / np.maximum(length, 1e-9))
+    return legendre.legval(unit, beta.T).T, np.asarray(velocity / np.maximum(length, 1e-9))
 
 
 def inliers(samples: Samples) -> NDArray[np.bool_]:
@@ -260,21 +261,23 @@ def _fit_one(samples: Samples, order: int, steps: float, shifts_m: Array) -> _Mo
     scaled = samples.to_px / samples.sigma_px[:, :, None]
     shifted = np.einsum("nij,njk->ink", scaled, shifts_m).reshape(2 * n, -1)
     columns = np.column_stack([design, target, shifted])
+    precision = _prior_precision(order, duration_s / 2.0)
     prior = np.zeros((2 * (order + 1), columns.shape[1]))
-    prior[:, : 2 * (order + 1)] = np.diag(np.tile(_prior_precision(order, duration_s / 2.0), 2))
+    prior[:, : 2 * (order + 1)] = np.diag(np.tile(precision, 2))
     white = np.concatenate([_whiten(columns[:n], rho), _whiten(columns[n:], rho), prior])
     k = design.shape[1]
     q, r = np.linalg.qr(white[:, :k])
     inverse = np.linalg.inv(r)
     beta = inverse @ (q.T @ white[:, k:])
     rss = float(np.sum((white[:, k] - white[:, :k] @ beta[:, 0]) ** 2))
-    observations = 2.0 * n + _PRIOR_WEIGHT
-    freedom = observations - k
-    # Bayes information criterion of a Gaussian model with free scale.
-    score = observations * np.log((rss + _PRIOR_WEIGHT) / observations)
-    score += 2.0 * np.log1p(-(rho**2)).sum() + k * np.log(2.0 * n)
+    # Place and mean speed have flat priors and are the same in all models: they take freedom.
+    freedom = 2.0 * n + _PRIOR_WEIGHT - 4.0
+    # Evidence of a Gaussian model with its coefficients integrated out and its scale fitted.
+    score = freedom * np.log((rss + _PRIOR_WEIGHT) / freedom)
+    score += 2.0 * np.log1p(-(rho**2)).sum() + 2.0 * np.log(np.abs(np.diag(r))).sum()
+    score -= 4.0 * np.log(precision[2:]).sum()
     # Student's t with so many degrees of freedom is this much wider than a normal.
-    scale2 = (rss + _PRIOR_WEIGHT) / freedom * freedom / max(freedom - 2.0, 1.0)
+    scale2 = (rss + _PRIOR_WEIGHT) / max(freedom - 2.0, 1.0)
     speed, gradient, profile = _mean_speed(beta[:, 0], order, duration_s / 2.0)
     residual = (target - design @ beta[:, 0]).reshape(2, n).T * samples.sigma_px
     return _Model(

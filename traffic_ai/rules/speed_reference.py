@@ -1,13 +1,14 @@
 """From the bottom edge of a vehicle's box to the middle of the vehicle on the road.
 
-Used by `speed.py`. The bottom edge shows whatever of the vehicle reaches lowest in the picture.
-Two things make it move otherwise than the vehicle does, and both act on the line of sight:
+Used by `speed.py`. A box shows the vehicle's least depth before the camera (its bottom row) and
+the middle of its outline (its middle column). Neither moves quite as the vehicle does:
 
-- Height. Near the camera it is the bumper, h above the road: seen from height H its place is
-  over-read by H / (H - h), and so is the speed. Farther away it is the wheel behind the bumper,
-  on the road, and nothing is over-read. The edge is the nearer of the two.
-- Size. It is the vehicle's nearest corner in depth but the middle of its outline in width. As the
-  vehicle turns against the line of sight, the edge wanders over the vehicle.
+- Height. Near the camera the bottom row is the bumper's, h above the road: seen from height H
+  its depth is over-read by H / (H - h), and so is the speed. Farther away it is that of the wheel
+  behind the bumper, and nothing is over-read. The row is the nearer of the two.
+- Size. Where the camera looks along the road, the row keeps its distance from the vehicle's
+  middle and the column matters not. Where it looks across, the near and the far corners that
+  bound the outline wander through the picture at different rates, and the column with them.
 """
 
 from dataclasses import dataclass, replace
@@ -38,7 +39,7 @@ _EDGES: dict[tuple[RoadUser, VehicleEnd], _LowEdge] = {
     (RoadUser.BUS, VehicleEnd.FRONT): _LowEdge(0.30, 0.07, 2.5, 0.3),
     (RoadUser.BUS, VehicleEnd.REAR): _LowEdge(0.35, 0.10, 3.0, 0.5),
     (RoadUser.TRUCK, VehicleEnd.FRONT): _LowEdge(0.30, 0.08, 1.2, 0.3),
-    (RoadUser.TRUCK, VehicleEnd.REAR): _LowEdge(0.45, 0.10, 1.2, 0.6),
+    (RoadUser.TRUCK, VehicleEnd.REAR): _LowEdge(0.42, 0.10, 1.5, 0.6),
 }
 _WHEEL = _LowEdge(0.0, 0.0, 0.0, 0.0)
 
@@ -48,7 +49,7 @@ _CONTACT_SIGMA_M = 0.03
 _CAMERA_HEIGHT_SHARE = 0.1
 # Where the height is unknown: cameras over roads hang higher than this.
 _LOW_CAMERA_M = 5.0
-# Mean cosine between travel and line of sight below which the vehicle's side is seen.
+# Mean cosine between travel and the way the camera looks, below which the vehicle's side is seen.
 _END_ON = 0.5
 
 
@@ -78,24 +79,44 @@ def correct(
     height_m, foot_m = homography.camera_height_m, homography.camera_ground_m
     if height_m is None or foot_m is None:
         return Reference(ground_m, (), unknown_camera_share(road_user), None)
-    offset = ground_m - foot_m
-    reach_m = np.linalg.norm(offset, axis=1)
-    sight = offset / np.maximum(reach_m, 1e-9)[:, None]
-    contact = ("reference_height", offset * (_CONTACT_SIGMA_M / height_m))
-    cosine = np.einsum("ni,ni->n", sight, directions)
-    end = _end(float(cosine.mean()))
+    view = _View.of(homography, height_m, foot_m)
+    contact = (ground_m - foot_m) * (_CONTACT_SIGMA_M / height_m)
+    shifts = [("reference_height", contact)]
+    headings = directions @ view.axes.T
+    end = _end(float(headings[:, 1].mean()))
     if road_user is None:
-        return Reference(ground_m, (contact,), 0.0, end)
+        return Reference(ground_m, tuple(shifts), 0.0, end)
     vehicle, spreads = _vehicle(road_user, end, height_m)
-    steepness = np.abs(cosine)
-    shifts = [contact]
+    edge = (ground_m - foot_m) @ view.axes.T
     for component, prop, sigma in spreads:
         value = getattr(vehicle, prop)
-        more = replace(vehicle, **{prop: value + sigma}).middle_m(reach_m, steepness)
-        less = replace(vehicle, **{prop: value - sigma}).middle_m(reach_m, steepness)
-        shifts.append((component, ((more - less) / 2.0)[:, None] * sight))
-    corrected = foot_m + vehicle.middle_m(reach_m, steepness)[:, None] * sight
+        more = _middle(replace(vehicle, **{prop: value + sigma}), view, edge, headings)
+        less = _middle(replace(vehicle, **{prop: value - sigma}), view, edge, headings)
+        shifts.append((component, (more - less) / 2.0 @ view.axes))
+    corrected = foot_m + _middle(vehicle, view, edge, headings) @ view.axes
     return Reference(corrected, tuple(shifts), 0.0, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The camera's axes on the road: rows of `axes` (2, 2) point right (or left) and ahead.
+
+    A column of the picture is a line on the road on which the way to the right grows in
+    proportion to the way ahead plus `behind_m`.
+    """
+
+    axes: Array
+    behind_m: float
+
+    @classmethod
+    def of(cls, homography: Homography, height_m: float, foot_m: Array) -> "_View":
+        # The last row of ground-to-image is the depth along the optical axis, up to scale.
+        row = homography.ground_to_image[2]
+        seen = homography.to_ground(homography.valid_area_px.mean(axis=0)[None])[0]
+        scale = float(np.hypot(row[0], row[1])) * np.sign(float(row[:2] @ seen + row[2]))
+        ahead = row[:2] / scale
+        axes = np.array([[-ahead[1], ahead[0]], ahead])
+        return cls(axes, float((row[:2] @ foot_m + row[2]) / scale))
 
 
 def _end(mean_cosine: float) -> VehicleEnd:
@@ -120,16 +141,30 @@ class _Vehicle:
     width_m: float
     camera_height_m: float
 
-    def middle_m(self, reach_m: Array, cosine: Array) -> Array:
-        """Distance (n,) of the vehicle's middle from the camera's foot.
 
-        reach_m (n,): distance of the bottom edge as projected; cosine (n,): between the
-        vehicle's axis and the line of sight, positive.
-        """
-        by_bumper = reach_m * (1.0 - self.height_m / self.camera_height_m)
-        near_face = np.maximum(by_bumper, reach_m - self.overhang_m * cosine)
-        sine = np.sqrt(np.clip(1.0 - cosine**2, 0.0, 1.0))
-        return np.asarray(near_face + self.length_m / 2.0 * cosine + self.width_m / 2.0 * sine)
+def _middle(vehicle: _Vehicle, view: _View, edge: Array, headings: Array) -> Array:
+    """Middle (n, 2) of a vehicle's footprint, in metres right of and ahead of the camera's foot.
+
+    edge (n, 2): where the middle of the box's bottom edge projects to; headings (n, 2): unit
+    direction of travel; both in the same axes.
+    """
+    sine, cosine = np.abs(headings[:, 0]), np.abs(headings[:, 1])
+    half_length, half_width = vehicle.length_m / 2.0, vehicle.width_m / 2.0
+    by_bumper = edge[:, 1] * (1.0 - vehicle.height_m / vehicle.camera_height_m)
+    nearest = np.maximum(by_bumper, edge[:, 1] - vehicle.overhang_m * cosine)
+    ahead = nearest + half_length * cosine + half_width * sine
+    column = edge[:, 0] / (edge[:, 1] + view.behind_m)
+    right = column * (ahead + view.behind_m)
+    side = np.column_stack([headings[:, 1], -headings[:, 0]])
+    corners = [a * half_length * headings + b * half_width * side for a in (-1, 1) for b in (-1, 1)]
+    # The middle column belongs to the middle of the outline: three steps settle it.
+    for _ in range(3):
+        columns = [
+            (right + corner[:, 0]) / (ahead + corner[:, 1] + view.behind_m) for corner in corners
+        ]
+        outline = (np.max(columns, axis=0) + np.min(columns, axis=0)) / 2.0
+        right = right + (column - outline) * (ahead + view.behind_m)
+    return np.column_stack([right, ahead])
 
 
 def _vehicle(

@@ -1,0 +1,1 @@
+"""Speeds of real vehicles against a roadside gate, session by session."""

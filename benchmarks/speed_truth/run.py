@@ -1,0 +1,112 @@
+"""Speed against truth: calibrates each session from its surveyed distances alone, measures every
+matched vehicle with the product's own speed code, and compares with the roadside gate.
+
+    python -m benchmarks.speed_truth [FOLDER] [--session NAME] [--out DIRECTORY]
+"""
+
+import argparse
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.speed_truth.sessions import PICTURE_PX, Session, load, names
+from traffic_ai.calibration.distances import fit_distances
+from traffic_ai.rules.speed import PassPoints, SpeedRefusal, estimate_speed
+
+# The tracks hold a reference point on the road, whatever the vehicle: no box, so no class.
+TRACK_NOISE_PX = 1.5
+COVERAGE_FACTOR = 2.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Summary:
+    """How one session went. Errors are measured minus gate, km/h; coverage in percent."""
+
+    session: str
+    gated: int
+    matched: int
+    measured: int
+    refused: dict[str, int]
+    error_mean_kmh: float
+    error_median_kmh: float
+    error_p95_kmh: float
+    error_p99_kmh: float
+    bias_mean_kmh: float
+    bias_median_kmh: float
+    coverage_percent: float
+    standard_uncertainty_median_kmh: float
+    camera_height_m: float | None
+    calibration_rms_m: float
+
+
+def measure(session: Session, limit: int | None = None) -> Summary:
+    """Measure the session's matched vehicles (the first `limit` of them)."""
+    homography = fit_distances(session.distances, PICTURE_PX)
+    pairs = session.matches()[:limit]
+    refused: Counter[str] = Counter()
+    errors, uncertainties = [], []
+    for car, track in pairs:
+        points = PassPoints.of_image(track.t_s, track.place_px, homography, TRACK_NOISE_PX)
+        result = estimate_speed(points, homography, None)
+        if isinstance(result, SpeedRefusal):
+            refused[result.reason.value] += 1
+            continue
+        errors.append(result.speed_kmh - car.speed_kmh)
+        uncertainties.append(result.standard_uncertainty_kmh)
+    error, uncertainty = np.array(errors), np.array(uncertainties)
+    size = np.abs(error)
+    return Summary(
+        session=session.name,
+        gated=len(session.cars),
+        matched=len(pairs),
+        measured=len(error),
+        refused=dict(refused),
+        error_mean_kmh=float(size.mean()),
+        error_median_kmh=float(np.median(size)),
+        error_p95_kmh=float(np.quantile(size, 0.95)),
+        error_p99_kmh=float(np.quantile(size, 0.99)),
+        bias_mean_kmh=float(error.mean()),
+        bias_median_kmh=float(np.median(error)),
+        coverage_percent=float(100.0 * np.mean(size <= COVERAGE_FACTOR * uncertainty)),
+        standard_uncertainty_median_kmh=float(np.median(uncertainty)),
+        camera_height_m=homography.camera_height_m,
+        calibration_rms_m=homography.rms_error_m,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Measured speeds against a roadside gate.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("../shared/speed_truth"))
+    parser.add_argument("--session", action="append", help="only this session (may be repeated)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/speed_truth"), help="one JSON file a session"
+    )
+    options = parser.parse_args(arguments)
+    chosen = options.session or names(options.folder)
+    if not chosen:
+        parser.error(f"no *_gt.json.gz in {options.folder}; give the folder with the sessions")
+    columns = ("matched", "measured", "mean", "median", "p95", "p99", "bias", "covered", "u")
+    print(f"{'|error| in km/h':20}" + "".join(f"{name:>10}" for name in columns) + "  refused")
+    for name in chosen:
+        summary = measure(load(options.folder, name))
+        print(_row(summary), flush=True)
+        options.out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(dataclasses.asdict(summary), indent=2)
+        (options.out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def _row(s: Summary) -> str:
+    errors = (s.error_mean_kmh, s.error_median_kmh, s.error_p95_kmh, s.error_p99_kmh)
+    return (
+        f"{s.session:20}{s.matched:10}{s.measured:10}"
+        + "".join(f"{value:10.2f}" for value in (*errors, s.bias_median_kmh))
+        + f"{s.coverage_percent:9.1f}%{s.standard_uncertainty_median_kmh:10.2f}  {s.refused}"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
