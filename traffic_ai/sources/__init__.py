@@ -1,0 +1,1 @@
+"""Where frames come from: recorded files and live cameras, read with PyAV, with their true time."""

@@ -1,0 +1,244 @@
+"""Evidence from recorded files: stills and clips, with the times the analysis saw."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from traffic_ai.core.errors import EvidenceError, SourceError
+from traffic_ai.core.frame import Frame, Image
+from traffic_ai.core.ports import Clip
+from traffic_ai.sources.clips import (
+    CannotKeepPacketsError,
+    Coded,
+    select,
+    write_images,
+    write_packets,
+)
+from traffic_ai.sources.container import MAX_PIXELS, OpenVideo, open_video, read_packets
+from traffic_ai.sources.file import frame_info
+from traffic_ai.sources.reading import Reading, Shown
+from traffic_ai.sources.start_time import CapturedStart
+
+UNCOUNTED = -1
+"""`FrameInfo.index` of a still: reading from a key frame on does not count frames."""
+
+_STEPS_BACK_S = (0.0, 2.0, 10.0, 60.0)
+"""How much earlier than asked to begin, in turn, before the whole file is read."""
+_TOGETHER_S = 5.0
+"""Stills closer than this are read in one go."""
+_LAST_SHOWN_S = 1.0
+"""How long the last picture is taken to be shown."""
+
+
+_Still = tuple[float, Frame]
+
+
+class _UnsureError(Exception):
+    """After a seek, pictures came whose times would have come out otherwise in a full reading."""
+
+
+class FileFootage:
+    """A recorded file as Footage; the pictures and times are those of VideoFile.
+
+    Reads from a key frame before the moment asked for where the file tells its times there, from
+    the start otherwise. Not thread-safe.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        camera_id: str,
+        start: CapturedStart | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        self._path = Path(path)
+        self._camera_id = camera_id
+        self._start = start
+        self._max_pixels = max_pixels
+        self._open: Reading | None = None
+
+    def stills(self, times_s: Sequence[float]) -> list[Frame]:
+        """The frame shown at each moment (the last one not later; the first if none is).
+
+        Raises EvidenceError where the file ends before, or cannot be read.
+        """
+        found: dict[float, Frame] = {}
+        try:
+            for group in _groups(sorted(set(times_s))):
+                found.update(self._stills(group))
+        except SourceError as error:
+            raise EvidenceError(str(error)) from error
+        return [found[t_s] for t_s in times_s]
+
+    def clip(self, start_s: float, end_s: float, stem: Path) -> Clip:
+        """Write start_s (or the key frame before) to end_s to `stem` + ".mp4" (or ".mkv").
+
+        The packets are the file's own unless no container takes them or the file does not tell
+        when they are shown. Raises EvidenceError.
+        """
+        try:
+            try:
+                return self._remux(start_s, end_s, stem)
+            except CannotKeepPacketsError:
+                return self._encode(start_s, end_s, stem)
+        except (SourceError, OSError) as error:
+            raise EvidenceError(f"{stem.name}: {error}") from error
+
+    def close(self) -> None:
+        """Release the file; may be called twice, and used again after."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _stills(self, times_s: Sequence[float]) -> dict[float, Frame]:
+        try:
+            return dict(self._match(self._from_key_frame(times_s[0]), times_s))
+        except _UnsureError:
+            return dict(self._match(self._from_start(), times_s))
+
+    def _match(self, shown: Iterator[Shown], times_s: Sequence[float]) -> Iterator[_Still]:
+        waiting = deque(times_s)
+        before: Shown | None = None
+        for here in shown:
+            while waiting and here.t_s > waiting[0]:
+                yield waiting.popleft(), self._frame(before or here)
+            if not waiting:
+                return
+            before = here
+        for t_s in waiting:
+            if before is None or t_s > before.t_s + _LAST_SHOWN_S:
+                last_s = before.t_s if before else 0.0
+                raise EvidenceError(f"{self._path.name} ends at {last_s:.3f} s, before {t_s:.3f} s")
+            yield t_s, self._frame(before)
+
+    def _frame(self, shown: Shown) -> Frame:
+        reading, picture = self._reading(), shown.picture
+        degraded = picture.damaged or picture.repaired
+        info = frame_info(
+            self._camera_id, UNCOUNTED, shown.t_s, self._start, reading.size_px, degraded
+        )
+        return Frame(info, reading.image(picture))
+
+    def _from_key_frame(self, t_s: float) -> Iterator[Shown]:
+        """Pictures from a key frame at or before t_s on. Raises _UnsureError."""
+        reading = self._reading()
+        if not reading.keeps_display_times:
+            raise _UnsureError
+        for back_s in _STEPS_BACK_S:
+            if t_s - back_s <= 0.0 or not reading.seek(t_s - back_s):
+                break
+            shown = self._sure(reading)
+            first = next(shown, None)
+            if first is not None and first.t_s <= t_s:
+                return chain((first,), shown)
+        return self._from_start()
+
+    def _sure(self, reading: Reading) -> Iterator[Shown]:
+        """Pictures after a seek, from the first that owes nothing to those before it."""
+        leading = True
+        for here in reading.shown():
+            counts = reading.counts()
+            if here.picture.repaired or counts.dropped_repeated or counts.dropped_unstamped:
+                raise _UnsureError
+            leading = leading and here.picture.damaged
+            if not leading:
+                yield here
+
+    def _from_start(self) -> Iterator[Shown]:
+        self.close()
+        return self._reading().shown()
+
+    def _reading(self) -> Reading:
+        if self._open is None:
+            self._open = Reading(self._path, self._max_pixels)
+        return self._open
+
+    def _remux(self, start_s: float, end_s: float, stem: Path) -> Clip:
+        reading = self._reading()
+        if not reading.keeps_display_times:
+            raise CannotKeepPacketsError("the container does not keep display times")
+        start, end = reading.stamp_at(start_s), reading.stamp_at(end_s)
+        packets: list[Coded] = []
+        for back_s in _STEPS_BACK_S:
+            if start_s - back_s <= 0.0 or not reading.seek(start_s - back_s):
+                break
+            packets = select(_coded(reading.video), start, end)
+            if packets and packets[0].stamp <= start:
+                break
+        if not packets or packets[0].stamp > start:
+            afresh = open_video(self._path, self._max_pixels)
+            try:
+                packets = select(_coded(afresh), start, end)
+            finally:
+                afresh.container.close()
+        stream, time_base = reading.video.stream, reading.video.time_base
+        bounds = _bounds_s(packets, reading)
+        self._check_reach(bounds, start_s, end_s)
+        path = write_packets(stream, packets, time_base, stem)
+        return Clip(path, *bounds, reencoded=False)
+
+    def _encode(self, start_s: float, end_s: float, stem: Path) -> Clip:
+        times: list[float] = []
+
+        def images() -> Iterator[tuple[float, Image]]:
+            for here in _from_moment(self._from_start(), start_s):
+                if here.t_s > end_s:
+                    return
+                times.append(here.t_s)
+                yield here.t_s, self._reading().image(here.picture)
+
+        path = write_images(images(), stem)
+        return Clip(path, times[0], times[-1], reencoded=True)
+
+    def _check_reach(self, bounds_s: tuple[float, float], start_s: float, end_s: float) -> None:
+        if bounds_s[1] + _LAST_SHOWN_S < start_s or end_s < bounds_s[0]:
+            raise EvidenceError(
+                f"{self._path.name} has nothing at {start_s:.3f}..{end_s:.3f} s; "
+                f"it reaches to {bounds_s[1]:.3f} s"
+            )
+
+
+def _from_moment(shown: Iterator[Shown], start_s: float) -> Iterator[Shown]:
+    """From the picture shown at start_s (the last one not later) on."""
+    before: Shown | None = None
+    for here in shown:
+        if before is not None and here.t_s > start_s:
+            yield before
+        before = here
+    if before is not None and before.t_s + _LAST_SHOWN_S >= start_s:
+        yield before
+
+
+def _groups(times_s: Sequence[float]) -> Iterator[list[float]]:
+    """Rising moments, those close together in one list."""
+    group: list[float] = []
+    for t_s in times_s:
+        if group and t_s > group[-1] + _TOGETHER_S:
+            yield group
+            group = []
+        group.append(t_s)
+    if group:
+        yield group
+
+
+def _coded(video: OpenVideo) -> Iterator[Coded]:
+    for packet in read_packets(video):
+        if packet is None:
+            continue
+        if packet.size and packet.pts is None:
+            raise CannotKeepPacketsError("a packet does not tell when it is shown")
+        if packet.pts is not None:
+            yield Coded(bytes(packet), packet.pts, packet.is_keyframe, packet.duration or 0)
+
+
+def _bounds_s(packets: Sequence[Coded], reading: Reading) -> tuple[float, float]:
+    if not packets:
+        raise CannotKeepPacketsError("no packet is marked as a key frame")
+    stamps = [packet.stamp for packet in packets]
+    base = reading.video.time_base
+    return (
+        float((min(stamps) - int(reading.origin)) * base),
+        float((max(stamps) - int(reading.origin)) * base),
+    )

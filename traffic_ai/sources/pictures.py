@@ -1,0 +1,110 @@
+"""Compressed packets to pictures with a stamp, a damage flag and, on request, pixels.
+
+Shared by recorded files, live cameras and the evidence cut from both, so that a moment means the
+same picture to all of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from traffic_ai.core.frame import Image
+from traffic_ai.sources.stamps import LOOK_AHEAD, StampRepair
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture. `stamp`: when it is shown, in units of the stream's time base.
+
+    `repaired`: its time stamp was not usable as it stood. `damaged`: it, or a picture it may be
+    built on, was not decoded cleanly.
+    """
+
+    decoded: av.VideoFrame
+    stamp: float
+    repaired: bool
+    damaged: bool
+
+
+class PictureDecoder:
+    """Decodes one stream's packets.
+
+    A decoder error is counted and never ends the stream. After damage every picture is marked
+    until the next key frame: pictures built on a damaged one are not marked by the decoder. So
+    are those before the first key frame. Damage that still decodes (a flipped bit that gives a
+    valid code) cannot be told.
+    """
+
+    def __init__(self, codec: VideoCodecContext, look_ahead: int = LOOK_AHEAD) -> None:
+        self._codec = codec
+        self._repair: StampRepair[tuple[av.VideoFrame, bool]] = StampRepair(look_ahead)
+        self._distrust = True
+        self._distrust_until_after: int | None = None
+        self.error_count = 0
+
+    @property
+    def repair(self) -> StampRepair[tuple[av.VideoFrame, bool]]:
+        """The stamps' counts."""
+        return self._repair
+
+    def decode(self, packet: av.Packet[VideoStream]) -> Iterator[Picture]:
+        """The pictures that are ready after a packet; an empty packet empties the decoder."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        try:
+            decoded = self._codec.decode(packet if packet.size else None)
+        except av.error.EOFError:
+            return  # emptied before
+        except av.error.FFmpegError:
+            self.error_count += 1
+            self.distrust(stamp)
+            return
+        for frame in decoded:
+            damaged = self._judge(frame)
+            for ready in self._repair.push((frame, damaged), frame.pts):
+                yield Picture(ready.item[0], ready.stamp, ready.repaired, ready.item[1])
+
+    def finish(self) -> Iterator[Picture]:
+        """The pictures held back, after the decoder was emptied."""
+        for ready in self._repair.flush():
+            yield Picture(ready.item[0], ready.stamp, ready.repaired, ready.item[1])
+
+    def distrust(self, stamp: int | None) -> None:
+        """Something was lost at a packet: mark pictures until a key frame shown after it."""
+        self._distrust = True
+        if stamp is not None:
+            self._distrust_until_after = max(stamp, self._distrust_until_after or stamp)
+
+    def _judge(self, frame: av.VideoFrame) -> bool:
+        if frame.is_corrupt:
+            self._distrust = True
+        elif self._distrust and frame.key_frame:
+            # A key frame decoded before the damage may leave the decoder after it.
+            after = self._distrust_until_after
+            if after is None or frame.pts is None or frame.pts >= after:
+                self._distrust, self._distrust_until_after = False, None
+        return self._distrust
+
+
+class Converter:
+    """Turns decoded pictures into BGR arrays, upright, reusing one scaler."""
+
+    def __init__(self, rotation_deg: int) -> None:
+        self._quarter_turns = round(rotation_deg / 90) % 4
+        self._reformatter = VideoReformatter()
+
+    def size_px(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Width and height of the upright picture."""
+        if self._quarter_turns % 2:
+            return frame.height, frame.width
+        return frame.width, frame.height
+
+    def image(self, frame: av.VideoFrame) -> Image:
+        """The picture (H, W, 3); it shares no memory with the decoder."""
+        # to_ndarray gives a view with padded rows, of the decoder's own frame if that is BGR.
+        view = self._reformatter.reformat(frame, format="bgr24").to_ndarray()
+        return np.array(np.rot90(view, self._quarter_turns), np.uint8, order="C")
