@@ -65,14 +65,14 @@ def test_boxes_come_back_in_the_whole_pictures_pixels() -> None:
 @pytest.mark.parametrize(
     ("region", "size_px"),
     [
-        ((0, 0, 640, 360), 640),
-        ((0, 0, 1000, 700), 1000),
-        ((0, 0, 1280, 720), 1280),
-        ((0, 0, 400, 300), 640),
-        ((0, 0, 200, 100), 400),
-        ((0, 0, 3840, 2160), 1706),
+        ((0, 0, 320, 180), 640),
+        ((0, 0, 480, 480), 960),
+        ((0, 0, 800, 450), 1280),
+        ((0, 0, 1280, 640), 1280),
+        ((0, 0, 1280, 1280), 1280),
+        ((0, 0, 3840, 2160), 1707),
     ],
-    ids=["as it is", "larger", "720p", "enlarged", "enlarged twofold at most", "budget"],
+    ids=["twofold", "twofold within budget", "less", "as it is", "still as it is", "shrunk"],
 )
 def test_a_region_is_run_at_its_own_size_within_the_budget(region: Box, size_px: int) -> None:
     fake = WhiteBlocks()
@@ -80,16 +80,16 @@ def test_a_region_is_run_at_its_own_size_within_the_budget(region: Box, size_px:
     assert fake.runs == [(region[2], region[3], size_px)]
 
 
-@pytest.mark.parametrize("region", [(0, 0, 1280, 720), (0, 0, 1920, 1080), (7, 9, 3840, 300)])
+@pytest.mark.parametrize("region", [(0, 0, 320, 180), (0, 0, 480, 270), (7, 9, 960, 75)])
 def test_a_fixed_network_gets_overlapping_tiles_that_cover_the_region(region: Box) -> None:
-    fake = WhiteBlocks(resizable=False)
-    RegionDetector(fake, [region]).detect(picture(3840, 2160))
+    fake = WhiteBlocks(160, resizable=False)
+    RegionDetector(fake, [region]).detect(picture(960, 540))
     assert 1 < len(fake.runs) <= 4
-    # A vehicle of 100 px is found whole wherever it stands, the seams included.
-    for x in range(region[0], region[2] - 100, 90):
-        block = (x, region[1] + 20, x + 100, region[1] + 120)
-        detector = RegionDetector(WhiteBlocks(resizable=False), [region])
-        assert boxes(detector.detect(picture(3840, 2160, block))) == [block]
+    # A vehicle of a sixth of the network's size is whole in a tile wherever it stands.
+    for x in range(region[0], region[2] - 25, 23):
+        block = (x, region[1] + 20, x + 25, region[1] + 45)
+        detector = RegionDetector(WhiteBlocks(160, resizable=False), [region])
+        assert boxes(detector.detect(picture(960, 540, block))) == [block]
 
 
 def test_a_vehicle_in_two_regions_is_found_once() -> None:
@@ -131,7 +131,7 @@ def test_a_small_vehicle_before_a_large_one_is_not_taken_for_a_part_of_it() -> N
 def test_a_region_that_reaches_over_the_picture_is_cut_to_it() -> None:
     fake = WhiteBlocks()
     RegionDetector(fake, [(-50, 300, 700, 900)]).detect(picture(600, 400))
-    assert fake.runs == [(600, 100, 640)]
+    assert fake.runs == [(600, 100, 1200)]
 
 
 def test_a_change_of_picture_size_is_followed() -> None:
@@ -139,7 +139,7 @@ def test_a_change_of_picture_size_is_followed() -> None:
     detector = RegionDetector(fake, [(0, 0, 700, 700)])
     detector.detect(picture(600, 400))
     detector.detect(picture(800, 800))
-    assert fake.runs == [(600, 400, 640), (700, 700, 700)]
+    assert fake.runs == [(600, 400, 1176), (700, 700, 960)]
 
 
 @pytest.mark.parametrize("region", [(100, 100, 100, 200), (300, 100, 200, 200)])

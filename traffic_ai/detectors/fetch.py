@@ -138,7 +138,7 @@ def _reason(said: Sequence[str]) -> str:
     if any("No space left" in line for line in said):
         return "no space left for the download; free some room in the temporary folder"
     errors = [line for line in said if "error" in line.lower()] or list(said[-1:])
-    text = errors[0] if errors else "the package client failed without a word"
+    text = "; ".join(errors[:2]) if errors else "the package client failed without a word"
     text = re.sub(r"//[^/@\s]+@", "//***@", text)
     if any(_UNREACHABLE.search(line) for line in said):
         text += " (is there a network? does the package index need a proxy?)"

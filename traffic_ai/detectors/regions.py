@@ -1,11 +1,13 @@
 """Detection regions: a closer look at parts of the picture. Wraps a detector.
 
-A 720p picture shrunk to the network's 640 leaves a motorcycle at 30 m some 20 pixels high, and it
-is missed. A region (a box in the picture) is therefore looked at without shrinking:
+A 720p picture shrunk to the network's 640 leaves a motorcycle at 30 m some 20 pixels wide, and it
+is missed. A region (a box in the picture) is therefore looked at larger, within a budget of pixels
+that is counted in squares of the network's size (size_px; 640x640):
 
-- a region up to four times the network's area (size_px squared) is run at its own size; one above
-  that budget is shrunk to it, so that no region costs more than four square pictures;
-- a region smaller than the network's size is enlarged to it, at most twofold;
+- it is enlarged, at most twofold, as far as 2.25 squares go (960x960): a COCO network was trained
+  on objects larger than a road camera's, and finds more of them enlarged;
+- larger ones are run at their own size, up to four squares (1280x1280), and shrunk beyond, so that
+  no region costs more;
 - a network of fixed input gets the region in overlapping tiles, at most four.
 
 Without regions the whole picture is looked at, at the detector's own size.
@@ -26,9 +28,11 @@ from traffic_ai.core.frame import Image
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.detectors.suppression import IOU_LIMIT, areas, intersections, suppress
 
-AREA_BUDGET = 4  # of size_px squared: 1280x1280, or 1706x960, at 640
+LARGEST_AREA = 4.0  # in squares of size_px; as many tiles for a network of fixed input
+ENLARGED_AREA = 2.25
+MOST_ENLARGED = 2.0  # beyond, near vehicles grow larger than the network knows them
+_LEAST_ENLARGED = 1.2  # below, resampling costs more than it shows
 TILE_OVERLAP = 0.25  # of a tile: a vehicle up to a quarter of a tile is whole in one of them
-MOST_ENLARGED = 2.0  # beyond, there is nothing more to see
 _BORDER_PX = 2.0  # a box this near a region's border is taken to be cut by it
 _COVERED = 0.7  # share of a cut box that a whole one must cover to stand for it
 
@@ -156,10 +160,11 @@ def _covered(
 
 def _run_size(w: int, h: int, side: int) -> int:
     """The length a region's longer side is run at."""
-    longer = max(w, h)
-    if longer < side:
-        return min(side, math.ceil(longer * MOST_ENLARGED))
-    return max(side, math.floor(longer * min(1.0, math.sqrt(AREA_BUDGET * side * side / (w * h)))))
+    squares = w * h / side**2
+    scale = min(MOST_ENLARGED, math.sqrt(ENLARGED_AREA / squares))
+    if scale < _LEAST_ENLARGED:
+        scale = min(1.0, math.sqrt(LARGEST_AREA / squares))
+    return max(1, round(max(w, h) * scale))
 
 
 def _tiles(region: Box, side: int) -> list[Box]:
@@ -167,7 +172,7 @@ def _tiles(region: Box, side: int) -> list[Box]:
     x0, y0, x1, y1 = region
     w, h = x1 - x0, y1 - y0
     tile = side
-    while _count(w, tile) * _count(h, tile) > AREA_BUDGET:
+    while _count(w, tile) * _count(h, tile) > LARGEST_AREA:
         tile += 32
     xs = [(x0 + a, x0 + min(a + tile, w)) for a in _starts(w, tile)]
     ys = [(y0 + a, y0 + min(a + tile, h)) for a in _starts(h, tile)]
