@@ -91,10 +91,10 @@ def _summary(camera: "CameraSite") -> dict[str, object]:
 
 def _picture_size(camera: "CameraSite") -> tuple[tuple[int, int], str]:
     """The size of the camera's pictures as far as can be told, and who says so."""
-    from traffic_ai.sources.file import VideoFile
-
     source = camera.source_file
     if source is not None and source.is_file():
+        from traffic_ai.sources.file import VideoFile
+
         video = VideoFile(source, camera.id)
         try:
             return (video.width_px, video.height_px), source.name

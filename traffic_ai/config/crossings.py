@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import shapely
 
-from traffic_ai.config.build import build_section, build_stop_line
+from traffic_ai.config.build import build_section, build_stop_line, crossing_direction
 from traffic_ai.config.notes import Notes
 from traffic_ai.config.picture import PictureScale
 from traffic_ai.config.problems import KeyPath
@@ -101,6 +101,14 @@ class CrossingCheck:
                     f"the direction of lane {lane.id!r} does not lead across the {name}",
                     "turn the direction, or draw the line across the whole lane",
                 )
+        ways = [float(_normal(line_px) @ crossing_direction(line_px, [lane])) for lane in lanes]
+        if min(ways) < 0.0 < max(ways):
+            self._notes.error(
+                at,
+                f"its lanes ({names}) lead across the {name} in opposite directions",
+                "give each direction of travel its own line",
+            )
+            return False
         return True
 
     def _extended(self, line_px: Array) -> shapely.LineString:
@@ -116,3 +124,8 @@ class CrossingCheck:
                 ]
             )
         )
+
+
+def _normal(line_px: Array) -> Array:
+    along = line_px[1] - line_px[0]
+    return np.array([-along[1], along[0]])

@@ -42,22 +42,17 @@ class Document:
 def read_document(file: Path) -> Document:
     """Read a file; raises SiteFileError if it is not a plain YAML text of reasonable size."""
     text = _read_text(file)
-    loader = _Loader(text)
     try:
-        root = loader.get_single_node()
+        root = _Loader(text).get_single_node()
         if root is None:
             raise _refusal(file, 1, "the file is empty", "start it with: version: 1")
         return _Expansion(file).document(root)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(file, error) from None
-    except yaml.YAMLError as error:
-        reason = getattr(error, "reason", "not YAML")
-        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-        raise _refusal(
-            file, line, f"the file is not YAML: {reason}", "is it a text file?"
-        ) from None
-    finally:
-        loader.dispose()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"the file is not plain text: it holds {text[error.position]!r}"
+        raise _refusal(file, line, message, "remove it") from None
 
 
 def _read_text(file: Path) -> str:
@@ -144,7 +139,7 @@ class _Expansion:
                 continue
             key = self._key(key_node, path)
             if key in own:
-                message = f"the key {key!r} is written twice here"
+                message = f"the key {show(key)} is written twice here"
                 hint = f"the first is on line {self._lines[(*path, key)]}; keep one of them"
                 where = path_text((*path, key))
                 self._problems.append(Problem(where, _line(key_node), message, hint))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from traffic_ai.config.problems import KeyPath, Remark, show, suggest
+from traffic_ai.config.problems import KeyPath, Remark, looks_like_url, show, suggest
 from traffic_ai.config.schema import RulesModel, SiteModel
 from traffic_ai.config.values import ID_PATTERN
 
@@ -161,17 +161,21 @@ def _remark(detail: ErrorDetails, path: KeyPath) -> Remark:
     value, context = detail["input"], detail.get("ctx", {})
     field = _field(path)
     about = (field.description or "") if field is not None else ""
+    if path in ((), ("version",)):
+        about = "a site file starts with: version: 1"
     match detail["type"]:
         case "missing":
             return Remark(path, f"the key {str(path[-1])!r} is missing", about)
         case "extra_forbidden":
             model = _model(path[:-1])
             known = model.model_fields if model is not None else ()
-            return Remark(path, f"unknown key {str(path[-1])!r}", suggest(str(path[-1]), known))
+            return Remark(path, f"unknown key {show(str(path[-1]))}", suggest(str(path[-1]), known))
         case "value_error":
             return _parameter_remark(str(context["error"]), path)
         case "too_short":
-            message = f"needs at least {context['min_length']} entries, has {_length(value)}"
+            least = int(context["min_length"])
+            entries = "entry" if least == 1 else "entries"
+            message = f"needs at least {least} {entries}, has {_length(value)}"
             return Remark(path, message, about)
         case "too_long":
             message = f"takes {context['max_length']} entries, has {_length(value)}"
@@ -179,7 +183,9 @@ def _remark(detail: ErrorDetails, path: KeyPath) -> Remark:
         case "string_pattern_mismatch":
             if context["pattern"] != ID_PATTERN:
                 return Remark(path, "the text holds line breaks or control characters", about)
-            hint = "use lower-case letters, digits, - and _, such as " + repr(_slug(str(value)))
+            hint = "use lower-case letters, digits, - and _"
+            if not looks_like_url(str(value)):
+                hint += f", such as {_slug(str(value))!r}"
             return Remark(path, f"{show(value)} is not a usable id", hint)
         case "literal_error":
             return _choice_remark(value, str(context["expected"]), path)
@@ -219,7 +225,7 @@ def _kind_remark(detail: ErrorDetails, path: KeyPath, about: str) -> Remark:
 
 def _choice_remark(value: object, expected: str, path: KeyPath) -> Remark:
     if path == ("version",):
-        return Remark(path, f"version {show(value)} is not known", "write: version: 1")
+        return Remark(path, f"version {show(value)} is not known", "this program reads version: 1")
     options = re.findall(r"'([^']*)'", expected)
     hint = suggest(value, options) if isinstance(value, str) else "known: " + ", ".join(options)
     return Remark(path, f"{show(value)} is not known here", hint)

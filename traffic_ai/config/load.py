@@ -75,9 +75,13 @@ def _check(
 def _check_drawing(camera: CameraModel, at: KeyPath, notes: Notes, whole: bool) -> None:
     """Everything with coordinates."""
     if camera.coordinates.unit == "pixels" and reference_size(camera.coordinates) is None:
-        message = "pixels need the size of the picture they were read in"
-        notes.error((*at, "coordinates"), message, "add reference_size: [width, height]")
+        if whole:
+            message = "pixels need the size of the picture they were read in"
+            notes.error((*at, "coordinates"), message, "add reference_size: [width, height]")
         return
+    if camera.coordinates.unit == "fraction" and camera.coordinates.reference_size is not None:
+        message = "reference_size says nothing where the unit is fraction"
+        notes.warn((*at, "coordinates"), message, "set unit: pixels, or remove it")
     scale = PictureScale.nominal(camera.coordinates)
     shapes = ShapeCheck(camera, scale, notes)
     for index, box in enumerate(camera.detection_regions):

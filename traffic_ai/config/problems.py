@@ -77,9 +77,15 @@ def path_text(path: KeyPath) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
             continue
-        name = key if key.isprintable() and len(key) <= _SHOWN_LENGTH else show(key)
+        plain = key.isprintable() and len(key) <= _SHOWN_LENGTH and not looks_like_url(key)
+        name = key if plain else show(key)
         text += f".{name}" if text else name
     return text
+
+
+def looks_like_url(text: str) -> bool:
+    """Whether a text may hold a user's password, with or without its scheme."""
+    return "://" in text or "@" in text
 
 
 def show(value: object) -> str:
@@ -98,7 +104,7 @@ def show(value: object) -> str:
         text = f"{value:.6g}"
     else:
         text = str(value)
-    if "://" in text or "@" in text:
+    if looks_like_url(text):
         return "what looks like a URL"
     return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + "..."
 

@@ -18,7 +18,7 @@ from traffic_ai.core.geometry import Homography
 _LEAST_POINTS = 4
 # A calibration point this many standard deviations off its place is probably a slip.
 _SUSPECT_SIGMAS = 4.0
-# Distances are solved with the picture's shape, which fractions alone do not tell.
+# Shapes of picture that cameras give, for files that do not say which: 16:9, 4:3, 11:9, 16:10.
 _COMMON_SIZES_PX = ((1280, 720), (960, 720), (880, 720), (1152, 720))
 
 
@@ -87,28 +87,34 @@ def _solve(
     scale: PictureScale,
     notes: Notes,
 ) -> Homography | None:
-    try:
-        homography = build_homography(calibration, scale)
-    except CalibrationError as error:
-        if calibration.distances is not None and reference_size(camera.coordinates) is None:
-            homography_of_other_shape = _first_solution(camera, calibration)
-            if homography_of_other_shape is not None:
-                return None  # it works for some picture; the real one will tell
-        message, _, hint = str(error).partition("; ")
+    sizes_px = [scale.size_px]
+    if calibration.distances is not None and reference_size(camera.coordinates) is None:
+        # Distances are solved with the picture's shape, which fractions alone do not tell.
+        sizes_px += [size_px for size_px in _COMMON_SIZES_PX if size_px != scale.size_px]
+    scales = [PictureScale.of(camera.coordinates, *size_px) for size_px in sizes_px]
+    refused = [_refusal(calibration, each) for each in scales]
+    if all(refused):
+        message, _, hint = str(refused[0]).partition("; ")
         key = "points" if calibration.points is not None else "distances"
+        if calibration.valid_area is not None:
+            bare = calibration.model_copy(update={"valid_area": None})
+            if _refusal(bare, scale) is None:
+                key, message = "valid_area", "the area reaches above the horizon of the road plane"
         notes.error((*at, key), message, hint)
         return None
+    if refused[0] is not None:
+        return None  # it works for some picture; the real one will tell
+    homography = build_homography(calibration, scale)
     if calibration.points is not None:
         _check_residuals(calibration, homography, at, scale, notes)
     return homography
 
 
-def _first_solution(camera: CameraModel, calibration: CalibrationModel) -> Homography | None:
-    for size_px in _COMMON_SIZES_PX[1:]:
-        try:
-            return build_homography(calibration, PictureScale.of(camera.coordinates, *size_px))
-        except CalibrationError:
-            continue
+def _refusal(calibration: CalibrationModel, scale: PictureScale) -> CalibrationError | None:
+    try:
+        build_homography(calibration, scale)
+    except CalibrationError as error:
+        return error
     return None
 
 
