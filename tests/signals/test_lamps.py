@@ -111,7 +111,7 @@ def test_leaves_behind_a_head_are_not_green_once_they_are_known() -> None:
 
 def test_a_red_that_stays_on_for_ten_minutes_stays_red_and_green_is_seen_after_it() -> None:
     head, pictures = reader(), [draw(Aspect.RED, DIM, seed=s) for s in range(8)]
-    read = {head.read(pictures[i % 8], i * 0.5).aspect for i in range(1200)}
+    read = {head.read(pictures[i % 8], i * 1.5).aspect for i in range(400)}
     assert read == {Aspect.RED}
     assert head.read(draw(Aspect.GREEN, DIM), 600.5).aspect is Aspect.GREEN
     assert head.read(draw(Aspect.DARK, DIM), 601.0).aspect is Aspect.DARK

@@ -31,6 +31,7 @@ OWN_PLACE = 0.5  # weight of a place that may be the lamp's own
 RIVAL_RATIO = 1.8  # the strongest lamp against the next
 TOGETHER_RATIO = 0.25  # red and yellow lit together: the weaker against the stronger
 KNOWN_S = 5.0  # after so long the off level of a lamp is known
+LEAST_RED_CONFIDENCE = 0.4  # below it compression alone has made red of other lamps
 DOUBTFUL_SHARE = 0.5  # of a doubtful light's strength that a clear one must have to overrule it
 ON_SHARE = 0.2  # of the known swing between off and on
 # Share of pixels that must not be saturated; stricter until a lamp was seen lit.
@@ -107,6 +108,8 @@ class HeadReader:
             return UNREADABLE
         sure = all(lamps[part].firm for part in _shown(aspect))
         confidence = best / (best + 8.0) * (1.0 - rival / best) * (1.0 if sure else 0.6)
+        if aspect is Aspect.RED and confidence < LEAST_RED_CONFIDENCE:
+            return UNREADABLE
         return Reading(aspect, confidence)
 
     def _shines(self, aspect: Aspect, lamp: _Lamp) -> bool:
