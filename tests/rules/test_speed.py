@@ -189,7 +189,7 @@ def test_mild_acceleration_gives_the_mean_over_the_pass():
 
 
 def test_who_was_fast_and_then_stops_is_measured_before_stopping():
-    """25 m at 80 km/h, braking at 6 m/s2... then ten seconds of standing."""
+    """20 m at 80 km/h, an emergency stop, then ten seconds of standing."""
     v, a = 80.0 / 3.6, 14.0
     t_s = moments(13.0)
     fast = np.minimum(t_s, 0.9)
@@ -221,7 +221,7 @@ def jump(t_s, place):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda t, p: (t, p + (0.0, 200.0)), RefusalReason.NOT_IN_AREA),
+        (lambda t, p: (t, p + np.array([0.0, 200.0])), RefusalReason.NOT_IN_AREA),
         (lambda t, p: (t[::12], p[::12]), RefusalReason.TOO_FEW_POINTS),
         (lambda t, p: (t[:9], p[:9]), RefusalReason.TOO_SHORT),
         (lambda t, p: (t[np.r_[:5, 30:35]], p[np.r_[:5, 30:35]]), RefusalReason.GAP),

@@ -18,8 +18,9 @@ from traffic_ai.core.geometry import Array, Homography
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import Condition, VehicleEnd, at_least, at_most
-from traffic_ai.rules import speed_fit, speed_stretch
-from traffic_ai.rules.speed_fit import Motion, Samples
+from traffic_ai.rules import speed_points, speed_stretch
+from traffic_ai.rules.speed_fit import Motion, fit_motion
+from traffic_ai.rules.speed_points import Samples
 from traffic_ai.rules.speed_reference import Reference, correct
 
 KMH = 3.6
@@ -131,11 +132,13 @@ def estimate_speed(
     if n < min_points:
         reason = RefusalReason.TOO_FEW_POINTS if n else RefusalReason.NOT_IN_AREA
         return SpeedRefusal(reason, _count(n, min_points), _rough_kmh(samples))
-    found = _one_vehicle(samples, points.anchor_px[usable])
+    anchors = points.anchor_px[usable]
+    start_s, end_s = speed_stretch.moving(samples, min_baseline_m)
+    moving = (samples.t_s >= start_s) & (samples.t_s <= end_s)
+    found = _one_vehicle(samples.take(moving), anchors[moving])
     if isinstance(found, SpeedRefusal):
         return found
     one = _Pass(*found, homography, road_user)
-    one = one.between(*speed_stretch.moving(one.samples, min_baseline_m))
     refusal = one.refusal(min_points, min_baseline_m)
     if refusal is not None:
         return refusal
@@ -164,7 +167,9 @@ def _samples(points: PassPoints, homography: Homography, usable: NDArray[np.bool
 def _one_vehicle(samples: Samples, anchor_px: Array) -> tuple[Samples, Array] | SpeedRefusal:
     """The samples without outliers, and their anchors; refused where two vehicles share them."""
     n = len(samples)
-    chains = speed_fit.vehicle_chains(samples)
+    if n < 2:
+        return samples, anchor_px
+    chains = speed_points.vehicle_chains(samples)
     second = len(chains[1]) if len(chains) > 1 else 0
     most = max(_SWAP_POINTS - 1.0, _SWAP_SHARE * n)
     if second > most:
@@ -173,7 +178,7 @@ def _one_vehicle(samples: Samples, anchor_px: Array) -> tuple[Samples, Array] | 
     chain = np.sort(chains[0])
     good = chain
     if len(chain) >= 4:
-        good = chain[speed_fit.inliers(samples.take(chain))]
+        good = chain[speed_points.inliers(samples.take(chain))]
     if len(good) < _LEAST_INLIERS * n:
         condition = at_least("share of points on the path", len(good) / n, _LEAST_INLIERS, "")
         return SpeedRefusal(RefusalReason.POOR_FIT, condition, _rough_kmh(samples))
@@ -220,12 +225,12 @@ class _Pass:
     def fit(self) -> tuple[Reference, Motion]:
         """The reference points and the motion fitted to them."""
         samples = self._linearised()
-        _, directions = speed_fit.smooth_path(samples)
+        _, directions = speed_points.smooth_path(samples)
         reference = correct(samples.ground_m, directions, self.homography, self.road_user)
         moved = Samples(samples.t_s, reference.ground_m, samples.to_px, samples.sigma_px)
         calibration = self.homography.parameter_jacobian(self.anchor_px)
         shifts = np.dstack([calibration, *(shift for _, shift in reference.shifts_m)])
-        return reference, speed_fit.fit_motion(moved, shifts)
+        return reference, fit_motion(moved, shifts)
 
     def _linearised(self) -> Samples:
         """The samples with metres per pixel taken on the path instead of at the noisy points.
@@ -235,7 +240,7 @@ class _Pass:
         """
         samples = self.samples
         for _ in range(2):
-            place_m, _ = speed_fit.smooth_path(samples)
+            place_m, _ = speed_points.smooth_path(samples)
             place_px = self.homography.to_image(place_m)
             to_m = self.homography.jacobian(place_px)
             offset = np.einsum("nij,nj->ni", to_m, self.anchor_px - place_px)

@@ -10,7 +10,8 @@ over-read.
 
 import numpy as np
 
-from traffic_ai.rules.speed_fit import Motion, Samples
+from traffic_ai.rules.speed_fit import Motion
+from traffic_ai.rules.speed_points import Samples
 
 _STEADY_SHARE = 0.85
 _STEADY_DOUBT = 0.01
@@ -27,8 +28,8 @@ def moving(samples: Samples, min_baseline_m: float) -> tuple[float, float]:
     names = np.unique(knot)
     if len(names) < 3:
         return float(t_s[0]), float(t_s[-1])
-    time = np.array([t_s[knot == k].mean() for k in names])
-    place = np.array([samples.ground_m[knot == k].mean(axis=0) for k in names])
+    time = np.array([np.median(t_s[knot == k]) for k in names])
+    place = np.array([np.median(samples.ground_m[knot == k], axis=0) for k in names])
     speed = np.linalg.norm(np.diff(place, axis=0), axis=1) / np.diff(time)
     slow = max(_STANDING_MPS, _STANDING_SHARE * float(np.quantile(speed, 0.9)))
     on_the_move = speed > slow

@@ -1,0 +1,148 @@
+"""The points of one track on the way to a speed: which belong to one vehicle, and which are wrong.
+
+Used by `speed.py` and `speed_fit.py`. Knows nothing of classes, limits or uncertainty.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+from traffic_ai.core.geometry import Array
+
+HIGHEST_ORDER = 4
+
+# Residuals beyond this many robust standard deviations are outliers.
+_OUTLIER = 5.0
+
+# A step between points is no motion of one vehicle when it misses the motion around it by this.
+_JUMP_SIGMAS = 6.0
+_JUMP_M = 1.5
+_JUMP_SHARE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Points of one vehicle: t_s (n,), ground_m (n, 2), to_px (n, 2, 2) that takes small ground
+    vectors to pixels, and sigma_px (n, 2), the stated noise in the image.
+    """
+
+    t_s: Array
+    ground_m: Array
+    to_px: Array
+    sigma_px: Array
+
+    def __len__(self) -> int:
+        return len(self.t_s)
+
+    def take(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Samples":
+        """The samples at a mask or list of positions."""
+        return Samples(
+            self.t_s[index], self.ground_m[index], self.to_px[index], self.sigma_px[index]
+        )
+
+
+def vehicle_chains(samples: Samples) -> list[NDArray[np.int64]]:
+    """Positions of the points of each single motion, the one with most points first.
+
+    A point belongs to a chain when it lies where the motion around the chain's last point leads,
+    within the noise. One vehicle gives one chain and a few stray points; two chains mean that
+    the track changed vehicles.
+    """
+    velocity = _running_velocity(samples)
+    to_m = np.linalg.inv(samples.to_px)
+    sigma_m = np.sqrt(((to_m * samples.sigma_px[:, None, :]) ** 2).sum(axis=(1, 2)))
+    sigma_m = sigma_m * _noise_scale(samples, velocity, sigma_m)
+    rest = list(range(len(samples)))
+    chains: list[NDArray[np.int64]] = []
+    while rest:
+        chain, left = rest[:1], rest[:0]
+        for i in rest[1:]:
+            last = chain[-1]
+            step_s = samples.t_s[i] - samples.t_s[last]
+            way = (velocity[last] + velocity[i]) / 2.0 * step_s
+            miss = np.linalg.norm(samples.ground_m[i] - samples.ground_m[last] - way)
+            allowed = max(_JUMP_M, _JUMP_SIGMAS * float(np.hypot(sigma_m[i], sigma_m[last])))
+            allowed += _JUMP_SHARE * float(np.linalg.norm(way))
+            (chain if miss <= allowed else left).append(i)
+        chains.append(np.array(chain, np.int64))
+        rest = left
+    return sorted(chains, key=len, reverse=True)
+
+
+def _running_velocity(samples: Samples, reach: int = 5) -> Array:
+    """Median of the point-to-point velocities around each point, (n, 2)."""
+    n = len(samples)
+    # Over two steps where possible: halves the noise of close points.
+    lag = 2 if n > 4 else 1
+    steps = (samples.ground_m[lag:] - samples.ground_m[:-lag]) / (
+        samples.t_s[lag:] - samples.t_s[:-lag]
+    )[:, None]
+    # Points i - reach to i + reach take part; the ends are padded so that all windows are full.
+    width = 2 * reach + lag
+    padded = np.full((n + width - 1, 2), np.nan)
+    padded[reach + lag - 1 : reach + lag - 1 + len(steps)] = steps
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=0)
+    return np.asarray(np.nanmedian(windows, axis=2))
+
+
+def _noise_scale(samples: Samples, velocity: Array, sigma_m: Array) -> float:
+    """Factor >= 1 by which steps scatter more than the stated noise."""
+    step_s = np.diff(samples.t_s)[:, None]
+    miss = np.diff(samples.ground_m, axis=0) - (velocity[1:] + velocity[:-1]) / 2.0 * step_s
+    expected = np.hypot(sigma_m[1:], sigma_m[:-1])
+    return max(1.0, float(np.median(np.linalg.norm(miss, axis=1) / expected)) / 0.83)
+
+
+def smooth_path(samples: Samples) -> tuple[Array, Array]:
+    """Places (n, 2) and unit directions of travel (n, 2) on a smooth path; zeros for no motion."""
+    order = min(HIGHEST_ORDER, max(1, (len(samples) - 1) // 4))
+    design, target = image_rows(samples, order)
+    beta = np.linalg.lstsq(design, target, rcond=None)[0].reshape(2, order + 1)
+    middle, half = unit_time(samples)
+    unit = (samples.t_s - middle) / half
+    velocity = legendre.legval(unit, legendre.legder(beta, axis=1).T).T
+    length = np.linalg.norm(velocity, axis=1, keepdims=True)
+    return legendre.legval(unit, beta.T).T, np.asarray(velocity / np.maximum(length, 1e-9))
+
+
+def inliers(samples: Samples) -> NDArray[np.bool_]:
+    """Mask (n,) of the points that lie on a smooth motion, by a robust fit."""
+    n = len(samples)
+    order = min(3, max(1, (n - 1) // 4))
+    design, target = image_rows(samples, order)
+    weight = np.ones(n)
+    for _ in range(12):
+        root = np.sqrt(np.tile(weight, 2))
+        beta = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
+        miss = np.linalg.norm((target - design @ beta).reshape(2, n), axis=0)
+        weight = 1.0 / np.maximum(miss, 0.3)
+    # Median of a Rayleigh variable is 1.18 of its one-axis sigma.
+    scale = max(float(np.median(miss)) / 1.18, 0.5)
+    return np.asarray(miss <= _OUTLIER * scale)
+
+
+def image_rows(samples: Samples, order: int) -> tuple[Array, Array]:
+    """Design (2 n, 2 (order + 1)) and target (2 n,) in units of the stated image noise."""
+    basis = _basis(samples, order)
+    scaled = samples.to_px / samples.sigma_px[:, :, None]
+    design = np.concatenate([_rows(scaled[:, axis], basis) for axis in (0, 1)])
+    target = np.einsum("nij,nj->in", scaled, samples.ground_m).ravel()
+    return design, target
+
+
+def _rows(to_axis: Array, basis: Array) -> Array:
+    """Rows (n, 2 k) of one image axis: first the coefficients of x, then those of y."""
+    return np.hstack([to_axis[:, :1] * basis, to_axis[:, 1:] * basis])
+
+
+def unit_time(samples: Samples) -> tuple[float, float]:
+    """Middle and half length of the pass, seconds: time is -1 at its start and 1 at its end."""
+    start, end = float(samples.t_s[0]), float(samples.t_s[-1])
+    return (start + end) / 2.0, (end - start) / 2.0
+
+
+def _basis(samples: Samples, order: int) -> Array:
+    middle, half = unit_time(samples)
+    return np.asarray(legendre.legvander((samples.t_s - middle) / half, order))
