@@ -50,7 +50,7 @@ def open_video(path: Path, max_pixels: int = MAX_PIXELS) -> OpenVideo:
         raise
 
 
-def read_packets(video: OpenVideo) -> Iterator[av.Packet[VideoStream] | None]:
+def read_packets(video: OpenVideo) -> Iterator["av.Packet[VideoStream] | None"]:
     """The stream's packets, the empty one at the end included; None where one could not be read.
 
     Raises SourceError where reading fails time and again.

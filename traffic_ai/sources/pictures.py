@@ -52,7 +52,7 @@ class PictureDecoder:
         """The stamps' counts."""
         return self._repair
 
-    def decode(self, packet: av.Packet[VideoStream]) -> Iterator[Picture]:
+    def decode(self, packet: "av.Packet[VideoStream]") -> Iterator[Picture]:
         """The pictures that are ready after a packet; an empty packet empties the decoder."""
         stamp = packet.pts if packet.pts is not None else packet.dts
         try:
