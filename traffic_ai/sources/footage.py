@@ -1,4 +1,7 @@
-"""Evidence from recorded files: stills and clips, with the times the analysis saw."""
+"""Footage: what evidence is cut from. Here that of recorded files, with the times analysis saw.
+
+A live camera's is in ring.py.
+"""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,7 +21,10 @@ from traffic_ai.sources.clips import (
 from traffic_ai.sources.container import MAX_PIXELS, OpenVideo, open_video, read_packets
 from traffic_ai.sources.file import frame_info
 from traffic_ai.sources.reading import Reading, Shown
+from traffic_ai.sources.ring import PacketRing
 from traffic_ai.sources.start_time import CapturedStart
+
+__all__ = ["FileFootage", "PacketRing"]
 
 UNCOUNTED = -1
 """`FrameInfo.index` of a still: reading from a key frame on does not count frames."""

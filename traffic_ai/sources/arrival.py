@@ -1,0 +1,110 @@
+"""What the arrival of frames tells about their time stamps: delay, pace and wall-clock time.
+
+Stands beside the live reader. Pure: it is handed the times.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from traffic_ai.core.frame import CapturedAt, ClockSource
+
+_BUCKET_S = 2.0
+_WINDOW_S = 60.0
+_SETTLED_S = 24.0
+"""Before this much has been seen nothing is said of the pace."""
+_END_S = 8.0
+MAX_PACE_ERROR = 0.02
+"""Stamps that run this much faster or slower than time make speeds wrong by as much. Jitter of
+0.3 s over the shortest window looks like 0.02 at most."""
+
+HOST_BOUND_S = 2.0
+"""Exposure, encoding and the network come before the host sees a frame; nothing tells how long."""
+CAMERA_BOUND_S = 0.1
+MAX_CLOCK_DIFFERENCE_S = 60.0
+"""A camera whose clock is further from the host's is taken not to be set."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The least delay within a stretch of arrivals."""
+
+    arrival_s: float
+    delay_s: float
+
+
+class StampPace:
+    """Stamps held against the clock of arrival (monotonic).
+
+    Delays only ever add, so the least delay in a stretch is the one to compare: `lag_s` is how
+    much later than the best of the last minute a frame came, `rate` how many seconds the stamps
+    advance in a second. A camera that stamps 25 frames a second and delivers 21 has a rate of
+    1.19; nothing but arrival tells that.
+    """
+
+    def __init__(self) -> None:
+        self._buckets: deque[_Bucket] = deque()
+        self.lag_s = 0.0
+        self.rate: float | None = None
+
+    @property
+    def is_true(self) -> bool:
+        """False where the stamps are known not to run with time."""
+        return self.rate is None or abs(self.rate - 1.0) <= MAX_PACE_ERROR
+
+    def add(self, t_s: float, arrival_s: float) -> None:
+        """Take a frame's stamp and the moment it arrived."""
+        delay_s = arrival_s - t_s
+        buckets = self._buckets
+        if not buckets or arrival_s - buckets[-1].arrival_s >= _BUCKET_S:
+            buckets.append(_Bucket(arrival_s, delay_s))
+            self._judge()
+        else:
+            buckets[-1].delay_s = min(buckets[-1].delay_s, delay_s)
+        self.lag_s = delay_s - min(bucket.delay_s for bucket in buckets)
+
+    def _judge(self) -> None:
+        """At the start of a bucket: compare the window's first seconds with its last."""
+        buckets = self._buckets
+        while buckets[-1].arrival_s - buckets[0].arrival_s > _WINDOW_S:
+            buckets.popleft()
+        first_s, last_s = buckets[0].arrival_s, buckets[-1].arrival_s
+        if last_s - first_s < _SETTLED_S:
+            return
+        early = min((b for b in buckets if b.arrival_s < first_s + _END_S), key=lambda b: b.delay_s)
+        late = min((b for b in buckets if b.arrival_s > last_s - _END_S), key=lambda b: b.delay_s)
+        drift_s = late.delay_s - early.delay_s
+        self.rate = 1.0 - drift_s / (late.arrival_s - early.arrival_s)
+
+
+class CaptureClock:
+    """Wall-clock time of a session's frames: the camera's where it is plausible, else the host's.
+
+    Cameras tell theirs in RTCP sender reports, once every few seconds.
+    """
+
+    def __init__(self) -> None:
+        self._camera_zero: datetime | None = None
+
+    def report(self, t_s: float, utc: datetime) -> None:
+        """The camera says that its clock showed `utc` at t_s."""
+        self._camera_zero = utc - timedelta(seconds=t_s)
+
+    def captured_at(self, t_s: float, arrival_utc: datetime, lag_s: float) -> CapturedAt:
+        """When the frame at t_s was taken, having arrived with this lag."""
+        host = arrival_utc - timedelta(seconds=lag_s)
+        if self._camera_zero is not None:
+            camera = self._camera_zero + timedelta(seconds=t_s)
+            difference_s = abs((camera - host).total_seconds())
+            if difference_s <= MAX_CLOCK_DIFFERENCE_S:
+                # If either clock is right, the other's distance bounds the error.
+                return CapturedAt(camera, ClockSource.CAMERA, CAMERA_BOUND_S + difference_s)
+        return CapturedAt(host, ClockSource.HOST, HOST_BOUND_S + lag_s)
+
+
+def from_unix_us(microseconds: int) -> datetime | None:
+    """A Unix time in microseconds as UTC; None where it is no date."""
+    try:
+        return datetime.fromtimestamp(microseconds / 1e6, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None

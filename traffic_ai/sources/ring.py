@@ -1,0 +1,222 @@
+"""The packets a live camera sent lately, kept compressed, as a source of evidence.
+
+Filled by the camera's reader, read by whoever writes evidence; the only live type with two
+threads in it besides the camera itself.
+"""
+
+import io
+import threading
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from traffic_ai.core.errors import EvidenceError
+from traffic_ai.core.frame import Frame, FrameInfo, Image
+from traffic_ai.core.ports import Clip
+from traffic_ai.sources.clips import (
+    CannotKeepPacketsError,
+    Coded,
+    select,
+    write_images,
+    write_packets,
+)
+from traffic_ai.sources.pictures import Converter
+
+RING_BYTES = 64 * 1024 * 1024
+"""30 s at 17 Mbit/s."""
+_LAST_SHOWN_S = 1.0
+_Noted = tuple[int, FrameInfo]
+_UNKNOWN = -(1 << 62)
+"""Stamp of a packet that came without one; earlier than all others."""
+
+
+class PacketRing:
+    """The last packets of one live session, from a key frame on, as Footage.
+
+    Holds at least `seconds` unless that would take more than `max_bytes`; whole groups of
+    pictures, from one key frame to the next, are dropped. A still is one of the frames that were
+    delivered, info included. Safe to use from several threads; goes on serving what it holds
+    after the session has ended.
+    """
+
+    def __init__(self, stream: VideoStream, seconds: float, max_bytes: int = RING_BYTES) -> None:
+        self._time_base = stream.time_base or Fraction(1, 90000)
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        # The stream's description must outlive its connection: it is copied to an output nobody
+        # writes.
+        self._unwritten = av.open(io.BytesIO(), "w", format="matroska")
+        self._template = self._unwritten.add_stream_from_template(stream, opaque=True)
+        self._codec_name = stream.codec_context.name
+        self._extradata = stream.codec_context.extradata
+        self._packets: deque[Coded] = deque()
+        self._bytes = 0
+        self._noted: deque[_Noted] = deque()
+        self._lock = threading.Lock()
+
+    @property
+    def newest_s(self) -> float | None:
+        """`t_s` of the newest frame, None if there is none."""
+        with self._lock:
+            return self._noted[-1][1].t_s if self._noted else None
+
+    def add(self, packet: "av.Packet[VideoStream]") -> None:
+        """Keep a packet; those before the first key frame are of no use and are not kept."""
+        if not packet.size or not (self._packets or packet.is_keyframe):
+            return
+        stamp = packet.pts if packet.pts is not None else _UNKNOWN
+        coded = Coded(bytes(packet), stamp, packet.is_keyframe, packet.duration or 0)
+        with self._lock:
+            self._packets.append(coded)
+            self._bytes += len(coded.data)
+            self._shrink(coded)
+
+    def note(self, stamp: int, info: FrameInfo) -> None:
+        """Remember a frame that was delivered, by the stamp of its packet."""
+        with self._lock:
+            self._noted.append((stamp, info))
+
+    def stills(self, times_s: Sequence[float]) -> list[Frame]:
+        """The delivered frame shown at each moment.
+
+        Raises EvidenceError where the moment is no longer held or has not come yet.
+        """
+        with self._lock:
+            packets, noted = list(self._packets), list(self._noted)
+        wanted = [self._shown_at(noted, t_s) for t_s in times_s]
+        images = dict(self._images(packets, {stamp for stamp, _ in wanted}))
+        lost = [info.t_s for stamp, info in wanted if stamp not in images]
+        if lost:
+            raise EvidenceError(f"the frame at {lost[0]:.3f} s cannot be decoded again")
+        return [Frame(info, images[stamp]) for stamp, info in wanted]
+
+    def clip(self, start_s: float, end_s: float, stem: Path) -> Clip:
+        """Write what is held of start_s..end_s to `stem` + ".mp4" (or ".mkv").
+
+        Begins at the key frame at or before start_s, or at the oldest there is. Raises
+        EvidenceError where nothing of it is held.
+        """
+        with self._lock:
+            packets, noted = list(self._packets), list(self._noted)
+        held = [pair for pair in noted if start_s - _LAST_SHOWN_S <= pair[1].t_s <= end_s]
+        if not held:
+            raise EvidenceError(f"nothing of {start_s:.3f}..{end_s:.3f} s is held")
+        origin = noted[0][0] - round(noted[0][1].t_s / self._time_base)
+        start = int(origin + start_s / self._time_base)
+        end = int(origin + end_s / self._time_base)
+        try:
+            try:
+                chosen = select(_stamped(packets), start, end)
+                path = write_packets(self._template, chosen, self._time_base, stem)
+            except CannotKeepPacketsError:
+                return self._encode(packets, held, stem)
+        except OSError as error:
+            raise EvidenceError(f"{stem.name}: {error}") from error
+        stamps = [packet.stamp for packet in chosen]
+        first_s = float((min(stamps) - origin) * self._time_base)
+        last_s = float((max(stamps) - origin) * self._time_base)
+        return Clip(path, first_s, last_s, reencoded=False)
+
+    def _shrink(self, newest: Coded) -> None:
+        """Drop whole groups from the old end; called with the lock held."""
+        while self._bytes > self._max_bytes or self._is_long(newest):
+            self._drop_group()
+            if not self._packets:
+                return
+        oldest = self._packets[0].stamp
+        while self._noted and self._noted[0][0] < oldest:
+            self._noted.popleft()
+
+    def _is_long(self, newest: Coded) -> bool:
+        """Whether the last `seconds` are held without the oldest group too."""
+        if not newest.is_key:
+            return False  # only a key frame closes a group; looking for it every time is waste
+        keys = (packet.stamp for packet in self._packets if packet.is_key)
+        next(keys)
+        second = next(keys, None)
+        return (
+            second is not None and (newest.stamp - second) * float(self._time_base) >= self._seconds
+        )
+
+    def _drop_group(self) -> None:
+        first = True
+        while self._packets and (first or not self._packets[0].is_key):
+            self._bytes -= len(self._packets.popleft().data)
+            first = False
+        if not self._packets:
+            self._noted.clear()
+
+    def _shown_at(self, noted: Sequence[_Noted], t_s: float) -> _Noted:
+        if not noted:
+            raise EvidenceError("the camera has sent no frame")
+        first, last = noted[0][1], noted[-1][1]
+        at = bisect_right(noted, t_s, key=lambda pair: pair[1].t_s) - 1
+        if (at < 0 and first.index > 0) or t_s > last.t_s + _LAST_SHOWN_S:
+            raise EvidenceError(
+                f"{t_s:.3f} s is not held; the camera's last packets are "
+                f"{first.t_s:.3f}..{last.t_s:.3f} s"
+            )
+        return noted[max(at, 0)]
+
+    def _images(self, packets: Sequence[Coded], wanted: set[int]) -> Iterator[tuple[int, Image]]:
+        """The pictures with these stamps, decoded from the key frame before the first of them."""
+        if not wanted:
+            return
+        left = set(wanted)
+        starts = [i for i, p in enumerate(packets) if p.is_key and p.stamp <= min(left)]
+        converter: Converter | None = None
+        for frame in self._decode(packets[max(starts, default=0) :]):
+            if frame.pts in left:
+                converter = converter or Converter(frame.rotation)
+                left.discard(frame.pts)
+                yield frame.pts, converter.image(frame)
+            if not left:
+                return
+
+    def _decode(self, packets: Sequence[Coded]) -> Iterator[av.VideoFrame]:
+        codec = av.CodecContext.create(self._codec_name, "r")
+        assert isinstance(codec, VideoCodecContext)
+        codec.extradata = self._extradata
+        for coded in packets:
+            packet = av.Packet(coded.data)
+            packet.pts = coded.stamp if coded.stamp != _UNKNOWN else None
+            packet.time_base = self._time_base
+            try:
+                yield from codec.decode(packet)
+            except av.error.FFmpegError:
+                continue  # damage that came from the camera; the frame's info says so
+        yield from codec.decode(None)
+
+    def _encode(self, packets: Sequence[Coded], held: Sequence[_Noted], stem: Path) -> Clip:
+        times_s = {stamp: info.t_s for stamp, info in held}
+        written: list[float] = []
+
+        def images() -> Iterator[tuple[float, Image]]:
+            for stamp, image in self._images(packets, set(times_s)):
+                written.append(times_s[stamp])
+                yield times_s[stamp], image
+
+        path = write_images(images(), stem)
+        return Clip(path, written[0], written[-1], reencoded=True)
+
+
+def _stamped(packets: Sequence[Coded]) -> list[Coded]:
+    """The packets with a time for the first, which RTSP may send without: just before the next.
+
+    Raises CannotKeepPacketsError where another has none.
+    """
+    known = [packet for packet in packets if packet.stamp != _UNKNOWN]
+    if len(known) == len(packets):
+        return known
+    if not known or len(known) < len(packets) - 1 or packets[0].stamp != _UNKNOWN:
+        raise CannotKeepPacketsError("packets came without time stamps")
+    first = packets[0]
+    stamp = min(packet.stamp for packet in known) - max(first.duration, 1)
+    return [replace(first, stamp=stamp), *known]
