@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
+import av
 import cv2
+import numpy as np
 import pytest
 
 from tests.mounts import ROOT, needs_mounts, run_with_read_only, run_with_small_disk
@@ -19,6 +22,7 @@ from traffic_ai.core.frame import CapturedAt, ClockSource
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.violation import ViolationKind, document
 from traffic_ai.evidence.recorder import EvidenceRecorder
+from traffic_ai.sources.footage import FileFootage
 
 PICTURES = {
     f"{name}{form}.jpg" for name in ("before", "at", "after") for form in ("", "_annotated")
@@ -196,7 +200,18 @@ def test_a_clip_that_misses_part_of_the_event_is_said(record):
     result = record(made, MadeFootage(first_s=11.5, last_s=30.0))
     [still, clip] = result.problems
     assert still.startswith("still before at 11.200 s")
-    assert clip.startswith("clip: covers 11.500..15.400 s of the recording, the event is at 11.200")
+    assert clip == (
+        "clip: covers 11.500..15.400 s of the recording, 11.200..12.400 s was wanted at the least"
+    )
+
+
+def test_a_still_far_from_its_moment_is_said(record):
+    class EndsEarly(MadeFootage):
+        def stills(self, times_s):
+            return super().stills([min(t_s, 12.2) for t_s in times_s])
+
+    result = record(footage=EndsEarly())
+    assert result.problems == ("still after: wanted at 13.000 s, the footage has 12.200 s",)
 
 
 def test_without_any_picture_there_is_no_package_and_it_may_be_tried_again(record, root):
@@ -247,6 +262,7 @@ import os, sys
 from pathlib import Path
 from tests.records import MadeFootage, scene, signals, violation
 from traffic_ai.evidence.recorder import EvidenceRecorder
+from traffic_ai.sources.footage import FileFootage
 root = Path(sys.argv[1])
 count = int(sys.argv[2])
 for number in range(count):
@@ -302,3 +318,37 @@ def test_a_killed_process_leaves_only_whole_packages(tmp_path, packages):
         for entry in manifest["files"]:
             data = (folder / entry["file"]).read_bytes()
             assert hashlib.sha256(data).hexdigest() == entry["sha256"]
+
+
+def test_a_package_is_cut_from_a_recorded_file(tmp_path):
+    video = tmp_path / "gate.mp4"
+    make_video(video, seconds=20)
+    recorder = EvidenceRecorder(tmp_path / "evidence")
+    with closing(FileFootage(video, "gate")) as footage:
+        result = recorder.record(RED, footage, scene(), signals())
+    assert result.problems == ()
+    folder = tmp_path / result.path
+    # The picture's grey is ten times its second.
+    for name, second in (("before", 11), ("at", 12), ("after", 13)):
+        grey = cv2.imread(str(folder / f"{name}.jpg")).mean()
+        assert grey == pytest.approx(10 * second, abs=4)
+    clip = manifest_of(tmp_path / "evidence", result)["clip"]
+    assert clip["start_s"] <= RED.stills_s[0] - 6.0
+    assert clip["end_s"] >= RED.stills_s[2] + 2.9
+    assert not clip["reencoded"]
+    with av.open(str(folder / clip["file"])) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert times[-1] - times[0] == pytest.approx(clip["end_s"] - clip["start_s"], abs=0.1)
+
+
+def make_video(path, seconds):
+    """Grey pictures, 25 a second, a key frame every second, ten levels brighter each second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            "libx264", rate=25, options={"g": "25", "preset": "ultrafast"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 352, 288, "yuv420p"
+        for index in range(seconds * 25):
+            image = np.full((288, 352, 3), 10 * (index // 25), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())

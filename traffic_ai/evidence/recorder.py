@@ -30,6 +30,8 @@ STILLS = ("before", "at", "after")
 # 95 with full colour resolution: a lamp a few pixels wide keeps its colour.
 _CLEAN = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)
 _ANNOTATED = (cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)
+# A still further than this from its moment does not show what it is for.
+_STILL_OFF_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,10 @@ class EvidenceRecorder:
             contents.stills.append(
                 _Still(name, asked_s, info.t_s, document(info.captured_at), info.degraded)
             )
+            if abs(info.t_s - asked_s) > _STILL_OFF_S:
+                contents.problems.append(
+                    f"still {name}: wanted at {asked_s:.3f} s, the footage has {info.t_s:.3f} s"
+                )
             height_px, width_px = frame.image.shape[:2]
             if (width_px, height_px) != (scene.width_px, scene.height_px):
                 contents.problems.append(
@@ -168,7 +174,7 @@ class EvidenceRecorder:
         if clip.start_s > first_s or clip.end_s < last_s:
             contents.problems.append(
                 f"clip: covers {clip.start_s:.3f}..{clip.end_s:.3f} s of the recording, "
-                f"the event is at {first_s:.3f}..{last_s:.3f} s"
+                f"{first_s:.3f}..{last_s:.3f} s was wanted at the least"
             )
 
 
