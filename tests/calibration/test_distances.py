@@ -50,7 +50,7 @@ def test_the_stated_uncertainty_covers_the_error_of_a_length():
     camera = Camera()
     ends = camera.road([(0.5, 18.0), (0.5, 41.0)])
     inside = 0
-    trials = 16
+    trials = 10
     for _ in range(trials):
         plane = fit_distances(pairs(camera, clicks=random), SIZE, 1.0, 0.02)
         ground = plane.to_ground(ends)

@@ -80,8 +80,8 @@ def _check(problem: DistanceProblem) -> None:
     if equations < 4:
         raise CalibrationError(
             f"{len(problem.distances)} distances, {len(problem.directed)} of them with a "
-            f"direction, give {equations} equations for 4 unknowns (focal length, pitch, roll, height); "
-            "add distances near and far, along and across the road"
+            f"direction, give {equations} equations for 4 unknowns (focal length, pitch, roll, "
+            "height); add distances near and far, along and across the road"
         )
 
 
