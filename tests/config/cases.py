@@ -208,6 +208,16 @@ CASES: dict[str, str] = {
     "start pattern without hour": bent(
         GOOD, ('start_time: "2026-03-02T08:00:00+01:00"', 'start_time_pattern: "cam_%Y%m%d"')
     ),
+    "start pattern with only a time": bent(
+        GOOD, ('start_time: "2026-03-02T08:00:00+01:00"', 'start_time_pattern: "cam_%H%M"')
+    ),
+    "start pattern with an unknown code": bent(
+        GOOD, ('start_time: "2026-03-02T08:00:00+01:00"', 'start_time_pattern: "%Y%m%d%H%Q"')
+    ),
+    "start pattern with the suffix": bent(
+        GOOD,
+        ('start_time: "2026-03-02T08:00:00+01:00"', 'start_time_pattern: "cam_%Y%m%d%H%M.mp4"'),
+    ),
     "time zone that does not exist": bent(GOOD, ("Europe/Berlin", "Europe/Berln")),
     "another version": bent(GOOD, ("version: 1", "version: 2")),
     "no version": bent(GOOD, ("version: 1\n", "")),

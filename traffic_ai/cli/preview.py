@@ -78,8 +78,8 @@ def _picture(camera: "CameraSite", source: Path | None, at_s: float) -> "Image":
     path = camera.source_file if source is None else source
     if path is None:
         raise UsageError(
-            f"camera {camera.id!r} has no source file to take a picture from; "
-            "give a video or a picture with --source"
+            f"camera {camera.id!r} has no source file to take a picture from; save a picture of "
+            "a live camera and give it with --source"
         )
     if not path.is_file():
         raise UsageError(f"there is no file {path}; give a video or a picture with --source")

@@ -6,7 +6,7 @@ Part of the fifth step of reading a site file.
 import os
 import re
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -25,11 +25,14 @@ from traffic_ai.config.schema import (
     SpeedingModel,
 )
 from traffic_ai.config.source import is_url, missing_variables, password_in_file
+from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.geometry import DirectedLine, Homography
 from traffic_ai.core.scene import Lane
+from traffic_ai.sources.start_time import from_name
 
 BUILT_IN_RULES = tuple(RulesModel.model_fields)
 
+_COARSE_START_S = 3600.0
 _NAMED_LISTS = ("signal_groups", "lanes", "stop_lines", "speed_sections")
 
 
@@ -157,15 +160,23 @@ def _unknown_zone(name: str, at: KeyPath, notes: Notes) -> None:
 
 
 def _check_pattern(pattern: str, at: KeyPath, notes: Notes) -> None:
-    probe = datetime(2026, 11, 23, 14, 35, 46)
+    """Written into a file name and read back as it will be."""
+    probe = datetime(2026, 11, 23, 14, 35, 46, tzinfo=UTC)
     hint = 'use strptime codes for date, hour and minute, such as "cam1_%Y%m%d%H%M"'
-    try:
-        read = datetime.strptime(probe.strftime(pattern), pattern)
-    except (ValueError, re.error):
-        notes.error(at, f"{show(pattern)} is not a pattern that can be read back", hint)
+    if "/" in pattern or re.search(r"\.[A-Za-z]\w{1,3}$", pattern):
+        message = f"{show(pattern)} holds a folder or the file's suffix, which are not looked at"
+        notes.error(at, message, "leave them out")
         return
-    if read.replace(tzinfo=None, second=0, microsecond=0) != probe.replace(second=0):
-        notes.error(at, f"{show(pattern)} does not give date, hour and minute", hint)
+    try:
+        read = from_name(probe.strftime(pattern), pattern, UTC)
+    except (ConfigError, ValueError, re.error) as error:
+        remedy = str(error).partition("; ")[2] or hint
+        notes.error(at, f"{show(pattern)} cannot be read from a file name", remedy)
+        return
+    if read is None or read.utc.date() != probe.date():
+        notes.error(at, f"{show(pattern)} does not give year, month and day", hint)
+    elif read.bound_s > _COARSE_START_S:
+        notes.warn(at, f"{show(pattern)} tells the start only to the day", hint)
 
 
 def check_rule_names(

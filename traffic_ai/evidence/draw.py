@@ -34,7 +34,9 @@ _POINT: Bgr = (0, 255, 255)
 _LANE_OPACITY = 0.14
 _GRID_OPACITY = 0.45
 _LEAST_GRID_GAP_PX = 3.0
+# At most so many lines each way, and one for so many pixels of the picture's diagonal.
 _MOST_GRID_LINES = 40
+_GRID_ROOM_PX = 22.0
 _GRID_STEPS_M = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 
@@ -180,8 +182,9 @@ def _draw_grid(canvas: Canvas, homography: Homography) -> list[tuple[str, Array]
         return []
     low_m, high_m = edge_m.min(axis=0), edge_m.max(axis=0)
     longest_m = float((high_m - low_m).max())
-    steps = [step for step in _GRID_STEPS_M if longest_m / step <= _MOST_GRID_LINES]
-    step_m = steps[0] if steps else longest_m / _MOST_GRID_LINES
+    most = min(_MOST_GRID_LINES, canvas.diagonal_px / _GRID_ROOM_PX)
+    steps = [step for step in _GRID_STEPS_M if longest_m / step <= most]
+    step_m = steps[0] if steps else longest_m / most
     lines: list[tuple[Array, Bgr, int]] = []
     figures: list[tuple[str, Array]] = []
     for axis in (0, 1):
