@@ -1,0 +1,1 @@
+"""The road-plane tracker against ByteTrack, OC-SORT and SORT of the package `trackers`."""
