@@ -137,22 +137,32 @@ class ScriptedSignals:
     """A signal reader that tells what the test wrote: group -> (since_s, aspect), in order."""
 
     def __init__(
-        self, phases: Mapping[str, Sequence[tuple[float, Aspect]]], bound_s: float = 0.04
+        self,
+        phases: Mapping[str, Sequence[tuple[float, Aspect]]],
+        blind_s: tuple[float, float] | None = None,
     ) -> None:
         self._phases = phases
-        self._bound_s = bound_s
+        self._blind_s = blind_s
+
+    def _bound_s(self, since_s: float) -> float:
+        """A change seen after a blind time may have happened anywhere within it."""
+        if self._blind_s is not None and since_s == self._blind_s[1]:
+            return self._blind_s[1] - self._blind_s[0]
+        return 0.04
 
     def read(self, frame: Frame) -> Mapping[str, SignalHistory]:
         t_s = frame.info.t_s
+        blind = self._blind_s is not None and self._blind_s[0] <= t_s < self._blind_s[1]
+        settled_s = self._blind_s[0] if self._blind_s is not None and blind else t_s
         return {
             group: SignalHistory(
                 group,
                 tuple(
-                    SignalState(group, aspect, since, self._bound_s, SignalSource.FEED)
+                    SignalState(group, aspect, since, self._bound_s(since), SignalSource.FEED)
                     for since, aspect in phases
                     if since <= t_s
                 ),
-                t_s,
+                settled_s,
             )
             for group, phases in self._phases.items()
         }
@@ -222,12 +232,13 @@ def drive(
     phases: Mapping[str, Sequence[tuple[float, Aspect]]] | None = None,
     noise_px: float = 0.0,
     seed: int = 0,
+    blind_s: tuple[float, float] | None = None,
     times_s: Sequence[float] | None = None,
 ) -> list[Finding]:
     """Everything the rules found when the vehicles drove, through the real tracker."""
     scene = road.scene()
     random = np.random.default_rng(seed)
-    reader = ScriptedSignals(phases or {"main": [(0.0, Aspect.GREEN)]})
+    reader = ScriptedSignals(phases or {"main": [(0.0, Aspect.GREEN)]}, blind_s)
     session = Session(RoadPlaneTracker(scene), reader, rules(scene))
     findings: list[Finding] = []
     empty = np.zeros((1, 1, 3), np.uint8)

@@ -168,6 +168,14 @@ def test_green_before_the_second_line_is_logged_not_reported():
     assert near_misses(findings)
 
 
+def test_a_red_that_may_have_ended_before_the_crossing_is_in_doubt():
+    """Green was first seen at 9.5 s, the last red at 7.5 s: in between nobody knows."""
+    phases = {"main": [*PHASES["main"], (9.5, Aspect.GREEN)]}
+    findings = run(crossing_at(8.0), phases=phases, blind_s=(7.5, 9.5))
+    assert not violations(findings)
+    assert violations(run(crossing_at(8.0), phases=phases))
+
+
 def test_pedestrians_are_not_judged():
     assert not run(crossing_at(RED_AT_S + 3.0, speed_mps=1.5, road_user=RoadUser.PERSON))
 

@@ -65,3 +65,13 @@ class SignalHistory:
         """The state that preceded the given one, None if it is not known."""
         index = self.states.index(state)
         return self.states[index - 1] if index > 0 else None
+
+    def surely(self, state: SignalState, t_s: float) -> bool:
+        """Whether the state was certainly in force at t_s: begun, and its end not yet possible."""
+        index = self.states.index(state)
+        if t_s < state.since_s:
+            return False
+        if index + 1 == len(self.states):
+            return True
+        following = self.states[index + 1]
+        return t_s < following.since_s - following.since_bound_s

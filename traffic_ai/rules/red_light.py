@@ -233,7 +233,7 @@ class RedLight:
                 "red_at_latest_crossing",
                 at_latest.aspect.value if at_latest else Aspect.UNKNOWN.value,
                 Aspect.RED.value,
-                at_latest == red,
+                signal.surely(red, passage.front_latest_s),
             ),
             is_so(
                 "passed_second_line",
@@ -249,7 +249,7 @@ class RedLight:
                     "red_at_second_line",
                     at_beyond.aspect.value if at_beyond else Aspect.UNKNOWN.value,
                     Aspect.RED.value,
-                    at_beyond == red,
+                    signal.surely(red, state.beyond_s),
                 )
             )
         conditions.append(
