@@ -1,0 +1,52 @@
+"""The page about site files tells the truth."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.config.files import write
+from traffic_ai.config import load_site
+from traffic_ai.config.schema import CameraModel
+from traffic_ai.rules.parameters import (
+    RedLightParameters,
+    SpeedingParameters,
+    StopOverLineParameters,
+    WrongWayParameters,
+)
+
+PAGE = (Path(__file__).parents[2] / "docs" / "site-file.md").read_text(encoding="utf-8")
+PARAMETERS = {
+    "red_light": RedLightParameters,
+    "stop_over_line": StopOverLineParameters,
+    "wrong_way": WrongWayParameters,
+    "speeding": SpeedingParameters,
+}
+
+
+def test_example_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAM_USER", "operator")
+    monkeypatch.setenv("CAM_PASSWORD", "hunter2")
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    site = load_site(write(tmp_path, example))
+    assert site.warnings == ()
+    assert set(site.cameras[0].rules) == set(PARAMETERS)
+
+
+def test_defaults_of_rules_are_those_of_the_program() -> None:
+    rows = re.findall(r"^\| `(\w+)\.(\w+)` \| ([\d.]*) ?\|", PAGE, re.MULTILINE)
+    told = {(rule, name): float(value) if value else None for rule, name, value in rows}
+    true = {
+        (rule, field.name): None if field.default is dataclasses.MISSING else float(field.default)
+        for rule, parameters in PARAMETERS.items()
+        for field in dataclasses.fields(parameters)
+    }
+    assert told == true
+
+
+def test_every_key_of_a_camera_is_explained() -> None:
+    lacking = [
+        key for key in CameraModel.model_fields if f"`{key}`" not in PAGE and key not in PAGE
+    ]
+    assert lacking == []
