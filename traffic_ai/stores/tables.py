@@ -113,12 +113,14 @@ violations = Table(
     Column("document", Text, nullable=False),
 )
 Index("violations_in_time", violations.c.occurred_at, violations.c.t_s, violations.c.id)
+# With the kind at its end it answers counts, and a camera's list of one kind, by itself.
 Index(
     "violations_of_camera",
     violations.c.camera_id,
     violations.c.occurred_at,
     violations.c.t_s,
     violations.c.id,
+    violations.c.kind,
 )
 Index(
     "violations_of_kind",

@@ -72,7 +72,7 @@ def _violations() -> None:
     )
     order = ["occurred_at", "t_s", "id"]
     op.create_index("violations_in_time", "violations", order)
-    op.create_index("violations_of_camera", "violations", ["camera_id", *order])
+    op.create_index("violations_of_camera", "violations", ["camera_id", *order, "kind"])
     op.create_index("violations_of_kind", "violations", ["kind", *order])
     op.create_index("violations_of_source", "violations", ["source_id"])
 
