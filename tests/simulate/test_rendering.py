@@ -18,8 +18,6 @@ MODELS = [trip.model for trip in scenario.trips()]
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_vehicle_is_closed_looks_outward_and_fills_its_rectangle(model: VehicleModel) -> None:
     faces, vertices_m = model.mesh.faces, model.mesh.vertices_m
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    edges = edges[vertices_m[edges[:, 0]].tolist() != vertices_m[edges[:, 1]].tolist()]
     assert signed_volume_m3(vertices_m, faces) > 0.1
     length_m = np.ptp(vertices_m[:, 1])
     assert model.length_m == pytest.approx(length_m, abs=0.12)

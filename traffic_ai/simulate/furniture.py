@@ -153,7 +153,7 @@ def posts() -> VehicleModel:
     sign_face = Material(
         Finish((0.02, 0.02, 0.45)),
         (
-            box(Side.REAR, 8.2, 2.62, (0.23, 0.23), Finish((0.7, 0.7, 0.7)), 0.23),
+            box(Side.REAR, 8.2, 2.62, (0.23, 0.23), Finish((0.7, 0.7, 0.7)), 0.245),
             *_fifty(8.2, 2.62),
         ),
     )

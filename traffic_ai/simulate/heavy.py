@@ -1,4 +1,4 @@
-"""Vans, box trucks and city buses."""
+"""Vans and box trucks."""
 
 from traffic_ai.simulate.body import BodyShape, loft_body
 from traffic_ai.simulate.mesh import merge, rounded_box
@@ -19,7 +19,6 @@ from traffic_ai.simulate.surface import (
     Colour,
     Decal,
     Finish,
-    Glow,
     Material,
     Side,
     grey,
@@ -38,8 +37,6 @@ from traffic_ai.simulate.vehicle import (
     wheel_arches,
     wheels,
 )
-
-AMBER_SIGN = Finish((0.02, 0.25, 0.5), glow=Glow.ALWAYS, emits=(0.02, 0.3, 0.6))
 
 
 def van(name: str, colour: Colour) -> VehicleModel:
@@ -103,43 +100,34 @@ def _van_tail() -> list[Decal]:
     ]
 
 
+CAB = BodyShape(
+    roof_m=(
+        *((2.25, 0.8), (2.26, 2.5), (2.36, 2.72), (2.7, 2.80), (3.5, 2.76)),
+        *((3.72, 2.64), (4.02, 1.62), (4.16, 1.1), (4.20, 0.5)),
+    ),
+    width_m=2.42,
+    floor_m=0.45,
+    belt_m=1.5,
+    tumblehome=0.05,
+    roof_radius_m=0.16,
+    nose=0.07,
+    tail=0.0,
+    end_floor_m=0.0,
+)
+
+
 def truck(name: str, cab_colour: Colour, box_colour: Colour) -> VehicleModel:
     """A two-axle box truck, 8.4 m."""
     width = 2.5
     axles = [Axle(-2.35, 0.48, 0.48, 8), Axle(2.85, 0.48, 0.48, 8)]
-    cab_roof = (
-        (2.25, 0.8),
-        (2.26, 2.5),
-        (2.36, 2.72),
-        (2.7, 2.80),
-        (3.5, 2.76),
-        (3.72, 2.64),
-        (4.02, 1.62),
-        (4.16, 1.1),
-        (4.20, 0.5),
-    )
-    cab = loft_body(
-        BodyShape(
-            cab_roof,
-            2.42,
-            0.45,
-            1.5,
-            0.05,
-            roof_radius_m=0.16,
-            nose=0.07,
-            tail=0.0,
-            end_floor_m=0.0,
-        ),
-        0,
-    )
     parts = [
-        cab,
+        loft_body(CAB),
         rounded_box((0, -1.05, 2.23), (width, 6.30, 2.34), 0.035, 1),
         rounded_box((0, -0.3, 0.86), (1.2, 7.2, 0.32), 0.03, 2),
         rounded_box((0, -4.12, 0.56), (2.3, 0.12, 0.16), 0.02, 3),
         rounded_box((0, -4.02, 0.92), (2.3, 0.2, 0.20), 0.02, 3),
         *[rounded_box((side * 1.13, 0.4, 0.70), (0.10, 3.6, 0.42), 0.03, 2) for side in (-1, 1)],
-        rounded_box((0, 3.95, 2.72), (2.0, 0.42, 0.12), 0.05, 2),
+        rounded_box((0, 3.82, 2.60), (2.1, 0.26, 0.10), 0.04, 2),
         *mirrors(2.42, 3.86, 1.95, (0.28, 0.12, 0.55), 4),
         *wheels(axles, 2.44, 5, tyre_m=0.34),
     ]
@@ -205,105 +193,4 @@ def _under_run() -> list[Decal]:
         pair(Side.REAR, 0.84, 0.92, (0.05, 0.05), INDICATOR),
         pair(Side.REAR, 0.74, 0.92, (0.04, 0.05), REVERSE_LAMP),
         *number_plate(Side.REAR, 0.92),
-    ]
-
-
-def bus(name: str, colour: Colour, skirt_colour: Colour) -> VehicleModel:
-    """A low-floor city bus, 12 m."""
-    width = 2.55
-    roof = (
-        (-6.0, 0.5),
-        (-5.99, 2.4),
-        (-5.94, 2.86),
-        (-5.80, 2.98),
-        (-5.4, 3.02),
-        (5.3, 3.02),
-        (5.72, 2.96),
-        (5.88, 2.75),
-        (5.98, 1.4),
-        (6.0, 0.45),
-    )
-    axles = [Axle(-2.9, 0.48, 0.48, 9), Axle(3.2, 0.48, 0.48, 9)]
-    body = loft_body(
-        BodyShape(
-            roof, width, 0.28, 1.0, 0.03, roof_radius_m=0.20, nose=0.07, tail=0.05, end_floor_m=0.0
-        )
-    )
-    skirt = paint(skirt_colour)
-    windows = [
-        box(Side.SIDES, y, 1.75, (0.70, 0.52), GLASS, 0.06)
-        for y in (-5.05, -3.5, -1.95, -0.4, 1.15, 2.7)
-    ]
-    seats = [
-        box(Side.SIDES, y, 1.45, (0.16, 0.15), SEAT, 0.06)
-        for y in (-5.2, -4.4, -3.3, -2.4, -1.3, -0.2, 1.0, 2.3)
-    ]
-    doors = [box(Side.SIDES, y, 1.38, (0.62, 0.95), GLASS, 0.05) for y in (-0.4, 4.6)]
-    leaves = [box(Side.SIDES, y, 1.38, (0.02, 0.95), BLACK) for y in (-0.4, 4.6)]
-    sides = [
-        box(Side.SIDES, 0, 0.55, (9, 0.28), skirt),
-        box(Side.SIDES, 0, 1.75, (5.9, 0.58), BLACK),
-        *windows,
-        *seats,
-        *doors,
-        *leaves,
-    ]
-    sides += [
-        box(Side.SIDES, 5.5, 1.75, (0.35, 0.52), GLASS),
-        *upright_seams((-4.6, -1.2, 1.6, 3.9), 0.4, 1.1),
-        *wheel_arches(axles),
-    ]
-    decals = [*sides, *_bus_face(skirt), *_bus_tail(skirt)]
-    parts = [
-        body,
-        rounded_box((0, -2.2, 3.10), (1.7, 3.2, 0.22), 0.08, 1),
-        rounded_box((0, 2.6, 3.08), (1.2, 1.2, 0.16), 0.06, 1),
-        *mirrors(width, 5.95, 2.25, (0.24, 0.10, 0.40), 2),
-        *wheels(axles, width, 3, tyre_m=0.30),
-    ]
-    materials = (
-        Material(paint(colour), tuple(decals)),
-        Material(grey(0.45)),
-        mirror_material(BLACK),
-        *tyre_materials(axles),
-    )
-    return VehicleModel(name, "bus", 12.0, width, 3.21, merge(parts), materials)
-
-
-def _bus_face(skirt: Finish) -> list[Decal]:
-    """Windscreen, destination, lamps."""
-    return [
-        box(Side.FRONT, 0, 0.55, (9, 0.28), skirt),
-        box(Side.FRONT, 0, 1.95, (1.18, 0.93), BLACK, 0.1),
-        box(Side.FRONT, 0, 1.80, (1.14, 0.66), GLASS, 0.08),
-        box(Side.FRONT, -0.55, 1.55, (0.2, 0.26), SEAT, 0.1),
-        box(Side.FRONT, 0, 2.66, (0.75, 0.12), AMBER_SIGN, 0.02),
-        box(Side.FRONT, 0.25, 2.66, (0.18, 0.12), BLACK),
-        pair(Side.FRONT, 0.95, 0.78, (0.22, 0.11), HEAD_LAMP, 0.04),
-        pair(Side.FRONT, 0.92, 0.78, (0.08, 0.07), HEAD_CORE, 0.06),
-        pair(Side.FRONT, 1.16, 0.78, (0.05, 0.07), INDICATOR),
-        box(Side.FRONT, 0, 0.93, (1.2, 0.010), SEAM),
-        *number_plate(Side.FRONT, 0.52),
-    ]
-
-
-def _bus_tail(skirt: Finish) -> list[Decal]:
-    """Rear window, engine lid with louvres, stacked lamps, line number."""
-    louvres = [box(Side.REAR, 0, z, (0.62, 0.022), BLACK) for z in (0.82, 0.92, 1.02, 1.12)]
-    return [
-        box(Side.REAR, 0, 0.45, (9, 0.20), skirt),
-        box(Side.REAR, 0, 2.05, (1.12, 0.60), BLACK, 0.08),
-        box(Side.REAR, 0, 2.0, (1.05, 0.48), GLASS, 0.06),
-        pair(Side.REAR, 0.5, 1.72, (0.16, 0.14), SEAT, 0.06),
-        box(Side.REAR, 0.7, 2.52, (0.22, 0.10), AMBER_SIGN),
-        box(Side.REAR, 0, 1.36, (1.1, 0.010), SEAM),
-        pair(Side.REAR, 0.76, 0.98, (0.010, 0.38), SEAM),
-        *louvres,
-        pair(Side.REAR, 1.08, 1.12, (0.09, 0.26), BLACK, 0.05),
-        pair(Side.REAR, 1.08, 1.26, (0.075, 0.075), TAIL_LAMP, 0.07),
-        pair(Side.REAR, 1.08, 1.26, (0.05, 0.05), TAIL_CORE, 0.045),
-        pair(Side.REAR, 1.08, 1.10, (0.07, 0.06), INDICATOR, 0.06),
-        pair(Side.REAR, 1.08, 0.95, (0.07, 0.06), TAIL_LAMP, 0.06),
-        pair(Side.REAR, 1.0, 2.86, (0.06, 0.02), TAIL_CORE),
-        *number_plate(Side.REAR, 0.60),
     ]

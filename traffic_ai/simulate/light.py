@@ -44,28 +44,6 @@ def surroundings(directions: Floats) -> Floats:
     return np.asarray(STREET + (above - STREET) * np.clip(rise * 10 + 0.5, 0, 1))
 
 
-def shade(
-    points_m: Floats, normals: Floats, toward_eye: Floats, finishes: "FinishArrays", turned: bool
-) -> Floats:
-    """Colours (P, 3) of vehicle points; a `turned` vehicle faces down the world's Y axis."""
-    sign = np.array([-1.0, -1.0, 1.0]) if turned else np.ones(3)
-    normals, toward_eye = normals * sign, toward_eye
-    facing = np.clip(np.einsum("ij,ij->i", normals, toward_eye), 0.0, 1.0)[:, None]
-    sun = np.clip(normals @ SUN, 0.0, 1.0)[:, None]
-    up = 0.5 + 0.5 * normals[:, 2:3]
-    height = np.clip(points_m[:, 2:3] / 0.7, 0.0, 1.0)
-    occlusion = 0.35 + 0.65 * height * height * (3 - 2 * height)
-    ambient = (BOUNCE_COLOUR + (SKY_COLOUR - BOUNCE_COLOUR) * up) * occlusion
-    colour = finishes.colour * (SUN_COLOUR * sun * 1.25 + ambient)
-    mirrored = 2 * facing * normals - toward_eye
-    fresnel = (
-        finishes.mirror + (1 - finishes.mirror) * (1 - facing) ** 5 * (finishes.mirror > 0.02) * 0.6
-    )
-    colour = colour * (1 - fresnel) + surroundings(mirrored) * fresnel * occlusion
-    spark = np.clip(mirrored @ SUN, 0.0, 1.0)[:, None] ** 90
-    return np.asarray(colour + finishes.shine * spark * SUN_COLOUR * 1.5 + finishes.emission)
-
-
 @dataclass
 class FinishArrays:
     """Finishes of many points at once: colour (P, 3), mirror and shine (P, 1), emission (P, 3)."""
@@ -95,6 +73,28 @@ class FinishArrays:
             Glow.BRAKE: 1.0 if switches.braking else 0.10,
         }[finish.glow]
         self.emission[where] = level * np.asarray(finish.emits)
+
+
+def shade(
+    points_m: Floats, normals: Floats, toward_eye: Floats, finishes: FinishArrays, turned: bool
+) -> Floats:
+    """Colours (P, 3) of vehicle points; a `turned` vehicle faces down the world's Y axis."""
+    sign = np.array([-1.0, -1.0, 1.0]) if turned else np.ones(3)
+    normals = normals * sign
+    facing = np.clip(np.einsum("ij,ij->i", normals, toward_eye), 0.0, 1.0)[:, None]
+    sun = np.clip(normals @ SUN, 0.0, 1.0)[:, None]
+    up = 0.5 + 0.5 * normals[:, 2:3]
+    height = np.clip(points_m[:, 2:3] / 0.7, 0.0, 1.0)
+    occlusion = 0.35 + 0.65 * height * height * (3 - 2 * height)
+    ambient = (BOUNCE_COLOUR + (SKY_COLOUR - BOUNCE_COLOUR) * up) * occlusion
+    colour = finishes.colour * (SUN_COLOUR * sun * 1.25 + ambient)
+    mirrored = 2 * facing * normals - toward_eye
+    fresnel = (
+        finishes.mirror + (1 - finishes.mirror) * (1 - facing) ** 5 * (finishes.mirror > 0.02) * 0.6
+    )
+    colour = colour * (1 - fresnel) + surroundings(mirrored) * fresnel * occlusion
+    spark = np.clip(mirrored @ SUN, 0.0, 1.0)[:, None] ** 90
+    return np.asarray(colour + finishes.shine * spark * SUN_COLOUR * 1.5 + finishes.emission)
 
 
 def finish_points(

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
+
 from traffic_ai.simulate import scenario
 from traffic_ai.simulate.arrays import Picture
 from traffic_ai.simulate.compose import FrameRenderer
@@ -59,6 +61,7 @@ def _drawn(count: int, seed: int, jobs: int) -> Iterator[Drawn]:
 
 
 def _start_worker(seed: int) -> None:
+    cv2.setNumThreads(1)  # the processes already share the cores
     _worker[:] = [FrameRenderer(CAMERA, seed)]
 
 

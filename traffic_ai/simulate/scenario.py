@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 from functools import cache
 
-from traffic_ai.simulate import cars, heavy, two_wheelers
-from traffic_ai.simulate.layout import FAR_STOP_LINE_Y_M, LANES, ROAD_END_Y_M, ROAD_START_Y_M, STOP_LINE_Y_M
+from traffic_ai.simulate import buses, cars, heavy, two_wheelers
+from traffic_ai.simulate.layout import (
+    FAR_STOP_LINE_Y_M,
+    LANES,
+    ROAD_END_Y_M,
+    ROAD_START_Y_M,
+    STOP_LINE_Y_M,
+)
 from traffic_ai.simulate.motion import Motion, cruise, stop_and_go
 from traffic_ai.simulate.sprite import Pose
 from traffic_ai.simulate.vehicle import VehicleModel
@@ -75,6 +81,7 @@ class Trip:
 
 SILVER, WHITE, BLACK = (0.42, 0.41, 0.40), (0.72, 0.72, 0.71), (0.018, 0.017, 0.017)
 RED, BLUE, GREEN = (0.035, 0.03, 0.36), (0.27, 0.09, 0.025), (0.07, 0.12, 0.03)
+SCARLET, DENIM = (0.04, 0.04, 0.45), (0.45, 0.18, 0.05)
 ANTHRACITE, BEIGE, ORANGE = (0.07, 0.065, 0.06), (0.30, 0.38, 0.42), (0.02, 0.19, 0.62)
 
 
@@ -110,7 +117,7 @@ def _left_lane() -> list[Trip]:
         ),
         Trip(
             3,
-            two_wheelers.motorcycle("tourer-blue", BLUE, (0.10, 0.09, 0.08), (0.6, 0.6, 0.6), True),
+            two_wheelers.motorcycle("tourer-red", RED, DENIM, WHITE, True),
             "north-1",
             0.2,
             cruise(6.9, line, 42.0),
@@ -124,9 +131,7 @@ def _left_lane() -> list[Trip]:
         ),
         Trip(
             5,
-            two_wheelers.motorcycle(
-                "roadster-red", RED, (0.02, 0.02, 0.02), (0.03, 0.03, 0.40), True
-            ),
+            two_wheelers.motorcycle("roadster-black", BLACK, SCARLET, WHITE),
             "north-1",
             0.25,
             cruise(15.2, line, 42.0),
@@ -140,9 +145,7 @@ def _left_lane() -> list[Trip]:
         ),
         Trip(
             7,
-            two_wheelers.motorcycle(
-                "tourer-white", WHITE, (0.05, 0.05, 0.30), (0.65, 0.65, 0.65), False
-            ),
+            two_wheelers.motorcycle("roadster-white", WHITE, SCARLET, BLACK),
             "north-1",
             -0.15,
             stop_and_go(21.6, line + 1.6 - saloon_m - 2.0, 40.0, 5.0, 30.0, 42.0),
@@ -164,7 +167,7 @@ def _right_lane() -> list[Trip]:
         Trip(9, heavy.van("van-white", WHITE), "north-2", 0.05, cruise(3.7, line, 38.0)),
         Trip(
             10,
-            heavy.bus("city-bus", WHITE, (0.30, 0.12, 0.04)),
+            buses.bus("city-bus", WHITE, (0.30, 0.12, 0.04)),
             "north-2",
             0.1,
             cruise(7.3, line, 36.0),
@@ -227,9 +230,7 @@ def _oncoming() -> list[Trip]:
         ),
         Trip(
             18,
-            two_wheelers.motorcycle(
-                "tourer-black", BLACK, (0.03, 0.12, 0.5), (0.02, 0.02, 0.02), True
-            ),
+            two_wheelers.motorcycle("tourer-black", BLACK, DENIM, BLACK),
             "south-1",
             0.1,
             stop_and_go(20.0, line - 0.6 - 4.2 - 2.2, 40.0, 5.0, 30.2, 40.0),

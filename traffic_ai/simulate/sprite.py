@@ -8,10 +8,11 @@ import numpy as np
 from traffic_ai.simulate.arrays import Floats
 from traffic_ai.simulate.camera import PinholeCamera
 from traffic_ai.simulate.light import Switches, finish_points, shade
-from traffic_ai.simulate.raster import rasterise
+from traffic_ai.simulate.raster import Hits, rasterise
 from traffic_ai.simulate.vehicle import VehicleModel
 
 MARGIN_PX = 2
+NEAREST_DEPTH_M = 0.3
 
 
 @dataclass(frozen=True)
@@ -42,51 +43,52 @@ def draw_vehicle(
     model: VehicleModel, pose: Pose, switches: Switches, camera: PinholeCamera
 ) -> Sprite | None:
     """Draw a vehicle over nothing, anti-aliased by supersampling; None outside the picture."""
-    world_m = pose.to_world_m(model.mesh.vertices_m)
-    in_camera_m = camera.to_camera_m(world_m)
-    depth_m = in_camera_m[:, 2]
-    ahead = depth_m > 0.3
+    depth_m = camera.to_camera_m(pose.to_world_m(model.mesh.vertices_m))[:, 2]
+    ahead = depth_m > NEAREST_DEPTH_M
     if not ahead.any():
         return None
-    safe_m = np.maximum(depth_m, 0.3)[:, None]
-    points_px = camera.focal_px * in_camera_m[:, :2] / safe_m + np.array(
-        [camera.width_px / 2, camera.height_px / 2]
-    )
+    points_px = _points_px(model, pose, camera)
+    limit = np.array([camera.width_px, camera.height_px])
     low = np.maximum(np.floor(points_px[ahead].min(axis=0)).astype(int) - MARGIN_PX, 0)
-    high = np.minimum(
-        np.ceil(points_px[ahead].max(axis=0)).astype(int) + MARGIN_PX,
-        [camera.width_px, camera.height_px],
-    )
+    high = np.minimum(np.ceil(points_px[ahead].max(axis=0)).astype(int) + MARGIN_PX, limit)
     width, height = (int(side) for side in high - low)
     if width <= 0 or height <= 0:
         return None
     scale = 3 if max(width, height) < 110 else 2
-    hits = rasterise(
-        (points_px - low) * scale, depth_m, model.mesh.faces, width * scale, height * scale
-    )
+    wide, tall = width * scale, height * scale
+    hits = rasterise((points_px - low) * scale, depth_m, model.mesh.faces, wide, tall)
     if len(hits.pixel) == 0:
         return None
-    corners = model.mesh.faces[hits.triangle]
-    points_m = np.einsum("pi,pij->pj", hits.weights, model.mesh.vertices_m[corners])
-    normals = np.einsum("pi,pij->pj", hits.weights, model.mesh.normals[hits.triangle])
+    canvas = np.zeros((tall * wide, 4), np.float32)
+    canvas[hits.pixel, :3] = _colours(model, pose, switches, camera, hits)
+    canvas[hits.pixel, 3] = 1.0
+    stacked = canvas.reshape(tall, wide, 4)
+    small = np.asarray(
+        cv2.resize(stacked, (width, height), interpolation=cv2.INTER_AREA), np.float32
+    )
+    return Sprite(int(low[0]), int(low[1]), small[..., :3], small[..., 3])
+
+
+def _points_px(model: VehicleModel, pose: Pose, camera: PinholeCamera) -> Floats:
+    """Picture points (V, 2) of a mesh; those not before the camera are pulled to its near plane."""
+    in_camera_m = camera.to_camera_m(pose.to_world_m(model.mesh.vertices_m))
+    safe_m = np.maximum(in_camera_m[:, 2], NEAREST_DEPTH_M)[:, None]
+    centre_px = np.array([camera.width_px / 2, camera.height_px / 2])
+    return np.asarray(camera.focal_px * in_camera_m[:, :2] / safe_m + centre_px)
+
+
+def _colours(
+    model: VehicleModel, pose: Pose, switches: Switches, camera: PinholeCamera, hits: Hits
+) -> Floats:
+    """Linear colours (P, 3) of the pixels a mesh covers."""
+    mesh, triangle = model.mesh, hits.triangle
+    points_m = np.einsum("pi,pij->pj", hits.weights, mesh.vertices_m[mesh.faces[triangle]])
+    normals = np.einsum("pi,pij->pj", hits.weights, mesh.normals[triangle])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     toward_eye = np.asarray(camera.position_m) - pose.to_world_m(points_m)
     toward_eye /= np.linalg.norm(toward_eye, axis=1, keepdims=True)
-    finishes = finish_points(
-        points_m, normals, model.mesh.material[hits.triangle], model.materials, switches
-    )
-    canvas = np.zeros((height * scale * width * scale, 4), np.float32)
-    canvas[hits.pixel, :3] = shade(points_m, normals, toward_eye, finishes, pose.turned)
-    canvas[hits.pixel, 3] = 1.0
-    small = np.asarray(
-        cv2.resize(
-            canvas.reshape(height * scale, width * scale, 4),
-            (width, height),
-            interpolation=cv2.INTER_AREA,
-        ),
-        np.float32,
-    )
-    return Sprite(int(low[0]), int(low[1]), small[..., :3], small[..., 3])
+    finishes = finish_points(points_m, normals, mesh.material[triangle], model.materials, switches)
+    return shade(points_m, normals, toward_eye, finishes, pose.turned)
 
 
 def lay_over(picture: Floats, sprite: Sprite) -> None:
