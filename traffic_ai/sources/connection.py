@@ -19,7 +19,7 @@ from traffic_ai.core.errors import (
     SourceNotFoundError,
     SourceUnauthorizedError,
 )
-from traffic_ai.sources.container import MAX_PIXELS
+from traffic_ai.sources.container import MAX_PIXELS, set_up_decoder
 from traffic_ai.sources.redact import redact
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -102,7 +102,7 @@ def _picture_stream(container: InputContainer, name: str, max_pixels: int) -> Co
             f"pictures of {codec.width}x{codec.height} are larger than the {max_pixels} pixels "
             "allowed; choose a smaller stream of the camera"
         )
-    codec.options = {"max_pixels": str(max_pixels)}
+    set_up_decoder(codec, max_pixels)
     return Connection(name, container, stream, stream.time_base)
 
 

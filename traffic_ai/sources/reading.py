@@ -159,7 +159,7 @@ class Reading:
             return SourceError(f"{path} holds no picture that can be decoded")
         return SourceError(
             f"{path}: {self._dropped()} pictures have no usable time stamp (missing, standing "
-            "still or running backwards), and without time nothing can be measured; remux it "
-            f"with its true rate or cut it where its clock restarts: ffmpeg -i {path.name} -c copy "
-            f"{path.stem}.mkv"
+            "still or running backwards), and without time nothing can be measured; cut the file "
+            "where its clock restarts, or stamp it with its true rate, if that was steady: ffmpeg "
+            f"-i {path.name} -c copy -bsf:v setts=ts=N/RATE/TB {path.stem}_timed.mkv"
         )

@@ -27,6 +27,7 @@ from traffic_ai.sources.clips import (
     write_images,
     write_packets,
 )
+from traffic_ai.sources.container import MAX_PIXELS, set_up_decoder
 from traffic_ai.sources.pictures import Converter
 
 RING_BYTES = 64 * 1024 * 1024
@@ -184,6 +185,7 @@ class PacketRing:
         codec = av.CodecContext.create(self._codec_name, "r")
         assert isinstance(codec, VideoCodecContext)
         codec.extradata = self._extradata
+        set_up_decoder(codec, MAX_PIXELS)
         for coded in packets:
             packet = av.Packet(coded.data)
             packet.pts = coded.stamp if coded.stamp != _UNKNOWN else None
