@@ -91,31 +91,29 @@ def _solve(
     if calibration.distances is not None and reference_size(camera.coordinates) is None:
         # Distances are solved with the picture's shape, which fractions alone do not tell.
         sizes_px += [size_px for size_px in _COMMON_SIZES_PX if size_px != scale.size_px]
-    scales = [PictureScale.of(camera.coordinates, *size_px) for size_px in sizes_px]
-    refused = [_refusal(calibration, each) for each in scales]
-    if all(refused):
-        message, _, hint = str(refused[0]).partition("; ")
+    found = _attempt(calibration, scale)
+    if isinstance(found, CalibrationError):
+        others = (PictureScale.of(camera.coordinates, *size_px) for size_px in sizes_px[1:])
+        if any(isinstance(_attempt(calibration, other), Homography) for other in others):
+            return None  # the real picture will tell
+        message, _, hint = str(found).partition("; ")
         key = "points" if calibration.points is not None else "distances"
         if calibration.valid_area is not None:
             bare = calibration.model_copy(update={"valid_area": None})
-            if _refusal(bare, scale) is None:
+            if isinstance(_attempt(bare, scale), Homography):
                 key, message = "valid_area", "the area reaches above the horizon of the road plane"
         notes.error((*at, key), message, hint)
         return None
-    if refused[0] is not None:
-        return None  # it works for some picture; the real one will tell
-    homography = build_homography(calibration, scale)
     if calibration.points is not None:
-        _check_residuals(calibration, homography, at, scale, notes)
-    return homography
+        _check_residuals(calibration, found, at, scale, notes)
+    return found
 
 
-def _refusal(calibration: CalibrationModel, scale: PictureScale) -> CalibrationError | None:
+def _attempt(calibration: CalibrationModel, scale: PictureScale) -> Homography | CalibrationError:
     try:
-        build_homography(calibration, scale)
+        return build_homography(calibration, scale)
     except CalibrationError as error:
         return error
-    return None
 
 
 def _check_residuals(
