@@ -50,3 +50,12 @@ def test_every_key_of_a_camera_is_explained() -> None:
         key for key in CameraModel.model_fields if f"`{key}`" not in PAGE and key not in PAGE
     ]
     assert lacking == []
+
+
+def test_sample_site_is_right_and_its_camera_stands_where_it_was_drawn() -> None:
+    site = load_site(Path(__file__).parents[2] / "configs" / "demo.yaml")
+    assert site.warnings == ()
+    report = site.cameras[0].calibration_report(1280, 720)
+    assert report is not None
+    assert report.rms_error_m < 0.01
+    assert report.camera_height_m == pytest.approx(7.5, abs=0.05)
