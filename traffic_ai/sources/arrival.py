@@ -27,8 +27,9 @@ MAX_CLOCK_DIFFERENCE_S = 60.0
 
 @dataclass(slots=True)
 class _Bucket:
-    """The least delay within a stretch of arrivals."""
+    """The least delay within a stretch of arrivals, and when that came."""
 
+    begin_s: float
     arrival_s: float
     delay_s: float
 
@@ -56,23 +57,25 @@ class StampPace:
         """Take a frame's stamp and the moment it arrived."""
         delay_s = arrival_s - t_s
         buckets = self._buckets
-        if not buckets or arrival_s - buckets[-1].arrival_s >= _BUCKET_S:
-            buckets.append(_Bucket(arrival_s, delay_s))
+        if not buckets or arrival_s - buckets[-1].begin_s >= _BUCKET_S:
+            buckets.append(_Bucket(arrival_s, arrival_s, delay_s))
             self._judge()
-        else:
-            buckets[-1].delay_s = min(buckets[-1].delay_s, delay_s)
+        elif delay_s < buckets[-1].delay_s:
+            buckets[-1].arrival_s, buckets[-1].delay_s = arrival_s, delay_s
         self.lag_s = delay_s - min(bucket.delay_s for bucket in buckets)
 
     def _judge(self) -> None:
         """At the start of a bucket: compare the window's first seconds with its last."""
         buckets = self._buckets
-        while buckets[-1].arrival_s - buckets[0].arrival_s > _WINDOW_S:
+        while buckets[-1].begin_s - buckets[0].begin_s > _WINDOW_S:
             buckets.popleft()
-        first_s, last_s = buckets[0].arrival_s, buckets[-1].arrival_s
+        first_s, last_s = buckets[0].begin_s, buckets[-1].begin_s
         if last_s - first_s < _SETTLED_S:
             return
-        early = min((b for b in buckets if b.arrival_s < first_s + _END_S), key=lambda b: b.delay_s)
-        late = min((b for b in buckets if b.arrival_s > last_s - _END_S), key=lambda b: b.delay_s)
+        begun = (bucket for bucket in buckets if bucket.begin_s < first_s + _END_S)
+        ended = (bucket for bucket in buckets if bucket.begin_s > last_s - _END_S)
+        early = min(begun, key=lambda bucket: bucket.delay_s)
+        late = min(ended, key=lambda bucket: bucket.delay_s)
         drift_s = late.delay_s - early.delay_s
         self.rate = 1.0 - drift_s / (late.arrival_s - early.arrival_s)
 

@@ -68,6 +68,12 @@ class PacketRing:
         with self._lock:
             return self._noted[-1][1].t_s if self._noted else None
 
+    @property
+    def held_bytes(self) -> int:
+        """Size of the packets held."""
+        with self._lock:
+            return self._bytes
+
     def add(self, packet: "av.Packet[VideoStream]") -> None:
         """Keep a packet; those before the first key frame are of no use and are not kept."""
         if not packet.size or not (self._packets or packet.is_keyframe):

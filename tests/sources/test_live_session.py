@@ -1,0 +1,258 @@
+"""A live session: packets to frames with their time, and the footage that is kept of them."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tests.sources.cameras import STARTED, connect_to
+from tests.sources.made import packets, steady, x264
+from tests.sources.test_video_file import damaged_copy
+from traffic_ai.core.errors import EvidenceError, SourceError
+from traffic_ai.sources.file import VideoFile
+from traffic_ai.sources.ring import PacketRing
+from traffic_ai.sources.session import SessionReader
+
+
+class Altered:
+    """A connection whose packets a test changes on their way."""
+
+    def __init__(self, path, change):
+        self._real = connect_to(path)
+        self._change = change
+        self.stream, self.time_base = self._real.stream, self._real.time_base
+
+    def packets(self):
+        for number, packet in enumerate(self._real.packets()):
+            changed = self._change(number, packet)
+            if changed is not None:
+                yield changed
+
+
+class Running:
+    """Clocks that move on by a frame's time with every look at them."""
+
+    def __init__(self, step_s=0.04):
+        self.now_s, self.step_s = 500.0, step_s
+
+    def monotonic_s(self):
+        self.now_s += self.step_s
+        return self.now_s
+
+    @staticmethod
+    def utc():
+        return STARTED
+
+
+def read(connection, ring_s=30.0, clock=None):
+    """The session's reader, and each frame's info with its image."""
+    clock = clock or Running()
+    reader = SessionReader("gate", connection, ring_s, clock.monotonic_s, clock.utc)
+    frames = [(picture.info, reader.image(picture)) for picture in reader.pictures()]
+    return reader, frames
+
+
+def times(frames):
+    return [info.t_s for info, _ in frames]
+
+
+# -- frames ------------------------------------------------------------------------------------
+
+
+def test_time_starts_at_the_first_frame_and_follows_the_stamps(tmp_path):
+    _, frames = read(connect_to(x264(tmp_path / "a.mkv", [5000, 5040, 5300, 5333])))
+    assert times(frames) == pytest.approx([0.0, 0.04, 0.3, 0.333])
+    assert [info.index for info, _ in frames] == [0, 1, 2, 3]
+
+
+def test_the_session_is_named_by_camera_and_start(tmp_path):
+    reader, _ = read(connect_to(x264(tmp_path / "a.mkv", steady(3))))
+    assert reader.session.id == "gate@2026-05-01T12:00:00.000000Z"
+    assert reader.session.started_utc == STARTED
+
+
+def test_frames_without_a_rising_stamp_are_dropped_and_counted(tmp_path):
+    def spoil(number, packet):
+        if number == 0:
+            packet.pts = None
+        if number == 5:
+            packet.pts = 160  # as the one before
+        if number == 9:
+            packet.pts = 40
+        return packet
+
+    reader, frames = read(Altered(x264(tmp_path / "a.mkv", steady(20)), spoil))
+    assert len(frames) == 17
+    assert reader.dropped == 3
+    assert all(a < b for a, b in pairwise(times(frames)))
+
+
+def test_a_stream_without_any_stamp_is_given_up(tmp_path):
+    def strip(number, packet):
+        packet.pts = packet.dts = None
+        return packet
+
+    with pytest.raises(SourceError, match="no time stamps"):
+        read(Altered(x264(tmp_path / "a.mkv", steady(150)), strip))
+
+
+def test_damage_is_told_until_the_next_key_frame(tmp_path):
+    source = x264(tmp_path / "a.mkv", steady(40), size=(320, 240))
+    _, frames = read(connect_to(damaged_copy(source, tmp_path / "b.mkv", {10})))
+    good = {round(info.t_s / 0.04) for info, _ in frames if not info.degraded}
+    assert good == set(range(10)) | set(range(20, 40))
+
+
+def test_a_session_that_begins_between_key_frames_is_degraded_until_one_comes(tmp_path):
+    def miss(number, packet):
+        return packet if number >= 3 else None
+
+    _, frames = read(Altered(x264(tmp_path / "a.mkv", steady(30)), miss))
+    assert not any(info.degraded for info, _ in frames[-20:])
+    assert all(info.degraded for info, _ in frames[:-20])
+
+
+def test_a_stream_whose_stamps_run_at_a_wrong_pace_is_degraded(tmp_path):
+    # Stamped 25 frames a second, 21 arrive.
+    path = x264(tmp_path / "a.mkv", steady(25 * 30), key_every=50)
+    reader, frames = read(connect_to(path), clock=Running(1 / 21))
+    assert reader.pace.rate == pytest.approx(21 / 25, abs=0.01)
+    assert not frames[0][0].degraded
+    assert frames[-1][0].degraded
+
+
+# -- footage -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """A session of 8 s with a key frame every 0.4 s, and its frames."""
+    path = x264(tmp_path / "cam.mkv", steady(200), b_frames=2)
+    reader, frames = read(connect_to(path))
+    return reader.session.footage, frames, path
+
+
+def test_a_still_is_the_frame_that_was_delivered(watched):
+    footage, frames, _ = watched
+    wanted = [0.0, -0.5, 1.23, 7.96, 3.999]
+    for t_s, still in zip(wanted, footage.stills(wanted), strict=True):
+        info, image = [f for f in frames if f[0].t_s <= max(t_s, 0.0)][-1]
+        assert still.info == info
+        assert np.array_equal(still.image, image)
+
+
+def test_stills_come_only_from_what_is_held(watched):
+    footage, _, _ = watched
+    assert footage.newest_s == pytest.approx(7.96)
+    with pytest.raises(EvidenceError, match=r"12\.000 s is not held.*0\.000\.\.7\.960 s"):
+        footage.stills([1.0, 12.0])
+
+
+def test_a_clip_keeps_the_packets_and_plays_from_its_first_frame(watched, tmp_path):
+    footage, frames, path = watched
+    clip = footage.clip(2.1, 4.0, tmp_path / "clip")
+    assert not clip.reencoded
+    assert clip.start_s == pytest.approx(2.0)
+    assert clip.end_s >= 4.0
+    played = list(VideoFile(clip.path, "gate").frames())
+    source = [f for f in frames if clip.start_s - 1e-6 <= f[0].t_s <= clip.end_s + 1e-6]
+    assert [p.info.t_s for p in played] == pytest.approx(
+        [info.t_s - clip.start_s for info, _ in source], abs=0.002
+    )
+    for mine, (_, theirs) in zip(played, source, strict=True):
+        assert np.array_equal(mine.image, theirs)
+    kept, sent = ([data for _, _, data in packets(p)] for p in (clip.path, path))
+    assert all(data in sent for data in kept)
+
+
+def test_a_clip_that_reaches_beyond_what_is_held_says_what_it_covers(watched, tmp_path):
+    footage, _, _ = watched
+    clip = footage.clip(-6.0, 60.0, tmp_path / "clip")
+    assert (clip.start_s, clip.end_s) == pytest.approx((0.0, 7.96))
+    with pytest.raises(EvidenceError, match="nothing of"):
+        footage.clip(60.0, 70.0, tmp_path / "other")
+
+
+def test_a_first_packet_without_stamp_does_not_cost_the_clip_its_packets(tmp_path):
+    def strip(number, packet):
+        if number == 0:
+            packet.pts = packet.dts = None
+        return packet
+
+    path = x264(tmp_path / "a.mkv", steady(30), key_every=100)
+    reader, frames = read(Altered(path, strip))
+    clip = reader.session.footage.clip(0.0, 1.0, tmp_path / "clip")
+    assert not clip.reencoded
+    played = list(VideoFile(clip.path, "gate").frames())
+    assert np.array_equal(played[1].image, frames[0][1])
+    [still] = reader.session.footage.stills([0.5])
+    assert np.array_equal(still.image, [f for f in frames if f[0].t_s <= 0.5][-1][1])
+
+
+def test_packets_that_cannot_be_kept_are_encoded_anew(tmp_path):
+    def repeat(number, packet):
+        if number == 5:
+            packet.pts = packet.dts = 160
+        return packet
+
+    reader, frames = read(Altered(x264(tmp_path / "a.mkv", steady(30), key_every=100), repeat))
+    clip = reader.session.footage.clip(0.0, 1.0, tmp_path / "clip")
+    assert clip.reencoded
+    played = list(VideoFile(clip.path, "gate").frames())
+    assert len(played) == len([t for t in times(frames) if t <= 1.0])
+
+
+def test_footage_is_bounded_in_time_by_whole_groups(tmp_path):
+    path = x264(tmp_path / "a.mkv", steady(500), key_every=25)  # 20 s, a key frame every second
+    reader, _ = read(connect_to(path), ring_s=5.0)
+    footage = reader.session.footage
+    assert footage.stills([14.5])[0].info.t_s == pytest.approx(14.48)
+    with pytest.raises(EvidenceError, match="is not held"):
+        footage.stills([10.0])
+    clip = footage.clip(0.0, 60.0, tmp_path / "clip")
+    assert 5.0 <= clip.end_s - clip.start_s <= 7.0
+
+
+def test_footage_is_bounded_in_bytes(tmp_path):
+    path = x264(tmp_path / "a.mkv", steady(250), key_every=25)
+    size = sum(len(data) for _, _, data in packets(path))
+    connection = connect_to(path)
+    ring = PacketRing(connection.stream, 60.0, max_bytes=size // 4)
+    for packet in connection.packets():
+        ring.add(packet)
+        assert ring.held_bytes <= size // 4
+    assert ring.held_bytes > 0
+
+
+def test_a_group_larger_than_all_memory_is_let_go_until_the_next_key_frame(tmp_path):
+    path = x264(tmp_path / "a.mkv", steady(60), key_every=30)
+    first, second = packets(path)[:30], packets(path)[30:]
+    largest = max(len(first[0][2]), len(second[0][2])) + 10
+    connection = connect_to(path)
+    ring = PacketRing(connection.stream, 60.0, max_bytes=largest)
+    held = []
+    for packet in connection.packets():
+        ring.add(packet)
+        held.append(ring.held_bytes)
+    assert max(held) <= largest
+    assert held[30] == len(second[0][2])
+
+
+def test_footage_outlives_its_connection(tmp_path):
+    connection = connect_to(x264(tmp_path / "a.mkv", steady(50)))
+    reader, _ = read(connection)
+    connection.close()
+    del connection
+    footage = reader.session.footage
+    del reader
+    assert footage.stills([1.0])[0].image.shape == (64, 96, 3)
+    assert not footage.clip(0.5, 1.5, tmp_path / "clip").reencoded
+
+
+def test_an_empty_ring_says_so(tmp_path):
+    ring = PacketRing(connect_to(x264(tmp_path / "a.mkv", steady(3))).stream, 5.0)
+    assert ring.newest_s is None
+    with pytest.raises(EvidenceError, match="has sent no frame"):
+        ring.stills([0.0])
+    with pytest.raises(EvidenceError, match="nothing of"):
+        ring.clip(0.0, 1.0, tmp_path / "clip")
