@@ -22,8 +22,10 @@ from traffic_ai.core.violation import (
     RedLightMeasurement,
     ViolationKind,
     at_least,
+    at_most,
     is_so,
 )
+from traffic_ai.rules.continuity import largest_leap, longest_gap_s
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged, lane_of_points
 from traffic_ai.rules.parameters import RedLightParameters
@@ -32,6 +34,11 @@ from traffic_ai.rules.passage import FrontPassage, StopLineGeometry, front_passa
 RULE_VERSION = "red-light-1"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
+# The vehicle is followed from this long before its crossing, with no longer time unseen after it.
+FOLLOWED_S = 1.0
+LONGEST_GAP_S = 0.5
+# The second line counts as passed when the vehicle was observed beyond it this often.
+BEYOND_OBSERVATIONS = 2
 
 
 @dataclass(slots=True)
@@ -41,6 +48,7 @@ class _Passing:
     seen_before: bool = False
     crossed: bool = False
     beyond_s: float | None = None
+    beyond_count: int = 0
     turned: bool = False
 
 
@@ -115,11 +123,12 @@ class RedLight:
                 state = watched.passing[track_id] = _Passing()
             if seen[i] < 0.0:
                 state.seen_before = state.seen_before or bool(inside[i])
-                state.crossed, state.beyond_s = False, None
+                state.crossed, state.beyond_s, state.beyond_count = False, None, 0
                 continue
             state.crossed = True
             state.turned = state.turned or bool(turned[i])
-            if state.beyond_s is None and beyond[i]:
+            state.beyond_count += bool(beyond[i])
+            if state.beyond_s is None and state.beyond_count >= BEYOND_OBSERVATIONS:
                 state.beyond_s = t_s
 
     def _is_beyond(self, watched: _Watched, observation: Observation) -> np.ndarray:
@@ -181,7 +190,7 @@ class RedLight:
         red = _red_at(signal, (passage.front_latest_s, passage.seen_crossing_s))
         if red is None:
             return None  # nothing that looks like a violation
-        conditions = self._conditions(passage, red, signal, state)
+        conditions = self._conditions(track, passage, red, signal, state)
         failed = [c for c in conditions if not c.met]
         info = observation.frame_info
         if failed:
@@ -196,7 +205,7 @@ class RedLight:
             lane.id,
             info,
             crossing_s,
-            (self._before_s(track, red, crossing_s), at_s, max(beyond_s, at_s + 0.5)),
+            (min(self._before_s(track, red, crossing_s), at_s), at_s, max(beyond_s, at_s + 0.5)),
             self._measurement(passage, red, signal),
             conditions,
         )
@@ -204,8 +213,8 @@ class RedLight:
     @staticmethod
     def _before_s(track: Track, red: SignalState, crossing_s: float) -> float:
         """A moment with the vehicle before the line facing red, a second earlier if it can be."""
-        wanted = max(crossing_s - STILL_LEAD_S, red.since_s, float(track.t_s[0]))
-        return min(wanted, crossing_s)
+        between = (red.since_s + crossing_s) / 2.0
+        return max(crossing_s - STILL_LEAD_S, between, float(track.t_s[0]))
 
     def _lane(self, watched: _Watched, track: Track) -> Lane | None:
         """The stop line's lane the vehicle came from."""
@@ -214,6 +223,7 @@ class RedLight:
 
     def _conditions(
         self,
+        track: Track,
         passage: FrontPassage,
         red: SignalState,
         signal: SignalHistory,
@@ -252,6 +262,16 @@ class RedLight:
                     signal.surely(red, state.beyond_s),
                 )
             )
+            start_s = passage.seen_crossing_s - FOLLOWED_S
+            conditions += [
+                at_most("leap", largest_leap(track, start_s, state.beyond_s), 1.0, "of possible"),
+                at_most(
+                    "longest_time_unseen",
+                    longest_gap_s(track, passage.seen_crossing_s, state.beyond_s),
+                    LONGEST_GAP_S,
+                    "s",
+                ),
+            ]
         conditions.append(
             is_so("permitted_turn", "yes" if state.turned else "no", "no", not state.turned)
         )

@@ -58,6 +58,7 @@ class _Live:
 
     track: Track
     box_px: Array
+    whole_height_px: float
     last_observed_s: float
     confirmed: bool = False
 
@@ -228,8 +229,12 @@ class RoadPlaneTracker:
         info: FrameInfo,
     ) -> None:
         live, box = self._live[row], boxes[column]
-        expected = bool(self._correct(row, box) < self._p.gate)
+        expected = bool(
+            self._correct(row, self._uncovered(live, box, on_road[column])) < self._p.gate
+        )
         live.box_px = box
+        if on_road[column]:
+            live.whole_height_px = float(box[3] - box[1])
         if not info.degraded:
             live.last_observed_s = info.t_s
             live.track.vote(int(detections.class_id[column]), float(detections.confidence[column]))
@@ -242,6 +247,21 @@ class RoadPlaneTracker:
         if live.track.observed_count >= self._p.confirm_observations and not live.confirmed:
             live.confirmed = True
             self._histories[live.track.track_id] = live.track
+
+    def _uncovered(self, live: _Live, box: Array, on_road: bool) -> Array:
+        """The box as it would be if nothing covered its lower part.
+
+        A nearer vehicle hides the bottom edge, not the top; the height last seen whole, scaled
+        with the width, tells where the vehicle stands. Without this a covered vehicle seems to
+        drive off along the road.
+        """
+        if on_road:
+            return box
+        width = max(float(live.box_px[2] - live.box_px[0]), 1.0)
+        scale = float(np.clip((box[2] - box[0]) / width, 0.9, 1.1))
+        live.whole_height_px *= scale
+        height = max(live.whole_height_px, float(box[3] - box[1]))
+        return np.array([box[0], box[1], box[2], box[1] + height])
 
     def _correct(self, row: int, box: Array) -> float:
         """Correct a track's state by a box; the squared distance the box had from it."""
@@ -291,7 +311,7 @@ class RoadPlaneTracker:
             track = Track(self._next_id, info.t_s)
             self._next_id += 1
             track.vote(int(detections.class_id[column]), float(detections.confidence[column]))
-            self._live.append(_Live(track, box, info.t_s))
+            self._live.append(_Live(track, box, float(box[3] - box[1]), info.t_s))
             self._state = np.vstack([self._state, state[None]])
             self._cov = np.concatenate([self._cov, cov[None]])
             self._on_ground = np.concatenate([self._on_ground, ground])
