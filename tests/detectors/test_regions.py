@@ -58,33 +58,38 @@ def test_without_regions_the_whole_picture_is_looked_at_at_the_detectors_size() 
 def test_boxes_come_back_in_the_whole_pictures_pixels() -> None:
     detector = RegionDetector(WhiteBlocks(), [(400, 200, 800, 500)])
     found = detector.detect(picture(1280, 720, (450, 250, 500, 280), (10, 10, 40, 40)))
-    assert boxes(found) == [(450, 250, 500, 280)]
+    assert boxes(found) == [(10, 10, 40, 40), (450, 250, 500, 280)]
     assert detector.model_hash == "fake"
+
+
+def test_a_region_that_holds_the_whole_picture_takes_its_place() -> None:
+    fake = WhiteBlocks()
+    RegionDetector(fake, [(0, 0, 1280, 720)]).detect(picture(1280, 720))
+    assert fake.runs == [(1280, 720, 1280)]
 
 
 @pytest.mark.parametrize(
     ("region", "size_px"),
     [
-        ((0, 0, 320, 180), 640),
-        ((0, 0, 480, 480), 960),
-        ((0, 0, 800, 450), 1280),
-        ((0, 0, 1280, 640), 1280),
+        ((0, 0, 200, 180), 400),
+        ((0, 0, 480, 480), 640),
+        ((0, 0, 800, 450), 800),
         ((0, 0, 1280, 1280), 1280),
-        ((0, 0, 3840, 2160), 1707),
+        ((0, 0, 3000, 1500), 1810),
     ],
-    ids=["twofold", "twofold within budget", "less", "as it is", "still as it is", "shrunk"],
+    ids=["twofold", "less", "as it is", "still as it is", "shrunk"],
 )
 def test_a_region_is_run_at_its_own_size_within_the_budget(region: Box, size_px: int) -> None:
     fake = WhiteBlocks()
     RegionDetector(fake, [region]).detect(picture(3840, 2160))
-    assert fake.runs == [(region[2], region[3], size_px)]
+    assert fake.runs == [(3840, 2160, 640), (region[2], region[3], size_px)]
 
 
 @pytest.mark.parametrize("region", [(0, 0, 320, 180), (0, 0, 480, 270), (7, 9, 960, 75)])
 def test_a_fixed_network_gets_overlapping_tiles_that_cover_the_region(region: Box) -> None:
     fake = WhiteBlocks(160, resizable=False)
     RegionDetector(fake, [region]).detect(picture(960, 540))
-    assert 1 < len(fake.runs) <= 4
+    assert 2 < len(fake.runs) <= 5
     # A vehicle of a sixth of the network's size is whole in a tile wherever it stands.
     for x in range(region[0], region[2] - 25, 23):
         block = (x, region[1] + 20, x + 25, region[1] + 45)
@@ -104,15 +109,13 @@ def test_a_vehicle_cut_by_one_region_is_given_whole_from_the_other() -> None:
     assert boxes(detector.detect(picture(600, 400, block))) == [block]
 
 
-def test_a_vehicle_cut_at_the_side_by_the_only_region_is_given_as_far_as_it_is_seen() -> None:
-    detector = RegionDetector(WhiteBlocks(), [(0, 0, 300, 400)])
-    found = detector.detect(picture(600, 400, (280, 100, 380, 160)))
-    assert boxes(found) == [(280, 100, 300, 160)]
-
-
-def test_a_vehicle_whose_bottom_a_region_cuts_off_is_not_given() -> None:
-    detector = RegionDetector(WhiteBlocks(), [(0, 0, 600, 200)])
-    assert boxes(detector.detect(picture(600, 400, (100, 150, 180, 260)))) == []
+@pytest.mark.parametrize("region", [(0, 0, 300, 400), (0, 0, 600, 130)])
+def test_a_vehicle_cut_by_the_only_region_is_given_whole_from_the_whole_picture(
+    region: Box,
+) -> None:
+    block = (280, 100, 380, 160)
+    detector = RegionDetector(WhiteBlocks(), [region])
+    assert boxes(detector.detect(picture(600, 400, block))) == [block]
 
 
 def test_a_vehicle_at_the_pictures_own_border_is_given() -> None:
@@ -131,7 +134,7 @@ def test_a_small_vehicle_before_a_large_one_is_not_taken_for_a_part_of_it() -> N
 def test_a_region_that_reaches_over_the_picture_is_cut_to_it() -> None:
     fake = WhiteBlocks()
     RegionDetector(fake, [(-50, 300, 700, 900)]).detect(picture(600, 400))
-    assert fake.runs == [(600, 100, 1200)]
+    assert fake.runs == [(600, 400, 640), (600, 100, 640)]
 
 
 def test_a_change_of_picture_size_is_followed() -> None:
@@ -139,7 +142,7 @@ def test_a_change_of_picture_size_is_followed() -> None:
     detector = RegionDetector(fake, [(0, 0, 700, 700)])
     detector.detect(picture(600, 400))
     detector.detect(picture(800, 800))
-    assert fake.runs == [(600, 400, 1176), (700, 700, 960)]
+    assert fake.runs == [(600, 400, 640), (800, 800, 640), (700, 700, 700)]
 
 
 @pytest.mark.parametrize("region", [(100, 100, 100, 200), (300, 100, 200, 200)])

@@ -38,7 +38,7 @@ def read(road_user, bumper_m, overhang_m, known=True, speed_kmh=80.0):
 
 
 def test_a_bus_seen_from_ahead_is_not_over_read():
-    """A bumper at 0.30 m reads 6 / 5.7, 5 % too fast (RESEARCH 7)."""
+    """A bumper at 0.30 m reads 6 / 5.7, 5 % too fast."""
     assert read(None, 0.30, 2.6).speed_kmh == pytest.approx(80.0 * 6.0 / 5.7, abs=0.05)
     result = read(RoadUser.BUS, 0.30, 2.6)
     assert abs(result.speed_kmh - 80.0) < 0.5

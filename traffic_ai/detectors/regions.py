@@ -1,16 +1,16 @@
 """Detection regions: a closer look at parts of the picture. Wraps a detector.
 
 A 720p picture shrunk to the network's 640 leaves a motorcycle at 30 m some 20 pixels wide, and it
-is missed. A region (a box in the picture) is therefore looked at larger, within a budget of pixels
-that is counted in squares of the network's size (size_px; 640x640):
+is missed. A region (a box in the picture) is therefore looked at besides at its native size:
 
-- it is enlarged, at most twofold, as far as 2.25 squares go (960x960): a COCO network was trained
-  on objects larger than a road camera's, and finds more of them enlarged;
-- larger ones are run at their own size, up to four squares (1280x1280), and shrunk beyond, so that
-  no region costs more;
+- one smaller than the network's size (size_px) is enlarged to it, at most twofold;
+- a larger one is run at its own size, up to four squares of size_px (1280x1280), and shrunk beyond,
+  so that no region costs more;
 - a network of fixed input gets the region in overlapping tiles, at most four.
 
-Without regions the whole picture is looked at, at the detector's own size.
+The whole picture is looked at too, at the detector's own size: a vehicle near the camera is larger
+than the network knows when it is not shrunk, and one that a region cuts is seen whole there. Only a
+region that holds the whole picture takes its place.
 """
 
 import math
@@ -29,9 +29,7 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.detectors.suppression import IOU_LIMIT, areas, intersections, suppress
 
 LARGEST_AREA = 4.0  # in squares of size_px; as many tiles for a network of fixed input
-ENLARGED_AREA = 2.25
-MOST_ENLARGED = 2.0  # beyond, near vehicles grow larger than the network knows them
-_LEAST_ENLARGED = 1.2  # below, resampling costs more than it shows
+MOST_ENLARGED = 2.0  # beyond, there is nothing more to see
 TILE_OVERLAP = 0.25  # of a tile: a vehicle up to a quarter of a tile is whole in one of them
 _BORDER_PX = 2.0  # a box this near a region's border is taken to be cut by it
 _COVERED = 0.7  # share of a cut box that a whole one must cover to stand for it
@@ -74,7 +72,7 @@ class RegionDetector:
     """Looks at regions of the picture and merges what is seen; implements `core.ports.Detector`.
 
     regions_px: boxes (x0, y0, x1, y1) in the picture, which may overlap; what reaches over the
-    picture's border is cut off. Where a region's border cuts a road user that another region shows
+    picture's border is cut off. Where a region's border cuts a road user that another view shows
     whole, the whole one is given. One cut at its bottom edge is not given at all: that edge is not
     where it meets the road. Raises ConfigError for a region outside the picture.
     """
@@ -108,20 +106,27 @@ class RegionDetector:
 
     def _plan(self, picture_px: tuple[int, int]) -> list[_View]:
         side = self._detector.size_px
-        views = []
-        for region in self._regions_px:
-            x0, y0 = max(region[0], 0), max(region[1], 0)
-            x1, y1 = min(region[2], picture_px[0]), min(region[3], picture_px[1])
-            if x0 >= x1 or y0 >= y1:
-                raise ConfigError(
-                    f"detection region {list(region)} lies outside the picture "
-                    f"({picture_px[0]}x{picture_px[1]})"
-                )
+        whole = (0, 0, *picture_px)
+        regions = [self._inside(region, picture_px) for region in self._regions_px]
+        views = [] if whole in regions else [_View(whole, side)]
+        for x0, y0, x1, y1 in regions:
             if self._detector.resizable:
                 views.append(_View((x0, y0, x1, y1), _run_size(x1 - x0, y1 - y0, side)))
             else:
                 views.extend(_View(tile, side) for tile in _tiles((x0, y0, x1, y1), side))
         return views
+
+    @staticmethod
+    def _inside(region: Box, picture_px: tuple[int, int]) -> Box:
+        """The part of a region that lies in the picture."""
+        x0, y0 = max(region[0], 0), max(region[1], 0)
+        x1, y1 = min(region[2], picture_px[0]), min(region[3], picture_px[1])
+        if x0 >= x1 or y0 >= y1:
+            raise ConfigError(
+                f"detection region {list(region)} lies outside the picture "
+                f"({picture_px[0]}x{picture_px[1]})"
+            )
+        return x0, y0, x1, y1
 
 
 def merge(
@@ -160,11 +165,10 @@ def _covered(
 
 def _run_size(w: int, h: int, side: int) -> int:
     """The length a region's longer side is run at."""
-    squares = w * h / side**2
-    scale = min(MOST_ENLARGED, math.sqrt(ENLARGED_AREA / squares))
-    if scale < _LEAST_ENLARGED:
-        scale = min(1.0, math.sqrt(LARGEST_AREA / squares))
-    return max(1, round(max(w, h) * scale))
+    longer = max(w, h)
+    if longer < side:
+        return round(min(MOST_ENLARGED * longer, side))
+    return max(1, round(longer * min(1.0, math.sqrt(LARGEST_AREA * side**2 / (w * h)))))
 
 
 def _tiles(region: Box, side: int) -> list[Box]:

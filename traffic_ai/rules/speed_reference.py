@@ -30,7 +30,7 @@ class _LowEdge:
     overhang_sigma_m: float
 
 
-# Bumpers: RESEARCH 7 (0.30 m on buses; cars show their wheels from some 15 m on; truck tails
+# Bumpers (0.30 m on buses; cars show their wheels from some 15 m on; truck tails
 # +2.3 % at 6-8 m); ECE R58 allows rear underrun bars up to 0.55 m. Overhangs are those that count
 # at the bumper's corners, where the wheel shows first: shorter than the vehicle's own.
 _EDGES: dict[tuple[RoadUser, VehicleEnd], _LowEdge] = {

@@ -31,6 +31,7 @@ class Phase:
 
 PHASES = (Phase(0.0, "green"), Phase(9.0, "yellow"), Phase(12.0, "red"), Phase(28.0, "green"))
 RED_ONSET_S = 12.0
+OVER_LINE_M = 2.4
 
 
 def aspect_at(t_s: float) -> str:
@@ -141,14 +142,14 @@ def _left_lane() -> list[Trip]:
             cars.car("saloon-silver", cars.SALOON, SILVER),
             "north-1",
             0.0,
-            stop_and_go(19.6, line + 1.6, 43.0, 5.0, 28.9, 42.0),
+            stop_and_go(19.6, line + OVER_LINE_M, 43.0, 5.0, 28.9, 42.0),
         ),
         Trip(
             7,
             two_wheelers.motorcycle("roadster-white", WHITE, SCARLET, BLACK),
             "north-1",
             -0.15,
-            stop_and_go(21.6, line + 1.6 - saloon_m - 2.0, 40.0, 5.0, 30.0, 42.0),
+            stop_and_go(21.6, line + OVER_LINE_M - saloon_m - 2.0, 40.0, 5.0, 30.0, 42.0),
         ),
     ]
 

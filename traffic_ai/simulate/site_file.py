@@ -60,7 +60,7 @@ def _camera(camera: PinholeCamera) -> dict[str, object]:
         "start_time": "2026-03-02T08:00:00+01:00",
         "time_zone": "Europe/Berlin",
         "coordinates": {"unit": "fraction"},
-        "detection_regions": [[0.0, 0.12, 1.0, 1.0]],
+        "detection_regions": [[0.3, 0.18, 0.8, 0.68]],
         "calibration": {
             "points": [
                 {"image": _ground(camera, point), "ground_m": list(point)}

@@ -12,7 +12,8 @@ from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
 from traffic_ai.tracking import motion
 
-# Box noise of the detector: about a pixel, and more for large boxes (RESEARCH 7: 1.2-1.5 px SD).
+# Box noise of the detector: about a pixel, and more for large boxes (1.2-1.5 px SD on drawn
+# vehicles).
 BOX_NOISE_PX = 1.0
 BOX_NOISE_SHARE = 0.025
 # A driver's acceleration, and the widest guess of a new track's velocity.

@@ -67,7 +67,6 @@ class RoadPlaneTracker:
     """Tracker of one camera session; ids start at 1 in each and are never shared."""
 
     def __init__(self, scene: Scene, parameters: TrackerParameters | None = None) -> None:
-        self._scene = scene
         self._p = parameters or TrackerParameters()
         self._planes = MotionPlanes(scene)
         self._live: list[_Live] = []
@@ -89,7 +88,7 @@ class RoadPlaneTracker:
         self._forget_ended()
         self._advance(info.t_s)
         boxes = detections.xyxy_px.astype(np.float64)
-        on_road = grounded(boxes, info.width_px, info.height_px, self._scene.detection_regions_px)
+        on_road = grounded(boxes, info.width_px, info.height_px)
         pairs, free = self._associate(detections, boxes, info.t_s)
         for row, column in pairs:
             self._observe(row, column, detections, boxes, on_road, info)
