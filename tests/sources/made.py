@@ -55,11 +55,16 @@ def write_video(
     return path
 
 
-def x264(path, stamps, **more):
-    """H.264 without scene cuts; B-pictures are always used where b_frames allows."""
+def x264(path, stamps, open_groups=False, **more):
+    """H.264 without scene cuts; B-pictures are always used where b_frames allows.
+
+    open_groups: B-pictures before a key frame may lean on the group before it.
+    """
     options = {"preset": "veryfast", "sc_threshold": "0", "b-adapt": "0", "threads": "1"}
     b_frames = more.get("b_frames", 0)
     options |= {"x264-params": f"scenecut=0:bframes={b_frames}:b-adapt=0:b-pyramid=0"}
+    if open_groups:
+        options["x264-params"] += ":open-gop=1"
     return write_video(path, stamps, options=options, **more)
 
 

@@ -1,6 +1,7 @@
 """Stills and clips of recorded files: the pictures and times the analysis saw."""
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -31,6 +32,14 @@ def make_all(folder):
     return {
         "plain.mp4": x264(folder / "plain.mp4", steady(100)),
         "b_frames.mp4": x264(folder / "b_frames.mp4", steady(100), b_frames=3),
+        "open.mp4": x264(folder / "open.mp4", steady(100), b_frames=3, open_groups=True),
+        "open.ts": x264(
+            folder / "open.ts",
+            [3600 * n for n in range(100)],
+            b_frames=3,
+            time_base=TS,
+            open_groups=True,
+        ),
         "vfr.mkv": x264(folder / "vfr.mkv", uneven, b_frames=2),
         "b_frames.avi": x264(
             folder / "b_frames.avi", range(100), b_frames=3, time_base=Fraction(1, 25)
@@ -48,6 +57,8 @@ def make_all(folder):
 NAMES = [
     "plain.mp4",
     "b_frames.mp4",
+    "open.mp4",
+    "open.ts",
     "vfr.mkv",
     "b_frames.avi",
     "plain.avi",
@@ -58,11 +69,42 @@ NAMES = [
 ]
 
 
+def test_the_open_groups_are_open(recordings):
+    path, _ = recordings["open.mp4"]
+    key_frames = [pts for pts, is_key, _ in packets(path) if is_key]
+    leading = [
+        pts
+        for (before, is_key, _), (pts, _, _) in pairwise(packets(path))
+        if is_key and pts < before
+    ]
+    assert len(key_frames) == 10
+    assert len(leading) == 9
+
+
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
     """Each recording's path and all its frames."""
     made = make_all(tmp_path_factory.mktemp("recordings"))
     return {name: (path, frames_of(path)) for name, path in made.items()}
+
+
+@pytest.mark.parametrize("at", [30, 31, 50])
+def test_pictures_that_repeat_a_stamp_do_not_become_stills(tmp_path, at):
+    source = write_video(tmp_path / "a.mkv", steady(100), codec="mjpeg", key_every=1)
+
+    def repeat(number, packet):
+        packet.dts -= 40  # MP4 takes a display time twice, a decoding time but once
+        if number == at:
+            packet.pts = 40 * (at - 1)
+        return packet
+
+    path = remux(source, tmp_path / "b.mp4", repeat)
+    frames = frames_of(path)
+    assert len(frames) == 99
+    footage = FileFootage(path, "gate")
+    for t_s in (0.04 * at - 0.02, 0.04 * at + 0.02, 0.04 * at + 0.05):
+        [still] = footage.stills([t_s])
+        assert np.array_equal(still.image, shown_at(frames, t_s).image)
 
 
 def shown_at(frames, t_s):

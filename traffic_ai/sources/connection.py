@@ -25,6 +25,8 @@ from traffic_ai.sources.redact import redact
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"  # no file: play lists
 
+_NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS
+
 
 class SourceStalledError(SourceLostError):
     """A camera is connected and sends nothing."""
@@ -93,6 +95,12 @@ def connect(url: str, stall_timeout_s: float, max_pixels: int = MAX_PIXELS) -> C
 
 
 def _picture_stream(container: InputContainer, name: str, max_pixels: int) -> Connection:
+    if container.format.flags & _NO_TIMESTAMPS:
+        # FFmpeg would number the pictures as if 25 came in a second.
+        raise SourceError(
+            f"the stream ({container.format.name}) carries no time stamps, so nothing can be "
+            "measured; use the camera's RTSP stream"
+        )
     stream = next(iter(container.streams.video), None)
     if stream is None or stream.codec_context is None or not stream.time_base:
         raise SourceError("the stream has no video that can be decoded")

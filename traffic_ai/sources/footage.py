@@ -5,7 +5,7 @@ A live camera's is in ring.py.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from traffic_ai.core.errors import EvidenceError, SourceError
@@ -136,9 +136,10 @@ class FileFootage:
             if t_s - back_s <= 0.0 or not reading.seek(t_s - back_s):
                 break
             shown = self._sure(reading)
-            first = next(shown, None)
-            if first is not None and first.t_s <= t_s:
-                return chain((first,), shown)
+            begin = list(islice(shown, 2))
+            # Two, so that a picture that repeats the stamp of the one before it is found out.
+            if len(begin) == 2 and begin[1].t_s <= t_s:
+                return chain(begin, shown)
         return self._from_start()
 
     def _sure(self, reading: Reading) -> Iterator[Shown]:

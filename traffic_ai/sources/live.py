@@ -131,7 +131,7 @@ class Backoff:
 class LiveCamera:
     """One camera's stream, read by a thread of its own, with reconnects.
 
-    `start` and `stop` are called once each; `latest` by one thread, `status` by any. After `stop`
+    `start` is called once; `latest` by one thread, `status` by any. After `stop`
     a reader that hangs in the network ends by itself within `stall_timeout_s`. Raises ConfigError
     for a URL that is not a camera's.
     """
@@ -171,7 +171,9 @@ class LiveCamera:
         self._thread.start()
 
     def stop(self) -> None:
-        """End reading and free whoever waits in `latest`."""
+        """End reading and free whoever waits in `latest`; may be called twice."""
+        if self._stop.is_set():
+            return
         self._stop.set()
         with self._changed:
             self._slot = None
