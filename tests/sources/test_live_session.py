@@ -8,7 +8,7 @@ import pytest
 from tests.sources.cameras import STARTED, connect_to
 from tests.sources.made import packets, steady, x264
 from tests.sources.test_video_file import damaged_copy
-from traffic_ai.core.errors import EvidenceError, SourceError
+from traffic_ai.core.errors import EvidenceError, SourceError, SourceLostError
 from traffic_ai.sources.file import VideoFile
 from traffic_ai.sources.ring import PacketRing
 from traffic_ai.sources.session import SessionReader
@@ -94,6 +94,37 @@ def test_a_stream_without_any_stamp_is_given_up(tmp_path):
 
     with pytest.raises(SourceError, match="no time stamps"):
         read(Altered(x264(tmp_path / "a.mkv", steady(150)), strip))
+
+
+@pytest.mark.parametrize(
+    ("shift", "reason"), [(40_000, r"jumped ahead by 40\.0 s"), (-1000, "went back or stand still")]
+)
+def test_a_camera_that_sets_its_clock_ends_the_session(tmp_path, shift, reason):
+    def turn(number, packet):
+        if number >= 30 and packet.size:
+            packet.pts += shift
+            packet.dts += shift
+        return packet
+
+    connection = Altered(x264(tmp_path / "a.mkv", steady(150)), turn)
+    clock = Running()
+    reader = SessionReader("gate", connection, 30.0, clock.monotonic_s, clock.utc)
+    seen = []
+    with pytest.raises(SourceLostError, match=reason):
+        seen.extend(picture.info.t_s for picture in reader.pictures())
+    assert seen == pytest.approx([0.04 * n for n in range(30)])
+
+
+def test_a_gap_in_which_time_passed_too_is_no_jump(tmp_path):
+    clock = Running()
+
+    def pause(number, packet):
+        clock.now_s += 20.0 if number == 3 else 0.0
+        return packet
+
+    path = x264(tmp_path / "a.mkv", [0, 40, 80, 20_120, 20_160])
+    _, frames = read(Altered(path, pause), clock=clock)
+    assert times(frames)[-1] == pytest.approx(20.16)
 
 
 def test_damage_is_told_until_the_next_key_frame(tmp_path):

@@ -18,8 +18,10 @@ from traffic_ai.sources.connection import Connection
 from traffic_ai.sources.pictures import Converter, Picture, PictureDecoder
 from traffic_ai.sources.ring import PacketRing
 
-_UNSTAMPED_LIMIT = 100
-"""Pictures without a usable time stamp after which a stream that gave none is given up."""
+_UNSTAMPED_LIMIT = 10
+"""Pictures in a row without a rising time stamp after which the session is given up."""
+_JUMP_S = 5.0
+"""Stamps that leap so much further than time did belong to another count of time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +49,8 @@ class SessionReader:
     """Reads one connection's packets.
 
     `t_s` is 0 at the first frame and rises strictly: frames whose stamp does not are dropped and
-    counted in `dropped`. Frames are degraded after damage until the next key frame, and while
-    the stamps do not run with time.
+    counted in `dropped`, and a camera that sets its clock under way ends the session. Frames are
+    degraded after damage until the next key frame, and while the stamps do not run with time.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class SessionReader:
         self._converter: Converter | None = None
         self._size: tuple[int, int] | None = None
         self._origin: int | None = None
+        self._previous: tuple[float, float] | None = None
         self._count = 0
         self.pace = StampPace()
         name = f"{camera_id}@{started:%Y-%m-%dT%H:%M:%S.%fZ}"
@@ -83,13 +86,15 @@ class SessionReader:
 
     def pictures(self) -> Iterator[LivePicture]:
         """The frames as they come, until the stream ends. Raises SourceError where it is lost."""
+        dropped = 0
         for packet in self._connection.packets():
             self._ring.add(packet)
             for picture in self._decoder.decode(packet):
+                dropped = self.dropped
                 yield self._live(picture)
             self._note_report(packet)
-            if not self._count and self.dropped >= _UNSTAMPED_LIMIT:
-                raise SourceError("the stream has no time stamps, so nothing can be measured")
+            if self.dropped - dropped >= _UNSTAMPED_LIMIT:
+                raise self._no_rising_stamps()
 
     def image(self, picture: LivePicture) -> Image:
         """The upright picture (H, W, 3) in BGR; called by one thread only."""
@@ -107,8 +112,9 @@ class SessionReader:
         stamp = int(picture.stamp)
         if self._origin is None:
             self._origin = stamp
-        t_s = self._t_s(stamp)
-        self.pace.add(t_s, self._monotonic_s())
+        t_s, arrival_s = self._t_s(stamp), self._monotonic_s()
+        self._check_jump(t_s, arrival_s)
+        self.pace.add(t_s, arrival_s)
         # Stamps at a wrong pace say nothing of the lag.
         lag_s = self.pace.lag_s if self.pace.is_true else 0.0
         if self._converter is None:
@@ -126,6 +132,19 @@ class SessionReader:
         self._count += 1
         self._ring.note(stamp, info)
         return LivePicture(info, decoded)
+
+    def _check_jump(self, t_s: float, arrival_s: float) -> None:
+        """A camera that sets its clock goes on in another count of time: that is a new session."""
+        if self._previous is not None:
+            leap_s = (t_s - self._previous[0]) - (arrival_s - self._previous[1])
+            if leap_s > _JUMP_S:
+                raise SourceLostError(f"the camera's time stamps jumped ahead by {leap_s:.1f} s")
+        self._previous = (t_s, arrival_s)
+
+    def _no_rising_stamps(self) -> SourceError:
+        if self._count:
+            return SourceLostError("the camera's time stamps went back or stand still")
+        return SourceError("the stream has no time stamps, so nothing can be measured")
 
     def _note_report(self, packet: "av.Packet[VideoStream]") -> None:
         """Take the camera's wall-clock time of a packet: RTCP's, as "prft" side data."""
