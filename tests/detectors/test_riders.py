@@ -114,12 +114,29 @@ def test_of_two_motorcycles_side_by_side_each_keeps_its_own_rider() -> None:
     assert (widths_m < 0.85).all()
 
 
-@given(st.lists(st.tuples(st.floats(-8, 8), st.floats(-8, 8), st.booleans()), max_size=12))
-def test_no_vehicle_is_lost_and_none_is_made(places: list[tuple[float, float, bool]]) -> None:
+def test_one_two_wheeler_found_with_and_without_its_rider_is_one_vehicle() -> None:
+    whole = (box(0.0, 0.7, 1.7, 0.0), MOTORCYCLE, 0.5)
+    wheels = (box(0.05, 0.6, 1.0, 0.0), MOTORCYCLE, 0.3)
+    merged = merge_riders(detections(wheels, whole))
+    assert merged.confidence.tolist() == [0.5]
+
+
+def test_a_two_wheeler_behind_another_stays() -> None:
+    near = (box(0.0, 0.7, 1.7, 0.0), MOTORCYCLE, 0.5)
+    behind = (box(0.05, 0.6, 1.7, 0.5), MOTORCYCLE, 0.3)
+    assert len(merge_riders(detections(near, behind))) == 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-4, 4), st.integers(-4, 4), st.booleans()), max_size=12, unique=True
+    )
+)
+def test_no_vehicle_is_lost_and_none_is_made(places: list[tuple[int, int, bool]]) -> None:
     rows = []
     for x, y, rides in places:
         here = RIDER_SIDE if rides else MOTORCYCLE_SIDE
-        shift = [x * PX_PER_M, y * PX_PER_M] * 2
+        shift = [2 * x * PX_PER_M, 2 * y * PX_PER_M] * 2  # 2 m apart
         rows.append(
             (
                 [a + b for a, b in zip(here, shift, strict=True)],

@@ -8,7 +8,6 @@ import typer
 
 from traffic_ai.core.errors import UsageError
 
-
 _SAME_EVENT_S = 2.0
 
 

@@ -11,9 +11,14 @@ from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import Image
 from traffic_ai.core.ports import Detector
 from traffic_ai.core.road_user import RoadUser
+from traffic_ai.detectors.suppression import areas, intersections
 
 # A weak two-wheeler box is as often a bag or a shadow; it must not make a vehicle of a pedestrian.
 MIN_TWO_WHEELER_CONFIDENCE = 0.2
+# A two-wheeler box mostly inside another one with its wheels on the same spot is the same vehicle,
+# seen with and without its rider. One behind it stands higher in the picture.
+_DOUBLE_INSIDE = 0.8
+_DOUBLE_BOTTOM = 0.12
 # Lengths below are shares of the boxes' sides. Seen from ahead or behind a two-wheeler is 0.7 m
 # wide and a pedestrian beside it at least 0.5 m off its middle; a rider sits within 0.2 m of it.
 # Seen from the side it is 2 m long and a pillion sits within 0.6 m of its middle.
@@ -50,7 +55,8 @@ def merge_riders(found: Detections) -> Detections:
     road; its class stays, its confidence becomes the largest of its parts'. A vehicle may have
     several riders, a person rides one vehicle at most. Everybody else stays as he is.
     """
-    two_wheeled = (found.class_id == RoadUser.MOTORCYCLE) | (found.class_id == RoadUser.BICYCLE)
+    found = _without_doubles(found)
+    two_wheeled = _is_two_wheeled(found)
     vehicles = np.nonzero(two_wheeled & (found.confidence >= MIN_TWO_WHEELER_CONFIDENCE))[0]
     persons = np.nonzero(found.class_id == RoadUser.PERSON)[0]
     if not len(vehicles) or not len(persons):
@@ -68,6 +74,29 @@ def merge_riders(found: Detections) -> Detections:
     kept[riders] = False
     merged = Detections(boxes[kept], confidence[kept], found.class_id[kept])
     return merged.select(np.argsort(-merged.confidence, kind="stable"))
+
+
+def _is_two_wheeled(found: Detections) -> NDArray[np.bool_]:
+    return (found.class_id == RoadUser.MOTORCYCLE) | (found.class_id == RoadUser.BICYCLE)
+
+
+def _without_doubles(found: Detections) -> Detections:
+    """The detections with one box a two-wheeler; the more confident of two stays."""
+    wheeled = np.flatnonzero(_is_two_wheeled(found))
+    if len(wheeled) < 2:
+        return found
+    boxes = found.xyxy_px[wheeled]
+    confidence = found.confidence[wheeled]
+    smaller = np.minimum(areas(boxes)[:, None], areas(boxes)[None, :])
+    inside = intersections(boxes, boxes) >= _DOUBLE_INSIDE * smaller
+    height = np.maximum(boxes[:, 3] - boxes[:, 1], 1e-6)
+    apart = np.abs(boxes[:, 3, None] - boxes[None, :, 3])
+    same_spot = apart <= _DOUBLE_BOTTOM * np.maximum(height[:, None], height[None, :])
+    rank = np.argsort(np.argsort(-confidence, kind="stable"), kind="stable")
+    beaten = (inside & same_spot & (rank[:, None] > rank[None, :])).any(axis=1)
+    kept = np.ones(len(found), bool)
+    kept[wheeled[beaten]] = False
+    return found.select(kept)
 
 
 def _fit(person: NDArray[np.float32], vehicle: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import FrameInfo
 from traffic_ai.core.geometry import Array
+from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.track import Track, Tracks
 from traffic_ai.tracking import motion
@@ -228,11 +229,10 @@ class RoadPlaneTracker:
         info: FrameInfo,
     ) -> None:
         live, box = self._live[row], boxes[column]
-        expected = bool(
-            self._correct(row, self._uncovered(live, box, on_road[column])) < self._p.gate
-        )
+        shows_road = bool(on_road[column]) and not self._is_rider_alone(live, detections, column)
+        expected = bool(self._correct(row, self._uncovered(live, box, shows_road)) < self._p.gate)
         live.box_px = box
-        if on_road[column]:
+        if shows_road:
             live.whole_height_px = float(box[3] - box[1])
         if not info.degraded:
             live.last_observed_s = info.t_s
@@ -241,11 +241,17 @@ class RoadPlaneTracker:
             row,
             info.t_s,
             observed=not info.degraded,
-            on_road=bool(on_road[column]) and expected,
+            on_road=shows_road and expected,
         )
         if live.track.observed_count >= self._p.confirm_observations and not live.confirmed:
             live.confirmed = True
             self._histories[live.track.track_id] = live.track
+
+    @staticmethod
+    def _is_rider_alone(live: _Live, detections: Detections, column: int) -> bool:
+        """Whether only the rider of a two-wheeler was found: his feet are above the road."""
+        person = detections.class_id[column] == RoadUser.PERSON
+        return bool(person and live.track.road_user is not RoadUser.PERSON)
 
     def _uncovered(self, live: _Live, box: Array, on_road: bool) -> Array:
         """The box as it would be if nothing covered its lower part.
