@@ -53,7 +53,7 @@ def test_each_violation_is_clear_cut() -> None:
     assert by_vehicle[11]["time_into_red_s"] >= 0.8
     assert by_vehicle[5]["time_into_red_s"] >= 2.8
     assert max(by_vehicle[5]["speed_kmh"], by_vehicle[11]["speed_kmh"]) < 47
-    assert 1.2 <= by_vehicle[6]["front_over_line_m"] <= 2.0
+    assert 2.2 <= by_vehicle[6]["front_over_line_m"] <= 2.6
     assert by_vehicle[6]["rear_crosses_s"] > scenario.PHASES[-1].start_s
     assert by_vehicle[19]["driven_m"] >= 25
     assert [by_vehicle[1]["speed_kmh"], by_vehicle[16]["speed_kmh"]] == pytest.approx([72, 86])

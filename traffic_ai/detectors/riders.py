@@ -77,7 +77,9 @@ def merge_riders(found: Detections) -> Detections:
 
 
 def _is_two_wheeled(found: Detections) -> NDArray[np.bool_]:
-    return (found.class_id == RoadUser.MOTORCYCLE) | (found.class_id == RoadUser.BICYCLE)
+    return np.asarray(
+        (found.class_id == RoadUser.MOTORCYCLE) | (found.class_id == RoadUser.BICYCLE)
+    )
 
 
 def _without_doubles(found: Detections) -> Detections:

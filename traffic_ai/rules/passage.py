@@ -17,7 +17,7 @@ from traffic_ai.core.scene import Scene, StopLine
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import VehicleEnd
 
-# The box's bottom edge is noisy by about this (1.2-1.5 px SD on drawn vehicles, more on large boxes).
+# Noise of the bottom edge: 1.2-1.5 px SD on drawn vehicles, more on large boxes.
 EDGE_SIGMA_PX = 1.0
 EDGE_SIGMA_SHARE = 0.02
 # A bumper's lower edge stands at most this high above the road.

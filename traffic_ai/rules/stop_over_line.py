@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.ports import Observation
@@ -19,6 +20,7 @@ from traffic_ai.core.track import Track
 from traffic_ai.core.violation import (
     Condition,
     Finding,
+    NearMiss,
     Provenance,
     StopOverLineMeasurement,
     VehicleEnd,
@@ -39,7 +41,7 @@ from traffic_ai.rules.passage import (
 
 RULE_VERSION = "stop-over-line-1"
 # Standing: the box moves less than this share of its height within the standing time.
-STANDING_SHARE = 0.15
+STANDING_SHARE = 0.1
 # Without a road plane the seen end itself must be over the line by this share of the box height.
 OVER_SHARE_OF_BOX = 0.15
 CHECK_EVERY_S = 0.5
@@ -63,6 +65,7 @@ class _Watched:
     lanes: tuple[Lane, ...]
     checked_s: dict[int, float] = field(default_factory=dict)
     decided: dict[int, SignalState] = field(default_factory=dict)
+    nearly: dict[int, NearMiss] = field(default_factory=dict)
 
 
 class StopOverLine:
@@ -94,13 +97,18 @@ class StopOverLine:
             state = signal.states[-1] if signal is not None and signal.states else None
             if signal is not None and state is not None and state.aspect is Aspect.RED:
                 findings += self._check_standing(watched, observation, signal, state)
+            elif watched.nearly:
+                findings += watched.nearly.values()
+                watched.nearly.clear()
             for track_id in observation.tracks.ended:
                 watched.checked_s.pop(track_id, None)
                 watched.decided.pop(track_id, None)
+                if track_id in watched.nearly:
+                    findings.append(watched.nearly.pop(track_id))
         return findings
 
     def close(self) -> Sequence[Finding]:
-        """Nothing is left: what does not stand long enough is not reported."""
+        """Nothing is left: the tracker ends every track before the rules close."""
         return ()
 
     def _check_standing(
@@ -125,8 +133,12 @@ class StopOverLine:
             watched.checked_s[track_id] = t_s
             track = observation.histories[track_id]
             finding = self._judge(watched, track, observation, signal, red)
-            if finding is not None:
+            if isinstance(finding, NearMiss):
+                # It may yet stand long enough; what is left of it is told when red or track ends.
+                watched.nearly[track_id] = finding
+            elif finding is not None:
                 watched.decided[track_id] = red
+                watched.nearly.pop(track_id, None)
                 findings.append(finding)
         return findings
 
@@ -140,15 +152,15 @@ class StopOverLine:
     ) -> Finding | None:
         t_s = observation.frame_info.t_s
         start_s = max(t_s - self._parameters.min_standing_s, red.since_s)
-        window = track.grounded & (track.t_s >= start_s)
-        if window.sum() < 3:
+        window = track.observed & (track.t_s >= start_s)
+        if window.sum() < 3 or _movement_share(track, window) > STANDING_SHARE:
             return None
-        boxes = track.xyxy_px[window]
-        if _movement_share(boxes) > STANDING_SHARE:
+        placed = _standing_points(track, window)
+        if placed.sum() < 3:
             return None
-        over = self._over(watched.geometry, track, window)
+        over = self._over(watched.geometry, track, placed)
         past_beyond = watched.line.beyond is not None and bool(
-            watched.line.beyond.distance(track.anchor_px[window]).max() > 0.0
+            watched.line.beyond.distance(track.anchor_px[placed]).max() > 0.0
         )
         if over is None or past_beyond or over.px < 0.0:
             return None
@@ -178,7 +190,9 @@ class StopOverLine:
             conditions,
         )
 
-    def _over(self, geometry: StopLineGeometry, track: Track, window: np.ndarray) -> _Over | None:
+    def _over(
+        self, geometry: StopLineGeometry, track: Track, window: NDArray[np.bool_]
+    ) -> _Over | None:
         """How far over the line the front is at the least; None before the line."""
         boxes = track.xyxy_px[window]
         sigma_px = edge_sigma_px(boxes)
@@ -225,7 +239,7 @@ class StopOverLine:
         self,
         over: _Over,
         track: Track,
-        window: np.ndarray,
+        window: NDArray[np.bool_],
         signal: SignalHistory,
         came_s: float | None,
     ) -> list[Condition]:
@@ -245,9 +259,7 @@ class StopOverLine:
                 0.8 * self._parameters.min_standing_s,
                 "s",
             ),
-            at_most(
-                "movement", _movement_share(track.xyxy_px[window]), STANDING_SHARE, "box heights"
-            ),
+            at_most("movement", _movement_share(track, window), STANDING_SHARE, "box heights"),
             is_so(
                 "came_over_on",
                 aspect.value,
@@ -261,13 +273,40 @@ class StopOverLine:
         return lane_of_points(watched.lanes, track.anchor_px[before & track.observed])
 
 
-def _movement_share(boxes: Array) -> float:
-    """How far the bottom edge's middle wandered, in heights of the box (N, 4).
+def _standing_points(track: Track, window: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Points (N,) that show where the standing vehicle meets the road.
 
-    Medians of six pieces of the time keep the box noise out.
+    The next in the queue may cover its bottom edge; where it stood before that counts as long as
+    its upper edge has not moved since.
     """
-    anchors = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 3]])
-    pieces = np.array_split(anchors, min(6, len(anchors)))
+    tops = _top_middles(track.xyxy_px)
+    heights = track.xyxy_px[:, 3] - track.xyxy_px[:, 1]
+    away = np.linalg.norm(tops - np.median(tops[window], axis=0), axis=1)
+    here = away <= STANDING_SHARE * np.median(heights[window])
+    left = np.flatnonzero(track.observed & ~here)
+    since = int(left[-1]) + 1 if len(left) else 0
+    return np.asarray(track.grounded & here & (np.arange(len(track)) >= since))
+
+
+def _movement_share(track: Track, window: NDArray[np.bool_]) -> float:
+    """How far the box wandered in the window, in heights of the box.
+
+    By its upper edge, which the next in the queue does not cover, and by its lower edge where that
+    is seen throughout. Medians of six pieces of the time keep the box noise out.
+    """
+    boxes = track.xyxy_px[window]
+    edges = [_top_middles(boxes)]
+    if track.grounded[window].all():
+        edges.append(track.anchor_px[window])
+    height = max(float(np.median(boxes[:, 3] - boxes[:, 1])), 1.0)
+    return max(_wandered(edge) for edge in edges) / height
+
+
+def _wandered(points: Array) -> float:
+    pieces = np.array_split(points, min(6, len(points)))
     middles = np.array([np.median(piece, axis=0) for piece in pieces])
-    moved = np.linalg.norm(middles[:, None] - middles[None], axis=2).max()
-    return float(moved / max(np.median(boxes[:, 3] - boxes[:, 1]), 1.0))
+    return float(np.linalg.norm(middles[:, None] - middles[None], axis=2).max())
+
+
+def _top_middles(boxes: Array) -> Array:
+    return np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 1]])
