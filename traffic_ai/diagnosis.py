@@ -19,7 +19,7 @@ from traffic_ai.core.errors import TrafficAiError
 from traffic_ai.detectors import models
 
 _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime", "shapely", "scipy", "sqlalchemy")
-_EXTRAS = (("ultralytics", "ultralytics"), ("numba", "simulate"))
+_EXTRAS = (("ultralytics", "ultralytics"),)
 _LOW_DISK_GB = 2.0
 
 
@@ -62,7 +62,7 @@ def _package(name: str) -> Check:
 def _tried(name: str, trial: Callable[[], str]) -> Check:
     try:
         return Check(name, True, True, trial())
-    except (TrafficAiError, OSError, sqlite3.Error) as error:
+    except (TrafficAiError, OSError, ImportError, sqlite3.Error) as error:
         return Check(name, False, True, str(error))
 
 

@@ -55,13 +55,20 @@ def _videos_at(place: str) -> list[Path]:
             raise UsageError(f"no video files in the folder {path}")
         return inside
     if any(c in place for c in "*?["):
-        base = Path(path.anchor) if path.is_absolute() else Path()
-        matches = sorted(base.glob(str(path.relative_to(base))))
+        matches = _matches(path)
         videos = [v for m in matches for v in ([m] if m.is_file() else _folder(m))]
         if videos:
             return videos
         raise UsageError(f"nothing matches {place!r}")
     raise UsageError(f"there is no file or folder {place!r}")
+
+
+def _matches(pattern: Path) -> list[Path]:
+    base = Path(pattern.anchor) if pattern.is_absolute() else Path()
+    try:
+        return sorted(base.glob(str(pattern.relative_to(base))))
+    except ValueError as error:
+        raise UsageError(f"the pattern {str(pattern)!r} cannot be used: {error}") from None
 
 
 def _folder(path: Path) -> list[Path]:

@@ -32,7 +32,12 @@ from traffic_ai.sources.start_time import CapturedStart, start_time
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.detection_log import DetectionLog
 from traffic_ai.stores.records import SourceKey, SourceState
-from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME, UNFINISHED_NAME
+from traffic_ai.stores.run_folder import (
+    EVIDENCE_NAME,
+    STORE_NAME,
+    UNFINISHED_NAME,
+    make_run_folder,
+)
 from traffic_ai.wiring import new_session, rules_version, scene_detector
 
 _FLUSH_EVERY = 50
@@ -108,7 +113,7 @@ class Batch:
         """
         cameras = [camera_of(self.site, path, self.camera_id) for path in paths]
         outcomes = []
-        self.out_dir.mkdir(parents=True, exist_ok=True)
+        make_run_folder(self.out_dir)
         with ViolationStore.open(self.out_dir / STORE_NAME) as store:
             for number, (path, camera) in enumerate(zip(paths, cameras, strict=True), 1):
                 if self.stop.is_set():

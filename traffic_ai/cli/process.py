@@ -100,7 +100,11 @@ def _start(text: str | None, file_count: int) -> datetime | None:
             f"--start-time {text!r} is not a time; write it as 2026-01-31T08:00:00+07:00"
         ) from None
     if moment.tzinfo is None:
-        raise UsageError(f"--start-time {text!r} has no offset; write {text}+07:00, or Z for UTC")
+        fixed = moment.isoformat()
+        raise UsageError(
+            f"--start-time {text!r} has no offset from UTC; "
+            f"write {fixed}Z for UTC, or {fixed}+07:00 with your own offset"
+        )
     return moment
 
 

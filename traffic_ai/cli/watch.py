@@ -23,7 +23,8 @@ def watch(
         list[str] | None, typer.Option("--camera", help="Only this camera; repeatable.")
     ] = None,
     duration: Annotated[
-        float | None, typer.Option("--duration", help="Stop by itself after so many seconds.")
+        float | None,
+        typer.Option("--duration", min=0.0, help="Stop by itself after so many seconds."),
     ] = None,
     weights: WeightsOption = "yolov8n",
     size: SizeOption = 640,

@@ -7,11 +7,13 @@ Boxes only, never a picture; the log is deleted when its file is done.
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from traffic_ai.core.detection import Detections
+from traffic_ai.core.errors import StoreError
 
 _FORMAT = "traffic-ai detections 1"
 
@@ -20,18 +22,20 @@ class DetectionLog:
     """Detections by frame time, one JSON line a frame, for one source and detector.
 
     key: identifies source, picture regions and weights; a log of another key is begun anew. A
-    last line cut off by a killed process is dropped.
+    last line cut off by a killed process is dropped. Every method raises StoreError where the disk
+    fails.
     """
 
     def __init__(self, path: Path, key: str) -> None:
         self._path = path
-        self._known = dict(_read(path, key))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if self._known:
-            self._rewrite(key)
-        self._file = path.open("a" if self._known else "w", encoding="ascii")
-        if not self._known:
-            self._file.write(json.dumps({"format": _FORMAT, "key": key}) + "\n")
+        with _disk_errors(path):
+            self._known = dict(_read(path, key))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self._known:
+                self._rewrite(key)
+            self._file = path.open("a" if self._known else "w", encoding="ascii")
+            if not self._known:
+                self._file.write(json.dumps({"format": _FORMAT, "key": key}) + "\n")
 
     def __len__(self) -> int:
         return len(self._known)
@@ -49,17 +53,20 @@ class DetectionLog:
                 found.xyxy_px, found.confidence, found.class_id, strict=True
             )
         ]
-        self._file.write(json.dumps([repr(t_s), rows], separators=(",", ":")) + "\n")
+        with _disk_errors(self._path):
+            self._file.write(json.dumps([repr(t_s), rows], separators=(",", ":")) + "\n")
 
     def flush(self) -> None:
         """Hand what was added to the operating system."""
-        self._file.flush()
+        with _disk_errors(self._path):
+            self._file.flush()
 
     def close(self, *, done: bool) -> None:
         """Close the log, and delete it if its file is done."""
-        self._file.close()
-        if done:
-            self._path.unlink(missing_ok=True)
+        with _disk_errors(self._path):
+            self._file.close()
+            if done:
+                self._path.unlink(missing_ok=True)
 
     def _rewrite(self, key: str) -> None:
         """Leave out a last line that was cut off."""
@@ -69,6 +76,17 @@ class DetectionLog:
             for t, line in self._known.items():
                 file.write(f'["{t}",{line}]\n')
         fresh.replace(self._path)
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the disk raises into a StoreError that names the file and the fix."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror}; mend that and run again to go on"
+        ) from error
 
 
 def _read(path: Path, key: str) -> Iterator[tuple[str, str]]:

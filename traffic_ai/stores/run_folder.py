@@ -1,5 +1,19 @@
 """What lies where in a run folder."""
 
+from pathlib import Path
+
+from traffic_ai.core.errors import StoreError
+
 STORE_NAME = "violations.sqlite"
 EVIDENCE_NAME = "evidence"
 UNFINISHED_NAME = ".unfinished"
+
+
+def make_run_folder(path: Path) -> None:
+    """Make a run folder where there is none. Raises StoreError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the run folder {path}: {error.strerror}; name another with --out"
+        ) from error

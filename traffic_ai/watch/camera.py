@@ -50,7 +50,7 @@ class _Running:
 
 
 class WatchedCamera:
-    """One camera of a watch. Used by the analysing thread only, but for `view`."""
+    """One camera of a watch. Used by the analysing thread only, but for `hang_up`."""
 
     def __init__(
         self,
@@ -100,9 +100,13 @@ class WatchedCamera:
         self._analysed.append(now_s)
         return True
 
+    def hang_up(self) -> None:
+        """End the stream; may be called in any thread."""
+        self._live.stop()
+
     def stop(self) -> None:
         """End the stream and the session in work."""
-        self._live.stop()
+        self.hang_up()
         self._end_session()
         self._note_state()
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from traffic_ai.core.errors import TrafficAiError
+from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Violation
-from traffic_ai.evidence.recorder import EvidenceRecorder
+from traffic_ai.evidence.recorder import EvidenceRecorder, EvidenceResult
 from traffic_ai.sources.footage import PacketRing
 from traffic_ai.stores.database import ViolationStore
 
@@ -79,7 +80,12 @@ class EvidenceWriter:
         return reached or self._closing or self._clock() - since_s > _LONGEST_WAIT_S
 
     def _write(self, owed: Owed) -> None:
-        result = owed.recorder.record(owed.violation, owed.footage, owed.scene, owed.signals)
+        try:
+            result = owed.recorder.record(owed.violation, owed.footage, owed.scene, owed.signals)
+        except Exception as error:  # the edge of a thread that must not die
+            _log.exception("evidence of %s could not be made", owed.violation.id)
+            problem = f"internal error {type(error).__name__}"
+            result = EvidenceResult(EvidenceState.FAILED, None, (problem,))
         try:
             self._store.set_evidence(owed.violation.id, result.state, result.path, result.message)
         except TrafficAiError:

@@ -7,6 +7,8 @@ evidence. A camera's trouble stays its own.
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.recorder import EvidenceRecorder
 from traffic_ai.sources.live import LiveCamera
 from traffic_ai.stores.database import ViolationStore
-from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME
+from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME, make_run_folder
 from traffic_ai.watch.camera import CameraView, WatchedCamera
 from traffic_ai.watch.evidence import TRAIL_S, EvidenceWriter
 
@@ -48,19 +50,20 @@ class Watch:
         Raises ConfigError where there is nothing to watch, StoreError.
         """
         cameras = self._cameras()
-        self.out_dir.mkdir(parents=True, exist_ok=True)
+        make_run_folder(self.out_dir)
         with ViolationStore.open(self.out_dir / STORE_NAME) as store:
             writer = EvidenceWriter(store, time.monotonic) if self.write_evidence else None
-            watched = [self._watched(camera, store, writer) for camera in cameras]
-            try:
+            # Each is ended, last to first, whatever happens to the others.
+            with ExitStack() as ending:
+                if writer is not None:
+                    ending.callback(writer.close)
+                watched = [self._watched(camera, store, writer) for camera in cameras]
+                for camera in watched:
+                    ending.callback(camera.stop)
+                ending.callback(_hang_up, watched)
                 for camera in watched:
                     camera.start()
                 self._loop(watched, show)
-            finally:
-                for camera in watched:
-                    camera.stop()
-                if writer is not None:
-                    writer.close()
             views = [camera.view(time.monotonic()) for camera in watched]
             show(views)
             return views
@@ -105,3 +108,10 @@ class Watch:
         )
         live = LiveCamera(camera.id, camera.source)
         return WatchedCamera(camera, live, self.detector, store, writer, recorder)
+
+
+def _hang_up(watched: Sequence[WatchedCamera]) -> None:
+    """End all streams at once: a camera that does not answer is waited for up to seconds."""
+    with ThreadPoolExecutor(len(watched)) as pool:
+        for camera in watched:
+            pool.submit(camera.hang_up)

@@ -1,0 +1,49 @@
+"""Batch runs as the tests make them."""
+
+from dataclasses import dataclass, field
+
+from tests.blocks import BlockDetector
+from traffic_ai.batch.run import Batch
+from traffic_ai.wiring import open_site
+
+
+@dataclass
+class Heard:
+    """A listener that keeps what it is told."""
+
+    begun: list = field(default_factory=list)
+    frames: int = 0
+    from_log: int = 0
+    found: list = field(default_factory=list)
+    ended: list = field(default_factory=list)
+
+    def file_begins(self, path, number, total, duration_s):
+        self.begun.append((path.name, number, total))
+
+    def frame_done(self, t_s, from_log):
+        self.frames += 1
+        self.from_log += from_log
+
+    def violation_found(self, violation):
+        self.found.append(violation.id)
+
+    def file_ended(self, outcome):
+        self.ended.append(outcome)
+
+
+def analyse(site, out, paths, detector=None, listener=None, **more):
+    """The outcomes of a batch."""
+    batch = Batch(open_site(site), out, detector or BlockDetector(), **more)
+    return batch.run(list(paths), listener or Heard())
+
+
+def stopped_at(site, out, paths, call, detector=None):
+    """The outcomes of a batch that is told to stop while it looks at its picture number `call`."""
+    batch = None
+
+    def stop(number):
+        if number == call:
+            batch.stop.set()
+
+    batch = Batch(open_site(site), out, BlockDetector(stop))
+    return batch.run(list(paths), Heard())
