@@ -67,7 +67,7 @@ class BatchProgress:
 
     def violation_found(self, violation: Violation) -> None:
         """Print a new violation."""
-        self._console.print(f"  {one_line(violation)}", markup=False)
+        self._console.print(f"  {one_line(violation)}", markup=False, soft_wrap=True)
 
     def file_ended(self, outcome: FileOutcome) -> None:
         """Take the bar away and print what became of the file."""
@@ -84,6 +84,6 @@ class BatchProgress:
                 f"{outcome.frame_count / seconds:.1f} frames/s, "
                 f"{outcome.violation_count} violations, {outcome.near_miss_count} near misses"
             )
-        self._console.print(said, markup=False)
+        self._console.print(said, markup=False, soft_wrap=True)
         for note in outcome.notes:
-            self._console.print(f"  note: {note}", markup=False)
+            self._console.print(f"  note: {note}", markup=False, soft_wrap=True)
