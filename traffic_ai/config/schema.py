@@ -366,7 +366,7 @@ class CameraModel(StrictModel):
     recordings: PlainText | None = Field(
         None,
         description='Which recordings are of this camera, by file name: "cam1_*.mp4" (* and ?). '
-        "Default: all. Needed only where a site has several cameras.",
+        "The first camera whose pattern matches takes it. Default: those that no other takes.",
     )
     start_time: Moment | None = Field(
         None,
@@ -385,8 +385,8 @@ class CameraModel(StrictModel):
     )
     detection_regions: tuple[ImageBox, ...] = Field(
         (),
-        description="Parts of the picture given to the detector at full size, boxes [left, top, "
-        "right, bottom]. Default: the whole picture.",
+        description="Parts of the picture that the detector looks at closely, besides the whole: "
+        "boxes [left, top, right, bottom] round the lanes far away.",
     )
     calibration: CalibrationModel | None = Field(
         None, description="How the picture maps to the road. Speeds in metres need it."
