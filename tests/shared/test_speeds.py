@@ -103,7 +103,7 @@ def test_speeds_come_from_the_time_stamps_not_from_the_declared_rate(
     camera = site_of(tmp_path, DIVIDED_SITE).cameras[0]
     found = analyse(DIVIDED_ROAD, camera, detector)
     measured = speeds(found.violations)
-    assert len(measured) >= 12
+    assert len(measured) >= 10
     times_s, degraded = stamps
     for m in measured:
         first, last = np.searchsorted(times_s, [m.start_s - 1e-6, m.end_s - 1e-6])
