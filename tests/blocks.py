@@ -163,7 +163,9 @@ def leftovers_of(out):
 
 
 def _disturbance():
-    """What BLOCKS_AT says happens at a call: `25 SIGINT`, or a slow detector: `0.2 slow`."""
+    """What BLOCKS_AT says happens at a call: `25 SIGINT` (call 0: while the detector is
+    loaded), or a slow detector: `0.2 slow`.
+    """
     words = os.environ.get("BLOCKS_AT", "").split()
     if not words:
         return None
@@ -181,8 +183,14 @@ def _main():
     from traffic_ai import wiring
     from traffic_ai.cli.main import main
 
-    detector = BlockDetector(_disturbance())
-    wiring.load_detector = lambda options, progress=None: detector
+    disturb = _disturbance()
+
+    def load(options, progress=None):
+        if disturb is not None:
+            disturb(0)
+        return BlockDetector(disturb)
+
+    wiring.load_detector = load
     sys.argv[0] = "traffic-ai"
     main()
 

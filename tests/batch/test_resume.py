@@ -157,6 +157,25 @@ def test_evidence_found_on_disk_is_noted_not_made_again(site_path, wrong_way_vid
     assert {row["evidence_state"] for row in rows_of(out)["violations"]} == {"written"}
 
 
+def test_evidence_the_disk_refused_is_made_by_the_next_run_without_the_detector(
+    site_path, wrong_way_video, tmp_path, unbroken
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "evidence").write_text("in the way")
+    [outcome] = analyse(site_path, out, [wrong_way_video])
+    assert outcome.state is FileState.FAILED
+    assert "no evidence of 2 violations (package not written: " in outcome.message
+    assert {row["evidence_state"] for row in rows_of(out)["violations"]} == {"failed"}
+    (out / "evidence").unlink()
+    detector = BlockDetector()
+    [outcome] = analyse(site_path, out, [wrong_way_video], detector)
+    assert (outcome.state, detector.calls) == (FileState.DONE, 0)
+    assert rows_of(out) == unbroken
+    assert len(packages_of(out)) == len(WRONG)
+    assert leftovers_of(out) == []
+
+
 def the_log(out):
     [path] = (out / ".unfinished").iterdir()
     return path

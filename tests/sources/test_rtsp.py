@@ -3,58 +3,22 @@
 import logging
 import os
 import signal
-import subprocess
 import time
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.rtsp import Server, needs_rtsp
 from tests.sources.made import steady, x264
 from traffic_ai.core.frame import ClockSource
 from traffic_ai.sources.file import VideoFile
 from traffic_ai.sources.live import CameraState, LiveCamera
 
-PYTHON = "/usr/bin/python3"
-SERVER = Path(__file__).parents[1] / "rtsp_server.py"
 USER, PASSWORD = "op.erator", "hunter2/x@y"
 LOGIN = "op.erator:hunter2%2Fx%40y"
 
-
-def has_server():
-    if not Path(PYTHON).exists():
-        return False
-    probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
-    return subprocess.run([PYTHON, "-c", probe], capture_output=True, check=False).returncode == 0
-
-
-pytestmark = [
-    pytest.mark.rtsp,
-    pytest.mark.skipif(
-        not has_server(), reason="GStreamer's RTSP server (gi, GstRtspServer) is not installed"
-    ),
-]
-
-
-class Server:
-    """A running server; killed at the end of the test."""
-
-    def __init__(self, video, *options, port="0"):
-        command = [PYTHON, str(SERVER), str(video), "--port", port, *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        ready = self.process.stdout.readline().split()
-        assert ready[:1] == ["ready"], "the RTSP server did not start"
-        self.port = ready[1]
-
-    def url(self, mount="/cam", login=""):
-        return f"rtsp://{login + '@' if login else ''}127.0.0.1:{self.port}{mount}"
-
-    def kill(self):
-        os.kill(self.process.pid, signal.SIGCONT)
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+pytestmark = needs_rtsp
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import SourceError, UsageError
 from traffic_ai.core.frame import Frame
 from traffic_ai.core.ports import Detector
+from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
 from traffic_ai.detectors.regions import SizedDetector
@@ -147,6 +148,7 @@ class _FileRun:
         self._outcome = outcome
         self._listener = listener
         self._place = (number, total)
+        self._unwritten: list[str] = []
         self._recorder = EvidenceRecorder(batch.out_dir / EVIDENCE_NAME, time_zone=camera.time_zone)
 
     def run(self) -> None:
@@ -213,17 +215,29 @@ class _FileRun:
             raise
         finally:
             footage.close()
-            log.close(done=done)
+            # With evidence still owed the log stays, and the next run needs no detector.
+            log.close(done=done and not self._unwritten)
         outcome.notes = video.report.notes()
-        if not done:
+        if done:
+            self._end(key)
+        else:
             outcome.state, outcome.message = FileState.INTERRUPTED, "run again to go on"
-            return
+
+    def _end(self, key: SourceKey) -> None:
+        """Note that the whole file was analysed."""
+        outcome, state = self._outcome, SourceState.DONE
+        if self._unwritten:
+            outcome.state, state = FileState.FAILED, SourceState.FAILED
+            outcome.message = (
+                f"no evidence of {len(self._unwritten)} violations ({self._unwritten[0]}); "
+                "mend that and run again"
+            )
         self._store.finish_source(
             key,
-            SourceState.DONE,
+            state,
             frame_count=outcome.frame_count,
             duration_s=outcome.duration_s,
-            message="; ".join(outcome.notes),
+            message="; ".join(filter(None, [outcome.message, *outcome.notes])),
         )
 
     def _log(self, scene: Scene, key: SourceKey) -> DetectionLog:
@@ -266,3 +280,5 @@ class _FileRun:
             result = self._recorder.record(violation, footage, scene, step.observation.signals)
             self._outcome.evidence_problems += len(result.problems)
             self._store.set_evidence(violation.id, result.state, result.path, result.message)
+            if result.state is EvidenceState.FAILED:
+                self._unwritten.append(result.message)

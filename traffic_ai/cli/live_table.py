@@ -48,7 +48,9 @@ class LiveTable:
             self._said[view.camera_id] = (state, view.violation_count)
             if state != before[0]:
                 detail = f" ({view.status.detail})" if view.status.detail else ""
-                self._console.print(f"{view.camera_id}: {state}{detail}", markup=False, soft_wrap=True)
+                self._console.print(
+                    f"{view.camera_id}: {state}{detail}", markup=False, soft_wrap=True
+                )
             if view.violation_count > before[1] and view.last_violation is not None:
                 said = f"{view.camera_id}: {one_line(view.last_violation)}"
                 self._console.print(said, markup=False, soft_wrap=True)

@@ -99,7 +99,13 @@ def pull_progress() -> Iterator["Progress"]:
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Bars(*columns, TransferSpeedColumn(), console=console, transient=True) as bars:
+    with Bars(
+        *columns,
+        TransferSpeedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bars:
         shown: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int | None) -> None:

@@ -5,6 +5,19 @@ from typing import Annotated
 
 import typer
 
+from traffic_ai.core.errors import UsageError
+
+_STRIDE_PX = 32  # of the networks: they halve a picture five times
+
+
+def _checked_size(size: int) -> int:
+    if size < _STRIDE_PX or size % _STRIDE_PX:
+        raise UsageError(
+            f"--size {size} is not a positive multiple of {_STRIDE_PX}; give one such as 640"
+        )
+    return size
+
+
 SiteOption = Annotated[
     Path, typer.Option("--site", "-s", help="The site file: cameras, lanes, rules (YAML).")
 ]
@@ -20,7 +33,11 @@ WeightsOption = Annotated[
 ]
 SizeOption = Annotated[
     int,
-    typer.Option("--size", help="Length in pixels of the picture's longer side in the detector."),
+    typer.Option(
+        "--size",
+        callback=_checked_size,
+        help="Length in pixels of the picture's longer side in the detector.",
+    ),
 ]
 AllowPtOption = Annotated[
     bool,

@@ -27,6 +27,7 @@ class BatchProgress:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         )
         self._task: TaskID | None = None
         self._began = 0.0
@@ -85,5 +86,10 @@ class BatchProgress:
                 f"{outcome.violation_count} violations, {outcome.near_miss_count} near misses"
             )
         self._console.print(said, markup=False, soft_wrap=True)
+        if outcome.evidence_problems:
+            said = (
+                f"  note: {outcome.evidence_problems} problems with evidence; its records say what"
+            )
+            self._console.print(said, markup=False, soft_wrap=True)
         for note in outcome.notes:
             self._console.print(f"  note: {note}", markup=False, soft_wrap=True)
