@@ -214,3 +214,47 @@ def test_a_history_is_bounded_and_keeps_the_latest(n):
     if n:
         assert track.t_s[-1] == n - 1
         assert np.all(np.diff(track.t_s) == 1.0)
+
+
+def follow_boxes(frames, classes, *, fps=25.0):
+    """The ids each detection was given, frame by frame; 0 where it was given none."""
+    tracker = RoadPlaneTracker(Road(calibrated=False).scene())
+    ids = []
+    for index, (boxes, users) in enumerate(zip(frames, classes, strict=True)):
+        detections = Detections(
+            np.array(boxes, np.float32),
+            np.full(len(boxes), 0.6, np.float32),
+            np.array(users, np.int64),
+        )
+        info = FrameInfo("cam", index, index / fps, None, WIDTH_PX, HEIGHT_PX)
+        tracks = tracker.update(info, detections)
+        seen = {
+            tuple(np.float32(b)): i for i, b in zip(tracks.track_id, tracks.xyxy_px, strict=True)
+        }
+        ids.append([seen.get(tuple(b), 0) for b in detections.xyxy_px])
+    return np.array(ids)
+
+
+def test_boxes_that_lie_in_one_another_keep_their_ids():
+    random = np.random.default_rng(3)
+    whole, upper_half = [699.0, 402, 749, 478], [700.0, 401, 750, 448]
+    frames = [np.array([whole, upper_half]) + random.normal(0, 0.2, (2, 4)) for _ in range(100)]
+    classes = [[RoadUser.MOTORCYCLE] * 2] * 10 + [[RoadUser.PERSON] * 2] * 90
+    ids = follow_boxes(frames, classes)
+    assert (ids[3:] == ids[3]).all()
+    assert ids[3, 0] != ids[3, 1]
+
+
+@pytest.mark.parametrize("hidden_share", [0.2, 0.35, 0.5])
+def test_a_vehicle_half_hidden_by_a_nearer_one_keeps_its_id(hidden_share):
+    random = np.random.default_rng(4)
+    frames = []
+    for index in range(100):
+        car = np.array([600.0, 300.0, 690.0, 370.0])
+        top = 370.0 - hidden_share * 70.0
+        nearer = np.array([1000.0 - 8.0 * index, top, 1160.0 - 8.0 * index, 480.0])
+        if min(car[2], nearer[2]) - max(car[0], nearer[0]) > 40.0:
+            car[3] = top
+        frames.append(np.array([car, nearer]) + random.normal(0.0, 0.7, (2, 4)))
+    ids = follow_boxes(frames, [[RoadUser.CAR, RoadUser.TRUCK]] * 100)
+    assert (ids[3:] == ids[3]).all()

@@ -19,10 +19,10 @@ def assign(cost: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def size_mismatch2(a: Array, b: Array, sigma: float) -> Array:
-    """Squared standardised difference (N, M) of log width and log height of boxes."""
-    log_a = np.log(np.maximum(a[:, 2:] - a[:, :2], 1.0))
-    log_b = np.log(np.maximum(b[:, 2:] - b[:, :2], 1.0))
-    return np.asarray((((log_a[:, None] - log_b[None, :]) / sigma) ** 2).sum(axis=2))
+    """Squared standardised difference (...) of log width and log height of boxes (..., 4)."""
+    log_a = np.log(np.maximum(a[..., 2:] - a[..., :2], 1.0))
+    log_b = np.log(np.maximum(b[..., 2:] - b[..., :2], 1.0))
+    return np.asarray((((log_a - log_b) / sigma) ** 2).sum(axis=-1))
 
 
 def unambiguous_pairs(distance: Array, margin: float) -> list[tuple[int, int]]:

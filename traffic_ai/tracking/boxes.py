@@ -9,14 +9,19 @@ BORDER_PX = 2.0
 COVERED_SHARE = 0.25
 
 
+def anchors_px(boxes: Array) -> Array:
+    """Middles (..., 2) of the bottom edges of boxes (..., 4)."""
+    return np.stack([(boxes[..., 0] + boxes[..., 2]) / 2.0, boxes[..., 3]], axis=-1)
+
+
 def iou(a: Array, b: Array) -> Array:
-    """Intersection over union (N, M) of boxes a (N, 4) and b (M, 4)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    inner = np.clip(high - low, 0.0, None).prod(axis=2)
-    area_a = (a[:, 2:] - a[:, :2]).prod(axis=1)
-    area_b = (b[:, 2:] - b[:, :2]).prod(axis=1)
-    union = area_a[:, None] + area_b[None, :] - inner
+    """Intersection over union (...) of boxes (..., 4), broadcast against each other."""
+    low = np.maximum(a[..., :2], b[..., :2])
+    high = np.minimum(a[..., 2:], b[..., 2:])
+    inner = np.clip(high - low, 0.0, None).prod(axis=-1)
+    area_a = (a[..., 2:] - a[..., :2]).prod(axis=-1)
+    area_b = (b[..., 2:] - b[..., :2]).prod(axis=-1)
+    union = area_a + area_b - inner
     return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0))
 
 

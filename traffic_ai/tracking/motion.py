@@ -34,16 +34,16 @@ def correct(state: Array, covariance: Array, measured: Array, noise: Array) -> t
 def mahalanobis2(
     predicted: Array, predicted_cov: Array, measured: Array, noise: Array
 ) -> tuple[Array, Array]:
-    """Squared distance and log-determinant of its covariance, both (N, M).
+    """Squared distance and log-determinant of its covariance, both (N,).
 
-    predicted (N, 2), predicted_cov (N, 2, 2), measured (M, 2), noise (M, 2, 2).
+    predicted, measured (N, 2); their covariances (N, 2, 2).
     """
-    s = predicted_cov[:, None] + noise[None, :]
-    d = measured[None, :] - predicted[:, None]
-    det = s[..., 0, 0] * s[..., 1, 1] - s[..., 0, 1] * s[..., 1, 0]
+    s = predicted_cov + noise
+    d = measured - predicted
+    det = s[:, 0, 0] * s[:, 1, 1] - s[:, 0, 1] * s[:, 1, 0]
     quadratic = (
-        s[..., 1, 1] * d[..., 0] ** 2
-        - (s[..., 0, 1] + s[..., 1, 0]) * d[..., 0] * d[..., 1]
-        + s[..., 0, 0] * d[..., 1] ** 2
+        s[:, 1, 1] * d[:, 0] ** 2
+        - (s[:, 0, 1] + s[:, 1, 0]) * d[:, 0] * d[:, 1]
+        + s[:, 0, 0] * d[:, 1] ** 2
     )
     return quadratic / det, np.log(det)

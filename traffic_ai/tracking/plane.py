@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
 from traffic_ai.tracking import motion
+from traffic_ai.tracking.boxes import anchors_px
 
 # Box noise of the detector: about a pixel, and more for large boxes (1.2-1.5 px SD on drawn
 # vehicles).
@@ -39,7 +40,7 @@ class MotionPlanes:
         """Which boxes (N, 4) stand where the road plane is fine enough to be used."""
         if self._h is None or len(boxes) == 0:
             return np.zeros(len(boxes), bool)
-        anchors = _anchors(boxes)
+        anchors = anchors_px(boxes)
         known = ~np.isnan(self._h.to_ground(anchors)[:, 0])
         fine = np.zeros(len(boxes), bool)
         if known.any():
@@ -58,7 +59,7 @@ class MotionPlanes:
         """Boxes (N, 4) moved to new anchors (N, 2), scaled as the road plane says."""
         scale = np.ones(len(boxes))
         if self._h is not None and on_ground.any():
-            old, new = _anchors(boxes[on_ground]), anchors[on_ground]
+            old, new = anchors_px(boxes[on_ground]), anchors[on_ground]
             ratio = np.linalg.norm(self._h.jacobian(old)[:, :, 0], axis=1) / np.linalg.norm(
                 self._h.jacobian(new)[:, :, 0], axis=1
             )
@@ -75,7 +76,7 @@ class MotionPlanes:
 
     def measured(self, boxes: Array, on_ground: NDArray[np.bool_]) -> tuple[Array, Array]:
         """Plane positions (N, 2) of boxes and their noise (N, 2, 2)."""
-        positions = _anchors(boxes)
+        positions = anchors_px(boxes)
         noise = _image_noise(boxes)
         if self._h is not None and on_ground.any():
             anchors = positions[on_ground]
@@ -86,28 +87,23 @@ class MotionPlanes:
     def distances(
         self, state: Array, covariance: Array, on_ground: NDArray[np.bool_], boxes: Array
     ) -> tuple[Array, Array]:
-        """Squared distance and log-determinant (N, M), each in its track's own plane.
+        """Squared distance and log-determinant (P,) of pairs of a track and a box (P, 4).
 
-        The log-determinant on the road plane is converted to pixels, so that costs of the two
-        planes compare.
+        Each in its track's own plane; infinitely far where the box has no place in it. The
+        log-determinant on the road plane is converted to pixels, so that costs of the two planes
+        compare.
         """
-        n, m = len(state), len(boxes)
-        distance2, log_det = np.full((n, m), np.inf), np.zeros((n, m))
-        everywhere = np.zeros(m, bool)
-        for ground, rows in ((False, ~on_ground), (True, on_ground)):
-            if not rows.any() or m == 0:
-                continue
-            usable = self.wants_ground(boxes) if ground else ~everywhere
-            if not usable.any():
-                continue
-            columns = np.flatnonzero(usable)
-            measured, noise = self.measured(boxes[columns], np.full(len(columns), ground))
-            d2, ld = motion.mahalanobis2(state[rows, :2], covariance[rows, :2, :2], measured, noise)
-            if ground and self._h is not None:
-                j = self._h.jacobian(_anchors(boxes[columns]))
-                ld = ld - 2.0 * np.log(np.abs(np.linalg.det(j)))[None, :]
-            where = np.ix_(np.flatnonzero(rows), columns)
-            distance2[where], log_det[where] = d2, ld
+        distance2, log_det = np.full(len(boxes), np.inf), np.zeros(len(boxes))
+        usable = ~on_ground
+        usable[on_ground] = self.wants_ground(boxes[on_ground])
+        measured, noise = self.measured(boxes[usable], on_ground[usable])
+        distance2[usable], log_det[usable] = motion.mahalanobis2(
+            state[usable, :2], covariance[usable, :2, :2], measured, noise
+        )
+        if self._h is not None:
+            metric = usable & on_ground
+            j = self._h.jacobian(anchors_px(boxes[metric]))
+            log_det[metric] -= 2.0 * np.log(np.abs(np.linalg.det(j)))
         return distance2, log_det
 
     def process_noise(self, on_ground: NDArray[np.bool_], heights_px: Array) -> Array:
@@ -149,7 +145,7 @@ class MotionPlanes:
         """Ground point (2,) and covariance (2, 2) of a box's anchor, None outside the area."""
         if self._h is None:
             return None, None
-        anchor = _anchors(box[None])
+        anchor = anchors_px(box[None])
         if not self._h.in_area(anchor)[0]:
             return None, None
         ground_m = self._h.to_ground(anchor)[0]
@@ -157,7 +153,7 @@ class MotionPlanes:
 
     def leap_shares(self, old: Array, new: Array, dt_s: Array, top_speed_mps: float) -> Array:
         """Distance (N, M) between boxes as a share of what the fastest vehicle could do."""
-        anchors_old, anchors_new = _anchors(old), _anchors(new)
+        anchors_old, anchors_new = anchors_px(old), anchors_px(new)
         image = np.linalg.norm(anchors_old[:, None] - anchors_new[None], axis=2) / (
             0.5 * self._width_px
         )
@@ -177,10 +173,6 @@ class MotionPlanes:
         """Whether a track is (nearly) at rest."""
         limit = STANDING_MPS if on_ground else STANDING_HEIGHTS_PS * (box[3] - box[1])
         return float(np.hypot(state[2], state[3])) < limit
-
-
-def _anchors(boxes: Array) -> Array:
-    return np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 3]])
 
 
 def _image_noise(boxes: Array) -> Array:
