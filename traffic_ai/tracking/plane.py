@@ -141,15 +141,16 @@ class MotionPlanes:
             return state, cov
         return np.concatenate([new_position, j @ state[2:]]), full @ cov @ full.T
 
-    def calibrated_point(self, box: Array) -> tuple[Array | None, Array | None]:
-        """Ground point (2,) and covariance (2, 2) of a box's anchor, None outside the area."""
-        if self._h is None:
-            return None, None
-        anchor = anchors_px(box[None])
-        if not self._h.in_area(anchor)[0]:
-            return None, None
-        ground_m = self._h.to_ground(anchor)[0]
-        return ground_m, self._h.ground_covariance(anchor, _image_noise(box[None]))[0]
+    def calibrated_points(self, boxes: Array) -> tuple[Array, Array]:
+        """Ground points (N, 2) and covariances (N, 2, 2) of anchors, NaN outside the area."""
+        ground_m, cov_m2 = np.full((len(boxes), 2), np.nan), np.full((len(boxes), 2, 2), np.nan)
+        if self._h is not None:
+            anchors = anchors_px(boxes)
+            known = self._h.in_area(anchors)
+            ground_m[known] = self._h.to_ground(anchors[known])
+            noise = _image_noise(boxes[known])
+            cov_m2[known] = self._h.ground_covariance(anchors[known], noise)
+        return ground_m, cov_m2
 
     def leap_shares(self, old: Array, new: Array, dt_s: Array, top_speed_mps: float) -> Array:
         """Distance (N, M) between boxes as a share of what the fastest vehicle could do."""

@@ -6,8 +6,9 @@ metres on the road plane where the picture is calibrated, pixels elsewhere. Ever
 decides how long a track lives is in seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from traffic_ai.tracking.boxes import grounded, iou
 from traffic_ai.tracking.fit import Expected, Fit, fit
 from traffic_ai.tracking.parameters import TrackerParameters
 from traffic_ai.tracking.plane import MotionPlanes
+
+_CORNER = [0, 1, 0, 1]
 
 
 @dataclass(slots=True)
@@ -76,10 +79,7 @@ class RoadPlaneTracker:
             self._planes, self._expected(), boxes, self._shows_road(detections, on_road), self._p
         )
         pairs, free = self._associate(detections, boxes, fitted)
-        for row, column in pairs:
-            self._observe(row, column, detections, fitted, info)
-        for row in np.setdiff1d(np.arange(len(self._live)), [row for row, _ in pairs]):
-            self._append(row, info.t_s, self._live[row].whole_px, observed=False, on_road=False)
+        self._observe(pairs, detections, boxes, fitted, info)
         self._retire(info)
         self._start(free, detections, boxes, on_road, info)
         return self._tracks()
@@ -115,26 +115,24 @@ class RoadPlaneTracker:
         """Move and scale each track's boxes to its predicted place."""
         if not self._live:
             return
-        old = self._wholes()
+        old, seen = self._boxes("whole_px"), self._boxes("box_px")
         places = self._planes.to_image(self._state[:, :2], self._on_ground)
-        for live, new in zip(
-            self._live, self._planes.moved_boxes(old, places, self._on_ground), strict=True
-        ):
-            scale = (new[2:] - new[:2]) / np.maximum(live.whole_px[2:] - live.whole_px[:2], 1e-6)
-            corner = np.tile(live.whole_px[:2], 2)
-            live.box_px = np.tile(new[:2], 2) + (live.box_px - corner) * np.tile(scale, 2)
-            live.whole_px = new
+        new = self._planes.moved_boxes(old, places, self._on_ground)
+        scale = (new[:, 2:] - new[:, :2]) / np.maximum(old[:, 2:] - old[:, :2], 1e-6)
+        inside = (seen - old[:, _CORNER]) * np.hstack([scale, scale])
+        for live, whole_px, box_px in zip(self._live, new, new[:, _CORNER] + inside, strict=True):
+            live.whole_px, live.box_px = whole_px, box_px
 
-    def _wholes(self) -> Array:
-        return np.array([live.whole_px for live in self._live]).reshape(-1, 4)
+    def _boxes(self, which: Literal["box_px", "whole_px"]) -> Array:
+        return np.array([getattr(live, which) for live in self._live]).reshape(-1, 4)
 
     def _expected(self) -> Expected:
         return Expected(
             self._state,
             self._cov,
             self._on_ground,
-            np.array([live.box_px for live in self._live]).reshape(-1, 4),
-            self._wholes(),
+            self._boxes("box_px"),
+            self._boxes("whole_px"),
             np.array([live.track.observed_count < 2 for live in self._live], bool),
         )
 
@@ -199,54 +197,69 @@ class RoadPlaneTracker:
 
     def _observe(
         self,
-        row: int,
-        column: int,
+        pairs: list[tuple[int, int]],
         detections: Detections,
+        boxes: Array,
         fitted: Fit,
         info: FrameInfo,
     ) -> None:
-        live, whole_px = self._live[row], fitted.whole_px[row, column]
-        expected = bool(self._correct(row, whole_px) < self._p.gate)
-        live.box_px = detections.xyxy_px[column].astype(np.float64)
-        live.whole_px = whole_px
-        if not info.degraded:
-            live.last_observed_s = info.t_s
-            live.track.vote(int(detections.class_id[column]), float(detections.confidence[column]))
-        self._append(
-            row,
-            info.t_s,
-            live.box_px,
-            observed=not info.degraded,
-            on_road=bool(fitted.shows_road[row, column]) and expected,
-        )
-        if live.track.observed_count >= self._p.confirm_observations and not live.confirmed:
-            live.confirmed = True
-            self._histories[live.track.track_id] = live.track
+        """Correct the tracks that were found and carry on the others, a point each."""
+        rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+        whole = fitted.whole_px[rows, columns]
+        expected = self._correct(rows, whole) < self._p.gate
+        found, on_road = np.zeros(len(self._live), bool), np.zeros(len(self._live), bool)
+        found[rows] = True
+        on_road[rows] = fitted.shows_road[rows, columns] & expected
+        for row, column, whole_px in zip(rows, columns, whole, strict=True):
+            live = self._live[row]
+            live.box_px, live.whole_px = boxes[column], whole_px
+            if not info.degraded:
+                live.last_observed_s = info.t_s
+                live.track.vote(
+                    int(detections.class_id[column]), float(detections.confidence[column])
+                )
+        shown = np.where(found[:, None], self._boxes("box_px"), self._boxes("whole_px"))
+        observed = found & (not info.degraded)
+        self._append(self._live, info.t_s, shown, observed, observed & on_road)
 
-    def _correct(self, row: int, box: Array) -> float:
-        """Correct a track's state by a box; the squared distance the box had from it."""
-        ground = self._planes.wants_ground(box[None])[0]
-        if ground != self._on_ground[row]:
-            self._state[row], self._cov[row] = self._planes.switched(
-                self._state[row], self._cov[row], to_ground=bool(ground)
-            )
-            self._on_ground[row] = ground
-        one = slice(row, row + 1)
-        measured, noise = self._planes.measured(box[None], self._on_ground[one])
+    def _correct(self, rows: NDArray[np.int64], boxes: Array) -> Array:
+        """Correct tracks' states by a box each; the squared distances (K,) the boxes had."""
+        ground = self._planes.wants_ground(boxes)
+        for row, to_ground in zip(rows, ground, strict=True):
+            if to_ground != self._on_ground[row]:
+                self._state[row], self._cov[row] = self._planes.switched(
+                    self._state[row], self._cov[row], to_ground=bool(to_ground)
+                )
+        self._on_ground[rows] = ground
+        measured, noise = self._planes.measured(boxes, ground)
         distance2, _ = motion.mahalanobis2(
-            self._state[one, :2], self._cov[one, :2, :2], measured, noise
+            self._state[rows, :2], self._cov[rows, :2, :2], measured, noise
         )
-        if distance2[0] >= self._p.gate:
-            # Covered or cut off: follow with the trust such a measurement deserves.
-            noise = noise * (distance2[0] / self._p.gate) ** 2
-        self._state[one], self._cov[one] = motion.correct(
-            self._state[one], self._cov[one], measured, noise
+        # Covered or cut off: follow with the trust such a measurement deserves.
+        noise *= (np.maximum(distance2 / self._p.gate, 1.0) ** 2)[:, None, None]
+        self._state[rows], self._cov[rows] = motion.correct(
+            self._state[rows], self._cov[rows], measured, noise
         )
-        return float(distance2[0])
+        return distance2
 
-    def _append(self, row: int, t_s: float, box: Array, *, observed: bool, on_road: bool) -> None:
-        ground_m, cov_m2 = self._planes.calibrated_point(box)
-        self._live[row].track.append(t_s, box, ground_m, cov_m2, observed, observed and on_road)
+    def _append(
+        self,
+        tracks: Sequence[_Live],
+        t_s: float,
+        boxes: Array,
+        observed: NDArray[np.bool_],
+        on_road: NDArray[np.bool_],
+    ) -> None:
+        """Give each track its point of this moment."""
+        ground_m, cov_m2 = self._planes.calibrated_points(boxes)
+        for i, live in enumerate(tracks):
+            live.track.append(
+                t_s, boxes[i], ground_m[i], cov_m2[i], bool(observed[i]), bool(on_road[i])
+            )
+            enough = live.track.observed_count >= self._p.confirm_observations
+            if enough and not live.confirmed:
+                live.confirmed = True
+                self._histories[live.track.track_id] = live.track
 
     def _start(
         self,
@@ -263,20 +276,19 @@ class RoadPlaneTracker:
             current = np.array([live.box_px for live in self._live])
             duplicate = iou(boxes[free][:, None], current).max(axis=1) > 0.7
             free = [c for c, same in zip(free, duplicate, strict=True) if not same]
-        for column in free:
-            box = boxes[column]
-            ground = self._planes.wants_ground(box[None])
-            state, cov = self._planes.initial(box, bool(ground[0]))
+        ground = self._planes.wants_ground(boxes[free])
+        started = []
+        for column, on_ground in zip(free, ground, strict=True):
+            state, cov = self._planes.initial(boxes[column], bool(on_ground))
             track = Track(self._next_id, info.t_s)
             self._next_id += 1
             track.vote(int(detections.class_id[column]), float(detections.confidence[column]))
-            self._live.append(_Live(track, box, box, info.t_s))
+            started.append(_Live(track, boxes[column], boxes[column], info.t_s))
             self._state = np.vstack([self._state, state[None]])
             self._cov = np.concatenate([self._cov, cov[None]])
-            self._on_ground = np.concatenate([self._on_ground, ground])
-            self._append(
-                len(self._live) - 1, info.t_s, box, observed=True, on_road=bool(on_road[column])
-            )
+        self._live += started
+        self._on_ground = np.concatenate([self._on_ground, ground])
+        self._append(started, info.t_s, boxes[free], np.ones(len(free), bool), on_road[free])
 
     def _retire(self, info: FrameInfo) -> None:
         """End the tracks that were unobserved too long or are predicted outside the picture."""
