@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from traffic_ai.config.problems import KeyPath, Remark, looks_like_url, show, suggest
-from traffic_ai.config.schema import RulesModel, SiteModel
+from traffic_ai.config.schema import SiteModel
+from traffic_ai.config.schema_rules import RulesModel
 from traffic_ai.config.values import ID_PATTERN
 
 # Lists whose entries can be taken out one by one; anything else bad takes its owner with it.

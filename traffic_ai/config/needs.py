@@ -17,13 +17,8 @@ from traffic_ai.config.build import build_stop_line
 from traffic_ai.config.notes import Notes
 from traffic_ai.config.picture import PictureScale
 from traffic_ai.config.problems import KeyPath, show, suggest
-from traffic_ai.config.schema import (
-    CameraModel,
-    RedLightModel,
-    RulesModel,
-    SignalGroupModel,
-    SpeedingModel,
-)
+from traffic_ai.config.schema import CameraModel, SignalGroupModel
+from traffic_ai.config.schema_rules import RedLightModel, RulesModel, SpeedingModel
 from traffic_ai.config.source import is_url, missing_variables, password_in_file
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.geometry import DirectedLine, Homography

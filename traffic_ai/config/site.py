@@ -18,7 +18,8 @@ from traffic_ai.calibration.plane import residuals_m
 from traffic_ai.config.build import build_homography, build_scene, calibration_points
 from traffic_ai.config.picture import PictureScale, reference_size
 from traffic_ai.config.problems import Problem
-from traffic_ai.config.schema import CameraModel, RuleModel
+from traffic_ai.config.schema import CameraModel
+from traffic_ai.config.schema_rules import RuleModel
 from traffic_ai.config.source import is_url, resolve
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
