@@ -89,7 +89,7 @@ class TestAgainstAServer:
             sources = list(store.sources())
         assert [source.key.camera_id for source in sources] == ["gate", "gate"]
         assert {source.state for source in sources} == {"done"}
-        assert all(source.frame_count > 10 for source in sources)
+        assert all(source.frame_count >= 5 for source in sources)
 
         rows = rows_of(out)["violations"]
         assert len(rows) == running.views["gate"].violation_count
