@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array, DirectedLine
 from traffic_ai.core.road_user import SIZES
-from traffic_ai.core.scene import Scene, StopLine
+from traffic_ai.core.scene import Lane, Scene, StopLine
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import VehicleEnd
+from traffic_ai.rules.lanes import lane_of_points
 
 # Noise of the bottom edge: 1.2-1.5 px SD on drawn vehicles, more on large boxes.
 EDGE_SIGMA_PX = 1.0
@@ -57,10 +58,11 @@ def edge_sigma_px(xyxy_px: Array) -> Array:
 
 
 class StopLineGeometry:
-    """A stop line in the image and, where it is calibrated, on the road plane."""
+    """A stop line with its lanes, in the image and, where it is calibrated, on the road plane."""
 
     def __init__(self, line: StopLine, scene: Scene) -> None:
         self.stop_line = line
+        self.lanes = tuple(scene.lane(lane_id) for lane_id in line.lane_ids)
         self.scene = scene
         self.end = seen_end(line.line)
         self.ground_line: DirectedLine | None = None
@@ -74,6 +76,11 @@ class StopLineGeometry:
                 self.ground_line = DirectedLine.towards(
                     ends_m[0], ends_m[1], ahead_m[1] - ahead_m[0]
                 )
+
+    def lane_of(self, track: Track) -> Lane | None:
+        """The lane a track came from, None if it came from none of the line's."""
+        before = self.seen_distance_px(track.xyxy_px) < 0.0
+        return lane_of_points(self.lanes, track.anchor_px[before & track.observed])
 
     def within_ends(self, points_px: Array, slack: float = 0.05) -> NDArray[np.bool_]:
         """Which image points (N, 2) lie between the line's ends, seen along the line."""

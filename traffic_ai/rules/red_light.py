@@ -12,7 +12,7 @@ import numpy as np
 
 from traffic_ai.core.geometry import polygon_mask
 from traffic_ai.core.ports import Observation
-from traffic_ai.core.scene import Lane, Scene, StopLine
+from traffic_ai.core.scene import Scene, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import (
@@ -27,7 +27,7 @@ from traffic_ai.core.violation import (
 )
 from traffic_ai.rules.continuity import largest_leap, longest_gap_s
 from traffic_ai.rules.findings import Reporter
-from traffic_ai.rules.lanes import is_judged, lane_of_points
+from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.parameters import RedLightParameters
 from traffic_ai.rules.passage import FrontPassage, StopLineGeometry, front_passage
 
@@ -59,7 +59,6 @@ class _Watched:
     line: StopLine
     group_id: str
     geometry: StopLineGeometry
-    lanes: tuple[Lane, ...]
     passing: dict[int, _Passing] = field(default_factory=dict)
     decided: set[int] = field(default_factory=set)
 
@@ -73,12 +72,7 @@ class RedLight:
         self._parameters = parameters
         self._report = Reporter(scene.camera_id, ViolationKind.RED_LIGHT, RULE_VERSION, provenance)
         self._watched = [
-            _Watched(
-                line,
-                line.signal_group_id,
-                StopLineGeometry(line, scene),
-                tuple(scene.lane(lane_id) for lane_id in line.lane_ids),
-            )
+            _Watched(line, line.signal_group_id, StopLineGeometry(line, scene))
             for line in scene.stop_lines
             if line.signal_group_id is not None
         ]
@@ -184,7 +178,7 @@ class RedLight:
         observation: Observation,
     ) -> Finding | None:
         passage = front_passage(track, watched.geometry)
-        lane = self._lane(watched, track)
+        lane = watched.geometry.lane_of(track)
         if passage is None or lane is None or not is_judged(lane, track.road_user):
             return None
         red = _red_at(signal, (passage.front_latest_s, passage.seen_crossing_s))
@@ -215,11 +209,6 @@ class RedLight:
         """A moment with the vehicle before the line facing red, a second earlier if it can be."""
         between = (red.since_s + crossing_s) / 2.0
         return max(crossing_s - STILL_LEAD_S, between, float(track.t_s[0]))
-
-    def _lane(self, watched: _Watched, track: Track) -> Lane | None:
-        """The stop line's lane the vehicle came from."""
-        before = watched.geometry.seen_distance_px(track.xyxy_px) < 0.0
-        return lane_of_points(watched.lanes, track.anchor_px[before & track.observed])
 
     def _conditions(
         self,

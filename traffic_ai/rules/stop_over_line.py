@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.ports import Observation
 from traffic_ai.core.road_user import SIZES
-from traffic_ai.core.scene import Lane, Scene, StopLine
+from traffic_ai.core.scene import Scene, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import (
@@ -30,7 +30,7 @@ from traffic_ai.core.violation import (
     is_so,
 )
 from traffic_ai.rules.findings import Reporter
-from traffic_ai.rules.lanes import is_judged, lane_of_points
+from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.parameters import StopOverLineParameters
 from traffic_ai.rules.passage import (
     MARGIN_SIGMAS,
@@ -62,7 +62,6 @@ class _Watched:
     line: StopLine
     group_id: str
     geometry: StopLineGeometry
-    lanes: tuple[Lane, ...]
     checked_s: dict[int, float] = field(default_factory=dict)
     decided: dict[int, SignalState] = field(default_factory=dict)
     nearly: dict[int, NearMiss] = field(default_factory=dict)
@@ -79,12 +78,7 @@ class StopOverLine:
             scene.camera_id, ViolationKind.STOP_OVER_LINE, RULE_VERSION, provenance
         )
         self._watched = [
-            _Watched(
-                line,
-                line.signal_group_id,
-                StopLineGeometry(line, scene),
-                tuple(scene.lane(lane_id) for lane_id in line.lane_ids),
-            )
+            _Watched(line, line.signal_group_id, StopLineGeometry(line, scene))
             for line in scene.stop_lines
             if line.signal_group_id is not None
         ]
@@ -164,7 +158,7 @@ class StopOverLine:
         )
         if over is None or past_beyond or over.px < 0.0:
             return None
-        lane = self._lane(watched, track)
+        lane = watched.geometry.lane_of(track)
         if lane is None or not is_judged(lane, track.road_user):
             return None
         came_s = self._came_over_s(watched.geometry, track)
@@ -267,10 +261,6 @@ class StopOverLine:
                 aspect in (Aspect.YELLOW, Aspect.RED),
             ),
         ]
-
-    def _lane(self, watched: _Watched, track: Track) -> Lane | None:
-        before = watched.geometry.seen_distance_px(track.xyxy_px) < 0.0
-        return lane_of_points(watched.lanes, track.anchor_px[before & track.observed])
 
 
 def _standing_points(track: Track, window: NDArray[np.bool_]) -> NDArray[np.bool_]:
