@@ -88,6 +88,24 @@ def test_a_new_session_is_a_source_of_its_own(make, tmp_path):
     assert watched.view(0.0).violation_count == 2
 
 
+@pytest.mark.parametrize("state", [CameraState.OFFLINE, CameraState.STALLED])
+def test_a_session_is_ended_when_the_camera_is_lost_not_when_it_is_back(make, tmp_path, state):
+    watched, stream, store = make()
+    work_all(watched, stream, film(session(1), 0.0, 0.64))
+    assert [run.state for run in store.sources()] == ["partial"]
+    assert rows_of(tmp_path)["near_misses"] == []
+    stream.state = state
+    assert not watched.work(0.0)
+    assert [run.state for run in store.sources()] == ["done"]
+    # Half a passing: what the end of the track tells is told now.
+    assert len(rows_of(tmp_path)["near_misses"]) == 1
+    stream.state = CameraState.LIVE
+    work_all(watched, stream, film(session(2), 0.0, 2.0))
+    watched.stop()
+    assert len(list(store.sources())) == 2
+    assert len(rows_of(tmp_path)["violations"]) == 1
+
+
 def test_a_vehicle_is_not_followed_from_one_session_into_the_next(make, tmp_path):
     """Half a passing in each: neither is enough."""
     watched, stream, _ = make()
