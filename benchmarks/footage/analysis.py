@@ -17,6 +17,9 @@ from traffic_ai.rules.lanes import LaneAxis
 from traffic_ai.sources.file import VideoFile, content_hash
 from traffic_ai.wiring import new_session, scene_detector
 
+LEAST_MOMENTS = 5
+INSIDE_SHARE = 0.85
+
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
@@ -84,3 +87,29 @@ def followed_over(analysis: Analysis, least_m: float) -> set[int]:
                 found.add(track_id)
                 break
     return found
+
+
+def reported_twice(analysis: Analysis) -> list[tuple[int, int]]:
+    """Pairs of reported tracks that are one vehicle: one's boxes lie inside the other's.
+
+    A detector that sees a car and its front half gives two boxes, and so two tracks.
+    """
+    reported = [analysis.tracks[i] for i in sorted({v.track_id for v in analysis.violations})]
+    return [
+        (one.track_id, other.track_id)
+        for i, one in enumerate(reported)
+        for other in reported[i + 1 :]
+        if _is_inside(one, other)
+    ]
+
+
+def _is_inside(one: Track, other: Track) -> bool:
+    """Whether the smaller boxes lie inside the larger ones at most moments both were seen."""
+    _, i, j = np.intersect1d(one.t_s[one.observed], other.t_s[other.observed], return_indices=True)
+    if len(i) < LEAST_MOMENTS:
+        return False
+    a, b = one.xyxy_px[one.observed][i], other.xyxy_px[other.observed][j]
+    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    common = np.clip(sides, 0.0, None).prod(axis=1)
+    smaller = np.minimum((a[:, 2:] - a[:, :2]).prod(axis=1), (b[:, 2:] - b[:, :2]).prod(axis=1))
+    return bool(np.median(common / smaller) > INSIDE_SHARE)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.footage.analysis import Analysis, analyse, followed_over
+from benchmarks.footage.analysis import Analysis, analyse, followed_over, reported_twice
 from benchmarks.footage.remember import RememberingDetector
 from benchmarks.footage.sites import report_every_speed, reverse_directions, variant
 from traffic_ai.batch.files import camera_of
@@ -47,7 +47,7 @@ class Row:
     """What was found in one clip.
 
     followed and reported: vehicles seen over FOLLOWED_M with directions turned round, and those of
-    them reported. doubled: reports beyond one a track. speeds_kmh: every speed measured.
+    them reported. doubled: reports beyond one a vehicle. speeds_kmh: every speed measured.
     """
 
     clip: str
@@ -91,7 +91,7 @@ def count_reported(row: Row, turned: Analysis) -> None:
     reports = [v.track_id for v in turned.violations]
     followed = followed_over(turned, FOLLOWED_M)
     row.followed, row.reported = len(followed), len(followed & set(reports))
-    row.doubled = len(reports) - len(set(reports))
+    row.doubled = len(reports) - len(set(reports)) + len(reported_twice(turned))
 
 
 def show(rows: Sequence[Row]) -> None:
