@@ -25,11 +25,12 @@ from traffic_ai.core.violation import (
     at_least,
     at_most,
 )
+from traffic_ai.rules.even_motion import Stretch
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import LaneAxis, LaneMap, is_judged
 from traffic_ai.rules.parameters import WrongWayParameters
 
-RULE_VERSION = "wrong-way-1"
+RULE_VERSION = "wrong-way-2"
 CHECK_EVERY_S = 0.2
 MIN_POINTS = 5
 # A stretch is one vehicle's even motion: no step faster than this, no gap longer than this.
@@ -38,12 +39,16 @@ TOP_LANE_SHARE_PS = 2.0
 LONGEST_GAP_S = 1.0
 # A box that changes its size by more than this factor between two points is another vehicle.
 SIZE_JUMP = 1.6
+# Standard uncertainties taken off the way: it is judged many times while a vehicle is in sight.
+SIGMAS = 3.0
 # Of the way covered in the lane, at least this share leads against the direction.
 MIN_AGAINST_SHARE = 0.8
 # The way is made in many steps; what is left of it without the longest one is at least this share.
 # A track that passes from one vehicle to another makes its way in a single step.
 MIN_SHARE_WITHOUT_LONGEST_STEP = 0.5
-# Residual of the straight-line fit of progress over time, as a share of the way.
+# And no third of the time holds more of the way than when a vehicle sets off (5/9).
+MAX_SHARE_OF_FASTEST_THIRD = 0.6
+# Residual of a fit of even acceleration, as a share of the way.
 MAX_RESIDUAL_SHARE = 0.2
 # A track that begins this soon after a reported one was lost may be the same vehicle; it can take
 # a while until the new track is confirmed as wrong-way.
@@ -59,15 +64,6 @@ class _Reported:
     t_s: float
     progress: float
     speed: float
-
-
-@dataclass(slots=True)
-class _Stretch:
-    """The latest stretch of even motion in one lane: times, progress, noise, anchors."""
-
-    t_s: Array
-    progress: Array
-    sigma: Array
 
 
 class WrongWay:
@@ -145,7 +141,7 @@ class WrongWay:
 
     def _stretch(
         self, track: Track, good: NDArray[np.bool_], inside: NDArray[np.bool_], axis: LaneAxis
-    ) -> _Stretch | None:
+    ) -> Stretch | None:
         """The latest even stretch of the track within the lane."""
         t_s = track.t_s[good]
         boxes = track.xyxy_px[good]
@@ -167,7 +163,7 @@ class WrongWay:
         start = self._last_break(t_s[chosen], progress, boxes[chosen], sigma, axis)
         if len(chosen) - start < MIN_POINTS:
             return None
-        return _Stretch(t_s[chosen][start:], progress[start:], sigma[start:])
+        return Stretch(t_s[chosen][start:], progress[start:], sigma[start:])
 
     def _last_break(
         self, t_s: Array, progress: Array, boxes: Array, sigma: Array, axis: LaneAxis
@@ -188,23 +184,20 @@ class WrongWay:
         track: Track,
         lane: Lane,
         axis: LaneAxis,
-        stretch: _Stretch,
+        stretch: Stretch,
         observation: Observation,
         *,
         final: bool,
     ) -> Finding | None:
-        first = int(np.argmax(stretch.progress))
-        against = float(stretch.progress[first] - stretch.progress[-1])
-        duration_s = float(stretch.t_s[-1] - stretch.t_s[first])
-        if against <= 0.0 or len(stretch.t_s) - first < MIN_POINTS:
+        way = stretch.since_onset()
+        if len(way) < MIN_POINTS or way.against < 0.5 * self._least(axis):
             return None
-        conditions = self._conditions(stretch, first, axis)
+        conditions = self._conditions(way, axis)
         info = observation.frame_info
         if all(c.met for c in conditions):
             if self._is_known(lane, stretch):
                 return None
-            sigma = float(np.hypot(stretch.sigma[first], stretch.sigma[-1]))
-            onset_s, confirmed_s = float(stretch.t_s[first]), float(stretch.t_s[-1])
+            onset_s, confirmed_s = float(way.t_s[0]), float(way.t_s[-1])
             return self._report.violation(
                 track,
                 lane.id,
@@ -214,18 +207,17 @@ class WrongWay:
                 WrongWayMeasurement(
                     onset_s=onset_s,
                     confirmed_s=confirmed_s,
-                    distance_m=against if axis.in_metres else None,
-                    distance_standard_uncertainty_m=sigma if axis.in_metres else None,
-                    lane_share=against / axis.length,
-                    duration_s=duration_s,
+                    distance_m=way.against if axis.in_metres else None,
+                    distance_standard_uncertainty_m=way.against_sigma if axis.in_metres else None,
+                    lane_share=way.against / axis.length,
+                    duration_s=way.duration_s,
                 ),
                 conditions,
             )
-        least = self._least(axis)
-        if final and against >= 0.5 * least:
+        if final:
             failed = next(c for c in conditions if not c.met)
             return self._report.near_miss(
-                track, lane.id, info, float(stretch.t_s[-1]), failed.name, conditions
+                track, lane.id, info, float(way.t_s[-1]), failed.name, conditions
             )
         return None
 
@@ -234,40 +226,35 @@ class WrongWay:
             return self._parameters.min_distance_m
         return self._parameters.min_lane_share * axis.length
 
-    def _conditions(self, stretch: _Stretch, first: int, axis: LaneAxis) -> list[Condition]:
-        """From the farthest point reached in the direction of travel to the latest point."""
-        t_s, progress = stretch.t_s[first:], stretch.progress[first:]
-        against = float(progress[0] - progress[-1])
-        sigma = float(np.hypot(stretch.sigma[first], stretch.sigma[-1]))
-        steps = np.diff(progress)
-        way = float(np.abs(steps).sum())
-        noise_way = float(np.mean(stretch.sigma[first:])) * len(steps)
-        backward = float(-steps[steps < 0.0].sum())
-        slope = np.polyfit(t_s - t_s[0], progress, min(2, len(t_s) - 2))
-        residual = float(np.std(progress - np.polyval(slope, t_s - t_s[0])))
+    def _conditions(self, way: Stretch, axis: LaneAxis) -> list[Condition]:
+        """What the way from its onset to the latest point must show."""
         unit, scale = ("m", 1.0) if axis.in_metres else ("lane lengths", axis.length)
         return [
             at_least(
                 "distance_against_less_uncertainty",
-                (against - 2.0 * sigma) / scale,
+                (way.against - SIGMAS * way.against_sigma) / scale,
                 self._least(axis) / scale,
                 unit,
             ),
-            at_least("duration", float(t_s[-1] - t_s[0]), self._parameters.min_duration_s, "s"),
-            at_least(
-                "share_of_way_against",
-                backward / max(way - min(noise_way, way - backward), 1e-9),
-                MIN_AGAINST_SHARE,
-                "",
-            ),
+            at_least("duration", way.duration_s, self._parameters.min_duration_s, "s"),
+            at_least("share_of_way_against", way.share_against, MIN_AGAINST_SHARE, ""),
             at_least(
                 "share_of_way_without_longest_step",
-                1.0 - float(-steps.min()) / max(against, 1e-9),
+                1.0 - way.share_of_longest_step,
                 MIN_SHARE_WITHOUT_LONGEST_STEP,
                 "",
             ),
             at_most(
-                "residual_of_even_motion", residual / max(against, 1e-9), MAX_RESIDUAL_SHARE, ""
+                "share_of_way_in_fastest_third",
+                way.share_of_fastest_third,
+                MAX_SHARE_OF_FASTEST_THIRD,
+                "",
+            ),
+            at_most(
+                "residual_of_even_motion",
+                way.residual / max(way.against, 1e-9),
+                MAX_RESIDUAL_SHARE,
+                "",
             ),
         ]
 
@@ -292,7 +279,7 @@ class WrongWay:
             speed = float(np.polyfit(t_s[recent] - t_s[-1], progress[recent], 1)[0])
             self._gone.append(_Reported(lane.id, float(t_s[-1]), float(progress[-1]), speed))
 
-    def _is_known(self, lane: Lane, stretch: _Stretch) -> bool:
+    def _is_known(self, lane: Lane, stretch: Stretch) -> bool:
         """Whether the stretch goes on where a vehicle reported in this lane was lost."""
         start_s, progress = float(stretch.t_s[0]), float(stretch.progress[0])
         for gone in self._gone:

@@ -1,0 +1,70 @@
+"""What broke a rule once under bad tracking: tracks that pass between vehicles, covered boxes."""
+
+import numpy as np
+import pytest
+
+from tests.road import PROVENANCE, Road, violations
+from traffic_ai.core.frame import FrameInfo
+from traffic_ai.core.ports import Observation
+from traffic_ai.core.track import Track, Tracks
+from traffic_ai.rules.parameters import WrongWayParameters
+from traffic_ai.rules.wrong_way import WrongWay
+
+
+def _observe(rule, track, t_s):
+    point = track.point(-1)
+    tracks = Tracks(
+        np.array([track.track_id]),
+        np.array([point.xyxy_px]),
+        np.array([2]),
+        np.array([point.ground_m]),
+        np.array([True]),
+        np.array([True]),
+    )
+    info = FrameInfo("cam", 0, t_s, None, 1280, 720)
+    return rule.update(Observation(info, tracks, {track.track_id: track}, {}))
+
+
+def _wrong_ways(place_m, times_s, sigma_m, seed, stated_m):
+    """Violations of a track at place_m(t) along the lane, its boxes trembling by sigma_m."""
+    road = Road(lanes=[("up", 0.0, 3.5, 1)], stop_y_m=None)
+    rule = WrongWay(road.scene(), PROVENANCE, WrongWayParameters())
+    random = np.random.default_rng(seed)
+    track = Track(1, 0.0)
+    track.vote(2, 1.0)
+    findings = []
+    for t_s in times_s:
+        y = place_m(t_s) + random.normal(0.0, sigma_m)
+        px = road.camera.road([(1.75, y)])[0]
+        box = np.array([px[0] - 20, px[1] - 30, px[0] + 20, px[1]])
+        track.append(t_s, box, np.array([1.75, y]), stated_m**2 * np.eye(2), True, True)
+        findings += _observe(rule, track, t_s)
+    return violations(findings)
+
+
+@pytest.mark.parametrize(
+    ("sigma_m", "stated_m", "taken_s"), [(0.6, 0.6, 0.0), (0.6, 0.6, 0.3), (2.0, 1.0, 0.0)]
+)
+def test_a_track_that_passes_to_the_next_standing_vehicle_drives_no_wrong_way(
+    sigma_m, stated_m, taken_s
+):
+    """Far away in a queue boxes tremble by metres; the next vehicle stands one place behind."""
+    times_s = np.arange(0.0, 8.0, 0.1)
+    for seed in range(8):
+        gap_m = 6.0 + seed
+
+        def place_m(t_s, gap_m=gap_m):
+            return 62.0 - gap_m * np.clip((t_s - 6.0) / max(taken_s, 1e-3), 0.0, 1.0)
+
+        assert not _wrong_ways(place_m, times_s, sigma_m, seed, stated_m), gap_m
+
+
+@pytest.mark.parametrize("speed_mps", [3.0, 12.0, 28.0])
+def test_a_vehicle_that_stood_and_then_drives_the_wrong_way_is_reported(speed_mps):
+    """It reaches its speed within some metres; the time it stood does not hide it."""
+
+    def place_m(t_s):
+        return 66.0 - speed_mps * max(t_s - 3.0, 0.0)
+
+    times_s = np.arange(0.0, 3.0 + 40.0 / speed_mps, 0.1)
+    assert len(_wrong_ways(place_m, times_s, 0.5, 1, 0.5)) == 1
