@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from tests.road import PROVENANCE, Road, violations
+from tests.road import PROVENANCE, Road, Vehicle, drive, straight, violations
 from traffic_ai.core.frame import FrameInfo
 from traffic_ai.core.ports import Observation
+from traffic_ai.core.signal import Aspect
 from traffic_ai.core.track import Track, Tracks
-from traffic_ai.rules.parameters import WrongWayParameters
+from traffic_ai.rules.parameters import RedLightParameters, WrongWayParameters
+from traffic_ai.rules.red_light import RedLight
 from traffic_ai.rules.wrong_way import WrongWay
 
 
@@ -68,3 +70,25 @@ def test_a_vehicle_that_stood_and_then_drives_the_wrong_way_is_reported(speed_mp
 
     times_s = np.arange(0.0, 3.0 + 40.0 / speed_mps, 0.1)
     assert len(_wrong_ways(place_m, times_s, 0.5, 1, 0.5)) == 1
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+@pytest.mark.parametrize("beside_m", [-2.5, 6.0])
+def test_a_vehicle_that_was_once_in_the_lane_and_passes_beside_the_line_is_not_reported(
+    calibrated, beside_m
+):
+    """One stray box in the line's lane is enough to be seen before it, not to have crossed it."""
+    road = Road(calibrated=calibrated, stop_y_m=45.0)
+
+    def rules(scene):
+        return [RedLight(scene, PROVENANCE, RedLightParameters())]
+
+    def path(t_s):
+        aside = np.clip((t_s - 5.0) / 2.0, 0.0, 1.0)
+        return 1.75 + (beside_m - 1.75) * aside, 45.0 + 10.0 * (t_s - 7.5)
+
+    phases = {"main": [(0.0, Aspect.GREEN), (1.0, Aspect.YELLOW), (4.0, Aspect.RED)]}
+    found = drive(road, [Vehicle(path)], rules, seconds=12.0, phases=phases)
+    assert not violations(found)
+    ahead = Vehicle(straight(1.75, 10.0, 45.0, 7.5))
+    assert violations(drive(road, [ahead], rules, seconds=12.0, phases=phases))

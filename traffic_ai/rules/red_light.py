@@ -26,12 +26,12 @@ from traffic_ai.core.violation import (
     is_so,
 )
 from traffic_ai.rules.continuity import largest_leap, longest_gap_s
-from traffic_ai.rules.findings import Reporter
+from traffic_ai.rules.findings import Reporter, anchor_at
 from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.parameters import RedLightParameters
 from traffic_ai.rules.passage import FrontPassage, StopLineGeometry, front_passage
 
-RULE_VERSION = "red-light-1"
+RULE_VERSION = "red-light-2"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
 # The vehicle is followed from this long before its crossing, with no longer time unseen after it.
@@ -181,6 +181,9 @@ class RedLight:
         lane = watched.geometry.lane_of(track)
         if passage is None or lane is None or not is_judged(lane, track.road_user):
             return None
+        place_px = np.array([anchor_at(track, passage.seen_crossing_s)])
+        if not watched.geometry.within_ends(place_px)[0]:
+            return None  # it passed beside the line, which holds for other lanes
         red = _red_at(signal, (passage.front_latest_s, passage.seen_crossing_s))
         if red is None:
             return None  # nothing that looks like a violation
