@@ -21,6 +21,7 @@ from benchmarks.tracking.contestants import Numbered
 COUNTED_VISIBLE = 0.3
 COUNTED_PX = 16.0
 MATCH_IOU = 0.5
+MIXED_S = 0.5
 # MOTChallenge's class column.
 _COUNTED, _DISTRACTOR = 1, 8
 
@@ -36,7 +37,11 @@ class TrueFrame:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Shares in percent, counts as they are. `ids`: numbers given out to counted vehicles."""
+    """Shares in percent, counts as they are.
+
+    ids: numbers given out to counted vehicles. mixed: tracks that followed a second vehicle for
+    MIXED_S or longer, the error that puts one vehicle's deed on another's record.
+    """
 
     HOTA: float
     AssA: float
@@ -49,6 +54,7 @@ class Scores:
     mostly_tracked: float
     vehicles: float
     ids: float
+    mixed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ def score(clip: Clip, truth: dict[int, TrueFrame], answers: list[Numbered]) -> S
         true_path.write_text(_true_text(clip, truth))
         found_path.write_text(_found_text(answers))
         result = evaluate_mot_sequence(true_path, found_path, ["CLEAR", "HOTA", "Identity"])
+    matches = _matches(clip, truth, answers)
     clear, hota, identity = result.CLEAR, result.HOTA, result.Identity
     if clear is None or hota is None or identity is None:
         raise RuntimeError("trackers.eval left out a family of scores it was asked for")
@@ -100,37 +107,65 @@ def score(clip: Clip, truth: dict[int, TrueFrame], answers: list[Numbered]) -> S
         fragments=clear.Frag,
         mostly_tracked=clear.MT,
         vehicles=clear.MT + clear.PT + clear.ML,
-        ids=len({track for _, track, _ in _matches(clip, truth, answers)}),
+        ids=len({match.track_id for match in matches}),
+        mixed=_mixed(matches),
     )
 
 
 def switches(clip: Clip, truth: dict[int, TrueFrame], answers: list[Numbered]) -> list[Switch]:
     """Every change of number, to be looked at."""
-    last: dict[int, tuple[int, float]] = {}
+    last: dict[int, _Match] = {}
     found = []
-    for vehicle, track, t_s in _matches(clip, truth, answers):
-        before = last.get(vehicle)
-        if before is not None and before[0] != track:
-            found.append(Switch(vehicle, before[0], track, before[1], t_s))
-        last[vehicle] = (track, t_s)
+    for match in _matches(clip, truth, answers):
+        before = last.get(match.vehicle_id)
+        if before is not None and before.track_id != match.track_id:
+            change = (before.track_id, match.track_id, before.t_s, match.t_s)
+            found.append(Switch(match.vehicle_id, *change))
+        last[match.vehicle_id] = match
     return found
 
 
-def _matches(
-    clip: Clip, truth: dict[int, TrueFrame], answers: list[Numbered]
-) -> list[tuple[int, int, float]]:
-    """(vehicle, track, time) of every counted vehicle with its best box."""
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A counted vehicle with the box that is taken for it. lasts_s: until the next frame."""
+
+    vehicle_id: int
+    track_id: int
+    t_s: float
+    lasts_s: float
+
+
+def _matches(clip: Clip, truth: dict[int, TrueFrame], answers: list[Numbered]) -> list[_Match]:
+    """Counted vehicles matched frame by frame; who matched in the last frame goes on, if it can
+    (as in CLEAR MOT).
+    """
     found = []
-    for frame, t_s, (ids, boxes) in zip(clip.frame_index, clip.t_s, answers, strict=True):
+    before: dict[int, int] = {}
+    lasts_s = np.append(np.diff(clip.t_s), 0.0)
+    for frame, t_s, step_s, (ids, boxes) in zip(
+        clip.frame_index, clip.t_s, lasts_s, answers, strict=True
+    ):
         true = truth.get(int(frame))
-        if true is None or not len(ids):
-            continue
-        overlap = box_iou(true.xyxy_px, boxes, box_format="xyxy")
-        overlap[overlap < MATCH_IOU] = 0.0
-        for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
-            if overlap[row, column] > 0.0 and true.counted[row]:
-                found.append((int(true.vehicle_id[row]), int(ids[column]), float(t_s)))
+        now: dict[int, int] = {}
+        if true is not None and len(ids):
+            overlap = box_iou(true.xyxy_px, boxes, box_format="xyxy")
+            goes_on = np.array([before.get(int(v), -1) for v in true.vehicle_id])[:, None] == ids
+            score = np.where(overlap < MATCH_IOU, 0.0, overlap + 1000.0 * goes_on)
+            for row, column in zip(*linear_sum_assignment(-score), strict=True):
+                if score[row, column] > 0.0 and true.counted[row]:
+                    now[int(true.vehicle_id[row])] = int(ids[column])
+        found += [_Match(v, track, float(t_s), float(step_s)) for v, track in now.items()]
+        before = now
     return found
+
+
+def _mixed(matches: list[_Match]) -> int:
+    """Tracks that followed a second vehicle for MIXED_S or longer."""
+    spent: dict[int, dict[int, float]] = {}
+    for match in matches:
+        vehicles = spent.setdefault(match.track_id, {})
+        vehicles[match.vehicle_id] = vehicles.get(match.vehicle_id, 0.0) + match.lasts_s
+    return sum(sum(s >= MIXED_S for s in vehicles.values()) > 1 for vehicles in spent.values())
 
 
 def _true_text(clip: Clip, truth: dict[int, TrueFrame]) -> str:
