@@ -11,7 +11,7 @@ import numpy as np
 
 from traffic_ai.core.geometry import Array
 
-_ONSET_SIGMAS = 2.0
+_ONSET_SIGMAS = 1.0
 _FIT_ORDER = 2
 
 
