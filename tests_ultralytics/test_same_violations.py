@@ -34,7 +34,7 @@ def violations(out: Path, *weights: str) -> list[dict[str, Any]]:
     return sorted((json.loads(line) for line in lines), key=lambda record: record["t_s"])
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_pt_weights_give_the_same_violations_as_onnx(tmp_path: Path) -> None:
     onnx = violations(tmp_path / "onnx")
     pt = violations(tmp_path / "pt", "--weights", "yolov8n-pt", "--allow-pt")
