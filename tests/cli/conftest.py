@@ -1,6 +1,7 @@
 """Calling `traffic-ai` as a person does."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ def command():
             text=True,
             timeout=120,
             check=False,
+            # A shell's background jobs ignore Ctrl-C, and so would what they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         return Called(ended.returncode, ended.stdout, ended.stderr)
 
