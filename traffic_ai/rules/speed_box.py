@@ -15,7 +15,6 @@ from traffic_ai.core.geometry import Array
 # A step of the box's size by this factor, between the medians of so many points on either side.
 _STEP = float(np.log(1.2))
 _REACH = 5
-_LEAST = 3
 # A run of this share of the points, and no fewer than the reach, tells the vehicle's own height.
 _SHARE = 0.2
 # Medians of trembling boxes differ by chance: this many standard deviations of a single box.
@@ -56,20 +55,16 @@ def _excess(log_sizes: Array) -> Array:
     """By how much the step before each point (n,) exceeds what noise and a steady change allow."""
     n = len(log_sizes)
     excess = np.zeros(n)
-    if n < 2 * _LEAST:
+    if n < 2 * _REACH:
         return excess
     noise = 1.05 * np.median(np.abs(np.diff(log_sizes, axis=0)), axis=0)
     allowed = np.maximum(_STEP, _NOISE_SIGMAS * noise)
-    for i in range(_LEAST, n - _LEAST + 1):
-        before, after = log_sizes[max(0, i - _REACH) : i], log_sizes[i : i + _REACH]
-        step = np.abs(np.median(after, axis=0) - np.median(before, axis=0))
-        # A box that turns with its vehicle changes all the time.
-        turning = np.maximum(_change(before), _change(after))
-        excess[i] = float((step - allowed - 2.0 * turning).max())
+    windows = np.lib.stride_tricks.sliding_window_view(log_sizes, _REACH, axis=0)
+    level = np.median(windows, axis=2)
+    # A box that turns with its vehicle changes all the time.
+    turning = np.abs(windows[..., -2:].mean(axis=2) - windows[..., :2].mean(axis=2))
+    before, after = slice(None, -_REACH), slice(_REACH, None)
+    step = np.abs(level[after] - level[before])
+    room = allowed + 2.0 * np.maximum(turning[before], turning[after])
+    excess[_REACH : n - _REACH + 1] = (step - room).max(axis=1)
     return excess
-
-
-def _change(log_sizes: Array) -> Array:
-    half = len(log_sizes) // 2
-    late, early = np.median(log_sizes[-half:], axis=0), np.median(log_sizes[:half], axis=0)
-    return np.asarray(np.abs(late - early))
