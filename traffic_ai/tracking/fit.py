@@ -61,9 +61,8 @@ def fit(
     """Fit detections (M, 4) to tracks. shows_road (N, M): no known reason to doubt the edge.
 
     Where the edge is doubted the vehicle is either covered as it last was, or so much that its own
-    height is missing below; the likelier counts, and the latter tells the place. An edge that
-    nobody is known to cover, but that only the missing height explains, is covered all the same.
-    A box that still overlaps well stays allowed whatever its anchor does.
+    height is missing below; the likelier counts, and the latter tells the place. A box that still
+    overlaps well stays allowed whatever its anchor does.
     """
     standing = _standing(expected.whole_px, boxes)
     as_before = np.repeat(boxes[None], len(expected.state), axis=0)
@@ -72,9 +71,7 @@ def fit(
     )
     distance2, log_det, near = _near(planes, expected, as_before, parameters)
     other2, other_det, other_near = _near(planes, expected, standing, parameters)
-    unseen = shows_road & ~near & other_near
-    shows_road = shows_road & ~unseen
-    better = unseen | (~shows_road & (other2 < distance2))
+    better = ~shows_road & (other2 < distance2)
     distance2 = np.where(better, other2, distance2)
     log_det, near = np.where(better, other_det, log_det), np.where(better, other_near, near)
     size2 = size_mismatch2(expected.seen_px[:, None], boxes, parameters.size_sigma)
