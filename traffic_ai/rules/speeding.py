@@ -34,7 +34,7 @@ from traffic_ai.rules.parameters import SpeedingParameters
 from traffic_ai.rules.section import measure_section
 from traffic_ai.rules.speed import PassPoints, SpeedEstimate, SpeedRefusal, estimate_speed
 
-RULE_VERSION = "speeding-2"
+RULE_VERSION = "speeding-1"
 
 # A vehicle outside the area for this long does not come back by jitter at its border.
 _LEFT_AFTER_S = 1.0
@@ -136,7 +136,7 @@ class Speeding:
     def _measure(self, track: Track, start_s: float) -> _Reading | None:
         if self._scene.homography is None:
             return self._measure_sections(track)
-        points = PassPoints.of_track(track, self._scene.homography, start_s)
+        points = PassPoints.of_track(track, start_s)
         result = estimate_speed(
             points,
             self._scene.homography,

@@ -75,9 +75,6 @@ class WrongWay:
         self._scene = scene
         self._parameters = parameters
         self._axes = LaneMap(scene).axes
-        self._frames = [
-            (lane.polygon_px.min(axis=0), lane.polygon_px.max(axis=0)) for lane in scene.lanes
-        ]
         self._report = Reporter(scene.camera_id, ViolationKind.WRONG_WAY, RULE_VERSION, provenance)
         self._checked_s: dict[int, float] = {}
         self._reported: set[int] = set()
@@ -127,12 +124,7 @@ class WrongWay:
         anchors = track.anchor_px[good]
         if len(anchors) < MIN_POINTS:
             return None
-        # Lanes whose frame holds no point are passed over cheaply.
-        latest = anchors if final else anchors[-1:]
-        low, high = latest.min(axis=0), latest.max(axis=0)
-        for lane, (lane_low, lane_high) in zip(self._scene.lanes, self._frames, strict=True):
-            if (high < lane_low).any() or (low > lane_high).any():
-                continue
+        for lane in self._scene.lanes:
             inside = lane.contains(anchors)
             if inside.sum() < MIN_POINTS or not inside[-1 if not final else slice(None)].any():
                 continue
