@@ -12,8 +12,11 @@ included; `steady` leaves out the first SETTLE frames and everything before and 
 
 Ultralytics decodes, detects and tracks. `traffic-ai process --no-evidence` also reads the signals,
 runs the rules and keeps the store. Each at its own defaults, with the picture brought to 640; a
-site with detection regions has them looked at larger, which is more work and finds more. `--alike`
+site with detection regions has them looked at besides, which is more work and finds more. `--alike`
 runs such sites once more without their regions.
+
+Ultralytics gives its network one thread less than there are cores: one, on two cores. This project
+gives it all of them. `--threads 2` gives Ultralytics two.
 """
 
 import argparse
@@ -77,12 +80,24 @@ class Pair:
         return self.theirs.cpu_ms_per_frame / self.ours.cpu_ms_per_frame
 
 
-def run_theirs(python: Path, pt: Path, video: Path) -> Run:
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """How Ultralytics is run. threads: of its network, None for its own choice."""
+
+    python: Path
+    weights: Path
+    threads: int | None
+
+    def command(self, video: Path) -> list[object]:
+        command = [self.python, HERE / "ultralytics_track.py", self.weights, video]
+        return command if self.threads is None else [*command, self.threads]
+
+
+def run_theirs(theirs: Theirs, video: Path) -> Run:
     """One run of Ultralytics' `track`; nothing is fetched, sent or installed meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {"YOLO_CONFIG_DIR": folder, "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
-        command = [python, HERE / "ultralytics_track.py", pt, video]
-        spent, said = _timed(command, settings)
+        spent, said = _timed(theirs.command(video), settings)
     return _run(json.loads(said.splitlines()[-1]), spent)
 
 
@@ -143,13 +158,12 @@ def without_regions(site: Path, folder: Path) -> Path | None:
     return path
 
 
-def compare(name: str, python: Path, video: Path, site: Path, pairs: int) -> dict[str, object]:
+def compare(name: str, theirs: Theirs, video: Path, site: Path, pairs: int) -> dict[str, object]:
     """Pairs of runs on one clip, printed as they come."""
-    pt = weights("yolov8n-pt")
     print(f"\n{name}", flush=True)
     done = []
     for _ in range(pairs):
-        pair = Pair(run_theirs(python, pt, video), run_ours(video, site))
+        pair = Pair(run_theirs(theirs, video), run_ours(video, site))
         done.append(pair)
         print("  " + ", ".join(f"{key} {value:.2f}" for key, value in _figures(pair).items()))
     figures = [_figures(pair) for pair in done]
@@ -202,6 +216,9 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         default=ROOT / ".venv-ultralytics" / "bin" / "python",
     )
+    parser.add_argument(
+        "--threads", type=int, help="for Ultralytics' network; its own choice is the cores less one"
+    )
     parser.add_argument("--alike", action="store_true", help="also without detection regions")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "throughput")
     options = parser.parse_args(arguments)
@@ -209,6 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
     if problem:
         print(f"throughput skipped: {problem}")
         return 0
+    theirs = Theirs(options.python_ultralytics, weights("yolov8n-pt"), options.threads)
     result = {}
     with tempfile.TemporaryDirectory() as folder:
         for video, site in options.clip or CLIPS:
@@ -220,8 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
             if alike:
                 sites[f"{video.name}, {site.name} without detection regions"] = alike
             for name, one in sites.items():
-                python = options.python_ultralytics
-                result[name] = compare(name, python, video, one, options.pairs)
+                result[name] = compare(name, theirs, video, one, options.pairs)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "throughput.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
