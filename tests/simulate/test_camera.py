@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from traffic_ai.simulate.camera import PinholeCamera
+from traffic_ai.simulate.camera import Camera
 from traffic_ai.simulate.layout import CAMERA
 from traffic_ai.simulate.truth import camera_values
 
 
 def test_a_straight_camera_projects_by_similar_triangles() -> None:
-    camera = PinholeCamera((0.0, 0.0, 5.0), 0.0, 0.0, 1000.0, 1280, 720)
+    camera = Camera((0.0, 0.0, 5.0), 0.0, 0.0, 1000.0, 1280, 720)
     point_px = camera.project_px(np.array([2.0, 20.0, 3.0]))
     assert point_px == pytest.approx([640 + 1000 * 2 / 20, 360 + 1000 * 2 / 20])
 

@@ -4,13 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from traffic_ai.simulate import compose, scenario
+from traffic_ai.simulate import scenario
+from traffic_ai.simulate.draw import compose
+from traffic_ai.simulate.draw.light import Switches
+from traffic_ai.simulate.draw.mesh import signed_volume_m3
+from traffic_ai.simulate.draw.sprite import draw_vehicle
+from traffic_ai.simulate.draw.vehicle import VehicleModel
 from traffic_ai.simulate.layout import CAMERA
-from traffic_ai.simulate.light import Switches
-from traffic_ai.simulate.mesh import signed_volume_m3
-from traffic_ai.simulate.sprite import draw_vehicle
 from traffic_ai.simulate.truth import exact_box_px
-from traffic_ai.simulate.vehicle import VehicleModel
 
 MODELS = [trip.model for trip in scenario.trips()]
 

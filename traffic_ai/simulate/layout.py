@@ -6,9 +6,9 @@ The watched approach runs away from the camera (heading 0 deg, along Y), its opp
 
 from dataclasses import dataclass
 
-from traffic_ai.simulate.camera import PinholeCamera
+from traffic_ai.simulate.camera import Camera
 
-CAMERA = PinholeCamera(
+CAMERA = Camera(
     (-1.0, 0.0, 7.5), yaw_deg=3.0, pitch_deg=14.0, focal_px=1050.0, width_px=1280, height_px=720
 )
 

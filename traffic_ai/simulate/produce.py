@@ -9,11 +9,11 @@ import cv2
 
 from traffic_ai.simulate import scenario
 from traffic_ai.simulate.arrays import Picture
-from traffic_ai.simulate.compose import FrameRenderer
+from traffic_ai.simulate.draw.compose import FrameRenderer
+from traffic_ai.simulate.draw.video import write_video
 from traffic_ai.simulate.layout import CAMERA
 from traffic_ai.simulate.motion import frame_times_s
 from traffic_ai.simulate.truth import TruthRecorder, write_truth
-from traffic_ai.simulate.video import write_video
 
 Drawn = tuple[Picture, dict[int, float]]
 _worker: list[FrameRenderer] = []  # each drawing process keeps its renderer here

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from functools import cache
 
-from traffic_ai.simulate import buses, cars, heavy, two_wheelers
+from traffic_ai.simulate.draw import buses, cars, heavy, two_wheelers
+from traffic_ai.simulate.draw.sprite import Pose
+from traffic_ai.simulate.draw.vehicle import VehicleModel
 from traffic_ai.simulate.layout import (
     FAR_STOP_LINE_Y_M,
     LANES,
@@ -12,8 +14,6 @@ from traffic_ai.simulate.layout import (
     STOP_LINE_Y_M,
 )
 from traffic_ai.simulate.motion import Motion, cruise, stop_and_go
-from traffic_ai.simulate.sprite import Pose
-from traffic_ai.simulate.vehicle import VehicleModel
 
 DURATION_S = 42.0
 FRAMES_PER_SECOND = 25

@@ -5,8 +5,8 @@ import yaml
 
 from traffic_ai.simulate import layout
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.camera import PinholeCamera
-from traffic_ai.simulate.furniture import head_corners_m
+from traffic_ai.simulate.camera import Camera
+from traffic_ai.simulate.draw.furniture import head_corners_m
 from traffic_ai.simulate.scenario import SIGNAL_GROUP
 
 CALIBRATION_M = (
@@ -27,7 +27,7 @@ HEADER = """# The simulated junction of sample_videos/: a site file computed fro
 """
 
 
-def site_text(camera: PinholeCamera) -> str:
+def site_text(camera: Camera) -> str:
     """The site file's YAML."""
     content = {"version": 1, "cameras": [_camera(camera)]}
     return HEADER + yaml.dump(content, Dumper=_FlowRows, sort_keys=False, width=200)
@@ -52,7 +52,7 @@ _FlowRows.add_representer(list, _FlowRows.flow_list)
 _FlowRows.add_representer(dict, _FlowRows.flow_dict)
 
 
-def _camera(camera: PinholeCamera) -> dict[str, object]:
+def _camera(camera: Camera) -> dict[str, object]:
     return {
         "id": "demo-junction",
         "name": "Simulated junction",
@@ -85,21 +85,21 @@ def _camera(camera: PinholeCamera) -> dict[str, object]:
     }
 
 
-def _fraction(camera: PinholeCamera, points_px: Floats) -> list[float]:
+def _fraction(camera: Camera, points_px: Floats) -> list[float]:
     u, v = points_px
     return [round(float(u) / camera.width_px, 5), round(float(v) / camera.height_px, 5)]
 
 
-def _ground(camera: PinholeCamera, point_m: tuple[float, float]) -> list[float]:
+def _ground(camera: Camera, point_m: tuple[float, float]) -> list[float]:
     return _fraction(camera, camera.project_ground_px(np.array(point_m, float)))
 
 
-def _head(camera: PinholeCamera, corners_m: Floats) -> list[float]:
+def _head(camera: Camera, corners_m: Floats) -> list[float]:
     points_px = camera.project_px(corners_m)
     return _fraction(camera, points_px.min(axis=0)) + _fraction(camera, points_px.max(axis=0))
 
 
-def _lane(camera: PinholeCamera, lane: layout.LaneStrip) -> dict[str, object]:
+def _lane(camera: Camera, lane: layout.LaneStrip) -> dict[str, object]:
     near, far = layout.LANE_NEAR_Y_M, layout.LANE_FAR_Y_M
     outline = [
         (lane.left_x_m, near),
@@ -116,7 +116,7 @@ def _lane(camera: PinholeCamera, lane: layout.LaneStrip) -> dict[str, object]:
     }
 
 
-def _stop_line(camera: PinholeCamera) -> dict[str, object]:
+def _stop_line(camera: Camera) -> dict[str, object]:
     lanes = [layout.LANES[name] for name in layout.STOP_LINE_LANES]
     left, right = lanes[0].left_x_m, lanes[-1].right_x_m
     return {

@@ -14,7 +14,7 @@ import numpy as np
 
 from traffic_ai.simulate import layout, scenario
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.camera import PinholeCamera
+from traffic_ai.simulate.camera import Camera
 from traffic_ai.simulate.scenario import Trip
 
 NEAREST_DEPTH_M = 0.3
@@ -31,7 +31,7 @@ class VehicleRecord:
     visible: list[float] = field(default_factory=list)
 
 
-def exact_box_px(trip: Trip, t_s: float, camera: PinholeCamera) -> tuple[Floats, float] | None:
+def exact_box_px(trip: Trip, t_s: float, camera: Camera) -> tuple[Floats, float] | None:
     """A vehicle's box (x0, y0, x1, y1) cut to the picture, and the share of its area left."""
     world_m = trip.pose(t_s).to_world_m(trip.model.mesh.vertices_m)
     ahead = camera.to_camera_m(world_m)[:, 2] > NEAREST_DEPTH_M
@@ -51,7 +51,7 @@ def exact_box_px(trip: Trip, t_s: float, camera: PinholeCamera) -> tuple[Floats,
 class TruthRecorder:
     """Collects every frame's vehicles and writes the truth."""
 
-    def __init__(self, camera: PinholeCamera, seed: int) -> None:
+    def __init__(self, camera: Camera, seed: int) -> None:
         self._camera = camera
         self._seed = seed
         self._records: dict[int, VehicleRecord] = {}
@@ -129,7 +129,7 @@ CONVENTIONS = {
 }
 
 
-def camera_values(camera: PinholeCamera) -> dict[str, Any]:
+def camera_values(camera: Camera) -> dict[str, Any]:
     """The camera with its projection matrix: picture point ~ P (X, Y, Z, 1)."""
     intrinsic = np.array(
         [

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.camera import PinholeCamera
-from traffic_ai.simulate.light import Switches, finish_points, shade
-from traffic_ai.simulate.raster import Hits, rasterise
-from traffic_ai.simulate.vehicle import VehicleModel
+from traffic_ai.simulate.camera import Camera
+from traffic_ai.simulate.draw.light import Switches, finish_points, shade
+from traffic_ai.simulate.draw.raster import Hits, rasterise
+from traffic_ai.simulate.draw.vehicle import VehicleModel
 
 MARGIN_PX = 2
 NEAREST_DEPTH_M = 0.3
@@ -40,7 +40,7 @@ class Sprite:
 
 
 def draw_vehicle(
-    model: VehicleModel, pose: Pose, switches: Switches, camera: PinholeCamera
+    model: VehicleModel, pose: Pose, switches: Switches, camera: Camera
 ) -> Sprite | None:
     """Draw a vehicle over nothing, anti-aliased by supersampling; None outside the picture."""
     depth_m = camera.to_camera_m(pose.to_world_m(model.mesh.vertices_m))[:, 2]
@@ -69,7 +69,7 @@ def draw_vehicle(
     return Sprite(int(low[0]), int(low[1]), small[..., :3], small[..., 3])
 
 
-def _points_px(model: VehicleModel, pose: Pose, camera: PinholeCamera) -> Floats:
+def _points_px(model: VehicleModel, pose: Pose, camera: Camera) -> Floats:
     """Picture points (V, 2) of a mesh; those not before the camera are pulled to its near plane."""
     in_camera_m = camera.to_camera_m(pose.to_world_m(model.mesh.vertices_m))
     safe_m = np.maximum(in_camera_m[:, 2], NEAREST_DEPTH_M)[:, None]
@@ -78,7 +78,7 @@ def _points_px(model: VehicleModel, pose: Pose, camera: PinholeCamera) -> Floats
 
 
 def _colours(
-    model: VehicleModel, pose: Pose, switches: Switches, camera: PinholeCamera, hits: Hits
+    model: VehicleModel, pose: Pose, switches: Switches, camera: Camera, hits: Hits
 ) -> Floats:
     """Linear colours (P, 3) of the pixels a mesh covers."""
     mesh, triangle = model.mesh, hits.triangle

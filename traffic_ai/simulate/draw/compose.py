@@ -7,15 +7,15 @@ import cv2
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats, Picture
-from traffic_ai.simulate.background import draw_background
-from traffic_ai.simulate.camera import PinholeCamera
-from traffic_ai.simulate.furniture import arm_signal, lamp_centres_m, lamp_glow, pole_signal
+from traffic_ai.simulate.camera import Camera
+from traffic_ai.simulate.draw.background import draw_background
+from traffic_ai.simulate.draw.furniture import arm_signal, lamp_centres_m, lamp_glow, pole_signal
+from traffic_ai.simulate.draw.light import Switches, encode
+from traffic_ai.simulate.draw.shadows import Shadow, darken, throw_shadow
+from traffic_ai.simulate.draw.sprite import Pose, Sprite, draw_vehicle, lay_over
+from traffic_ai.simulate.draw.vehicle import VehicleModel
 from traffic_ai.simulate.layout import LANES
-from traffic_ai.simulate.light import Switches, encode
 from traffic_ai.simulate.scenario import Trip, aspect_at
-from traffic_ai.simulate.shadows import Shadow, darken, throw_shadow
-from traffic_ai.simulate.sprite import Pose, Sprite, draw_vehicle, lay_over
-from traffic_ai.simulate.vehicle import VehicleModel
 
 NOISE_LEVELS = 1.3
 LENS_BLUR_PX = 0.45
@@ -33,7 +33,7 @@ class _Drawn:
 class FrameRenderer:
     """Draws frames of the scene; the same time and seed always give the same picture."""
 
-    def __init__(self, camera: PinholeCamera, seed: int) -> None:
+    def __init__(self, camera: Camera, seed: int) -> None:
         self._camera = camera
         self._seed = seed
         self._background = draw_background(camera, seed)

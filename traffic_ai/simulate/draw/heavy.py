@@ -1,8 +1,8 @@
 """Vans and box trucks."""
 
-from traffic_ai.simulate.body import BodyShape, loft_body
-from traffic_ai.simulate.mesh import merge, rounded_box
-from traffic_ai.simulate.surface import (
+from traffic_ai.simulate.draw.body import BodyShape, loft_body
+from traffic_ai.simulate.draw.mesh import merge, rounded_box
+from traffic_ai.simulate.draw.surface import (
     BLACK,
     CHROME,
     GLASS,
@@ -24,7 +24,7 @@ from traffic_ai.simulate.surface import (
     grey,
     paint,
 )
-from traffic_ai.simulate.vehicle import (
+from traffic_ai.simulate.draw.vehicle import (
     VehicleModel,
     box,
     mirror_material,

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats, Ints
-from traffic_ai.simulate.background import SUN_SHARE
-from traffic_ai.simulate.camera import PinholeCamera
-from traffic_ai.simulate.light import SUN
-from traffic_ai.simulate.sprite import Pose
-from traffic_ai.simulate.vehicle import VehicleModel
+from traffic_ai.simulate.camera import Camera
+from traffic_ai.simulate.draw.background import SUN_SHARE
+from traffic_ai.simulate.draw.light import SUN
+from traffic_ai.simulate.draw.sprite import Pose
+from traffic_ai.simulate.draw.vehicle import VehicleModel
 
 SUPER = 2
 CONTACT_SHARE = 0.72
@@ -25,7 +25,7 @@ class Shadow:
     light: Floats
 
 
-def throw_shadow(model: VehicleModel, pose: Pose, camera: PinholeCamera) -> Shadow | None:
+def throw_shadow(model: VehicleModel, pose: Pose, camera: Camera) -> Shadow | None:
     """The light a vehicle leaves on the road around it; None where that is outside the picture."""
     world_m = pose.to_world_m(model.mesh.vertices_m)
     ground_m = world_m[:, :2] - world_m[:, 2:3] * SUN[:2] / SUN[2]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from traffic_ai.simulate.arrays import Bools, Floats
-from traffic_ai.simulate.light import HORIZON, SKY_COLOUR, SUN, SUN_COLOUR, ZENITH
-from traffic_ai.simulate.noise import hashed, layered_noise
+from traffic_ai.simulate.draw.light import HORIZON, SKY_COLOUR, SUN, SUN_COLOUR, ZENITH
+from traffic_ai.simulate.draw.noise import hashed, layered_noise
 
 HAZE = np.array([0.88, 0.83, 0.78])
 HAZE_REACH_M = 1500.0

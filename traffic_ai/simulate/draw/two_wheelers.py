@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from traffic_ai.simulate.mesh import Mesh, ellipsoid, merge, rounded_box, tube, wheel
-from traffic_ai.simulate.surface import (
+from traffic_ai.simulate.draw.mesh import Mesh, ellipsoid, merge, rounded_box, tube, wheel
+from traffic_ai.simulate.draw.surface import (
     BLACK,
     CHROME,
     GLASS,
@@ -23,7 +23,7 @@ from traffic_ai.simulate.surface import (
     grey,
     paint,
 )
-from traffic_ai.simulate.vehicle import VehicleModel, box, tyre_materials
+from traffic_ai.simulate.draw.vehicle import VehicleModel, box, tyre_materials
 
 _PAINT, _FRAME, _METAL, _JACKET, _TROUSERS, _HELMET, _SKIN, _LAMP, _HEAD, _BOX, _FIRST_WHEEL = (
     range(11)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats, Ints, Picture
-from traffic_ai.simulate.surface import Axle, Finish, Glow, Material, Side, faces_toward
+from traffic_ai.simulate.draw.surface import Axle, Finish, Glow, Material, Side, faces_toward
 
 SUN = np.array([-0.50, -0.42, 0.80]) / np.linalg.norm([-0.50, -0.42, 0.80])
 SUN_COLOUR = np.array([0.78, 0.92, 1.0]) * 1.02

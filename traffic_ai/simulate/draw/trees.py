@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.backdrop import haze
-from traffic_ai.simulate.camera import PinholeCamera
-from traffic_ai.simulate.light import SUN
+from traffic_ai.simulate.camera import Camera
+from traffic_ai.simulate.draw.backdrop import haze
+from traffic_ai.simulate.draw.light import SUN
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def shade_share(trees: tuple[Tree, ...], x_m: Floats, y_m: Floats, dapple: Float
 
 
 def draw_tree(
-    picture: Floats, depth_m: Floats, tree: Tree, camera: PinholeCamera, scale: int, seed: int
+    picture: Floats, depth_m: Floats, tree: Tree, camera: Camera, scale: int, seed: int
 ) -> None:
     """Draw a tree into a linear picture (H, W, 3) where nothing nearer stands."""
     chance = np.random.default_rng(seed)

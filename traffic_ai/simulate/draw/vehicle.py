@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from traffic_ai.simulate.mesh import Mesh, rounded_box, wheel
-from traffic_ai.simulate.surface import (
+from traffic_ai.simulate.draw.mesh import Mesh, rounded_box, wheel
+from traffic_ai.simulate.draw.surface import (
     BLACK,
     GLASS,
     PLATE,

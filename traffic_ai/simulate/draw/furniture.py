@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.mesh import Mesh, merge, rounded_box, tube
-from traffic_ai.simulate.surface import Colour, Decal, Finish, Glow, Material, Side, grey
-from traffic_ai.simulate.vehicle import VehicleModel, box
+from traffic_ai.simulate.draw.mesh import Mesh, merge, rounded_box, tube
+from traffic_ai.simulate.draw.surface import Colour, Decal, Finish, Glow, Material, Side, grey
+from traffic_ai.simulate.draw.vehicle import VehicleModel, box
 
 HEAD_WIDTH_M, HEAD_HEIGHT_M, LAMP_RADIUS_M, LAMP_STEP_M = 0.46, 1.32, 0.165, 0.41
 HEAD_FRONT_Y_M = 25.4

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.mesh import Mesh, loft
+from traffic_ai.simulate.draw.mesh import Mesh, loft
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.backdrop import HOUSES, cast_house, haze, sky_colour
-from traffic_ai.simulate.camera import PinholeCamera
-from traffic_ai.simulate.furniture import posts
-from traffic_ai.simulate.ground import ground_colour
-from traffic_ai.simulate.light import SKY_COLOUR, SUN, SUN_COLOUR, Switches
-from traffic_ai.simulate.noise import layered_noise
-from traffic_ai.simulate.sprite import Pose, draw_vehicle, lay_over
-from traffic_ai.simulate.trees import Tree, draw_tree, plant, shade_share
+from traffic_ai.simulate.camera import Camera
+from traffic_ai.simulate.draw.backdrop import HOUSES, cast_house, haze, sky_colour
+from traffic_ai.simulate.draw.furniture import posts
+from traffic_ai.simulate.draw.ground import ground_colour
+from traffic_ai.simulate.draw.light import SKY_COLOUR, SUN, SUN_COLOUR, Switches
+from traffic_ai.simulate.draw.noise import layered_noise
+from traffic_ai.simulate.draw.sprite import Pose, draw_vehicle, lay_over
+from traffic_ai.simulate.draw.trees import Tree, draw_tree, plant, shade_share
 
 SCALE = 2
 ROWS = 60
@@ -27,7 +27,7 @@ class _Strip:
     depth_m: Floats
 
 
-def draw_background(camera: PinholeCamera, seed: int) -> Floats:
+def draw_background(camera: Camera, seed: int) -> Floats:
     """Linear colours (H, W, 3) of the empty scene."""
     trees = plant(seed)
     strips = [_cast(camera, row, trees) for row in range(0, camera.height_px * SCALE, ROWS)]
@@ -45,7 +45,7 @@ def draw_background(camera: PinholeCamera, seed: int) -> Floats:
     return small
 
 
-def _cast(camera: PinholeCamera, first_row: int, trees: tuple[Tree, ...]) -> _Strip:
+def _cast(camera: Camera, first_row: int, trees: tuple[Tree, ...]) -> _Strip:
     """A few picture rows at the supersampled size."""
     u, v = np.meshgrid(
         np.arange(camera.width_px * SCALE) + 0.5, np.arange(first_row, first_row + ROWS) + 0.5
@@ -71,7 +71,7 @@ def _cast(camera: PinholeCamera, first_row: int, trees: tuple[Tree, ...]) -> _St
 
 
 def _lit_ground(
-    points_m: Floats, depth_m: Floats, camera: PinholeCamera, trees: tuple[Tree, ...]
+    points_m: Floats, depth_m: Floats, camera: Camera, trees: tuple[Tree, ...]
 ) -> Floats:
     """Ground points (N, 3) in sun and shade."""
     x_m, y_m = points_m[:, 0], points_m[:, 1]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from traffic_ai.simulate.body import BodyShape, loft_body
-from traffic_ai.simulate.mesh import merge
-from traffic_ai.simulate.surface import (
+from traffic_ai.simulate.draw.body import BodyShape, loft_body
+from traffic_ai.simulate.draw.mesh import merge
+from traffic_ai.simulate.draw.surface import (
     BLACK,
     CHROME,
     GLASS,
@@ -26,7 +26,7 @@ from traffic_ai.simulate.surface import (
     Side,
     paint,
 )
-from traffic_ai.simulate.vehicle import (
+from traffic_ai.simulate.draw.vehicle import (
     VehicleModel,
     box,
     mirror_material,

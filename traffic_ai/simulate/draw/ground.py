@@ -7,7 +7,7 @@ import numpy as np
 
 from traffic_ai.simulate import layout
 from traffic_ai.simulate.arrays import Bools, Floats
-from traffic_ai.simulate.noise import hashed, layered_noise
+from traffic_ai.simulate.draw.noise import hashed, layered_noise
 
 PAVEMENT_M = 3.0
 WHITE = np.array([0.60, 0.62, 0.62])
