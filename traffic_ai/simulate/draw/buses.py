@@ -1,5 +1,7 @@
 """City buses."""
 
+import numpy as np
+
 from traffic_ai.simulate.draw.body import BodyShape, loft_body
 from traffic_ai.simulate.draw.mesh import merge, rounded_box
 from traffic_ai.simulate.draw.surface import (
@@ -39,32 +41,37 @@ AMBER_SIGN = Finish((0.02, 0.25, 0.5), glow=Glow.ALWAYS, emits=(0.02, 0.3, 0.6))
 
 
 WIDTH_M = 2.55
-SHAPE = BodyShape(
-    roof_m=(
-        *((-6.0, 0.5), (-5.99, 2.4), (-5.94, 2.86), (-5.80, 2.98), (-5.4, 3.02)),
-        *((5.3, 3.02), (5.72, 2.96), (5.88, 2.75), (5.98, 1.4), (6.0, 0.45)),
-    ),
-    width_m=WIDTH_M,
-    floor_m=0.28,
-    belt_m=1.0,
-    tumblehome=0.03,
-    roof_radius_m=0.20,
-    nose=0.07,
-    tail=0.05,
-    end_floor_m=0.0,
-)
+CITY_M, MIDI_M = 12.0, 8.7
 
 
-def bus(name: str, colour: Colour, skirt_colour: Colour) -> VehicleModel:
-    """A low-floor city bus, 12 m."""
-    axles = [Axle(-2.9, 0.48, 0.48, 9), Axle(3.2, 0.48, 0.48, 9)]
+def _shape(half_m: float) -> BodyShape:
+    tail = ((0.0, 0.5), (0.01, 2.4), (0.06, 2.86), (0.20, 2.98), (0.6, 3.02))
+    nose = ((0.7, 3.02), (0.28, 2.96), (0.12, 2.75), (0.02, 1.4), (0.0, 0.45))
+    return BodyShape(
+        roof_m=[(y - half_m, z) for y, z in tail] + [(half_m - y, z) for y, z in nose],
+        width_m=WIDTH_M,
+        floor_m=0.28,
+        belt_m=1.0,
+        tumblehome=0.03,
+        roof_radius_m=0.20,
+        nose=0.07,
+        tail=0.05,
+        end_floor_m=0.0,
+    )
+
+
+def bus(name: str, colour: Colour, skirt_colour: Colour, length_m: float = CITY_M) -> VehicleModel:
+    """A low-floor city bus."""
+    half = length_m / 2
+    axles = [Axle(3.1 - half, 0.48, 0.48, 9), Axle(half - 2.8, 0.48, 0.48, 9)]
     skirt = paint(skirt_colour)
-    decals = [*_bus_sides(skirt), *wheel_arches(axles), *_bus_face(skirt), *_bus_tail(skirt)]
+    sides = _bus_sides(skirt, half)
+    decals = [*sides, *wheel_arches(axles), *_bus_face(skirt), *_bus_tail(skirt)]
     parts = [
-        loft_body(SHAPE),
-        rounded_box((0, -2.2, 3.10), (1.7, 3.2, 0.22), 0.08, 1),
-        rounded_box((0, 2.6, 3.08), (1.2, 1.2, 0.16), 0.06, 1),
-        *mirrors(WIDTH_M, 5.95, 2.25, (0.24, 0.10, 0.40), 2),
+        loft_body(_shape(half)),
+        rounded_box((0, 3.8 - half, 3.10), (1.7, 3.2, 0.22), 0.08, 1),
+        rounded_box((0, half - 3.4, 3.08), (1.2, 1.2, 0.16), 0.06, 1),
+        *mirrors(WIDTH_M, half - 0.05, 2.25, (0.24, 0.10, 0.40), 2),
         *wheels(axles, WIDTH_M, 3, tyre_m=0.30),
     ]
     materials = (
@@ -73,22 +80,23 @@ def bus(name: str, colour: Colour, skirt_colour: Colour) -> VehicleModel:
         mirror_material(BLACK),
         *tyre_materials(axles),
     )
-    return VehicleModel(name, "bus", 12.0, WIDTH_M, 3.21, merge(parts), materials)
+    return VehicleModel(name, "bus", length_m, WIDTH_M, 3.21, merge(parts), materials)
 
 
-def _bus_sides(skirt: Finish) -> list[Decal]:
+def _bus_sides(skirt: Finish, half_m: float) -> list[Decal]:
     """Skirt, window band with seats behind it, doors."""
-    side, window_y = Side.SIDES, (-5.05, -3.5, -1.95, -0.4, 1.15, 2.7)
-    seat_y, door_y = (-5.2, -4.4, -3.3, -2.4, -1.3, -0.2, 1.0, 2.3), (-0.4, 4.6)
+    side = Side.SIDES
+    window_y = np.arange(0.95 - half_m, half_m - 2.3, 1.55)
+    door_y = (half_m - 6.4, half_m - 1.4)
     return [
         box(side, 0, 0.55, (9, 0.28), skirt),
-        box(side, 0, 1.75, (5.9, 0.58), BLACK),
-        *[box(side, y, 1.75, (0.70, 0.52), GLASS, 0.06) for y in window_y],
-        *[box(side, y, 1.45, (0.16, 0.15), SEAT, 0.06) for y in seat_y],
+        box(side, 0, 1.75, (half_m - 0.1, 0.58), BLACK),
+        *[box(side, float(y), 1.75, (0.70, 0.52), GLASS, 0.06) for y in window_y],
+        *[box(side, float(y) - 0.2, 1.45, (0.16, 0.15), SEAT, 0.06) for y in window_y],
         *[box(side, y, 1.38, (0.62, 0.95), GLASS, 0.05) for y in door_y],
         *[box(side, y, 1.38, (0.02, 0.95), BLACK) for y in door_y],
-        box(side, 5.5, 1.75, (0.35, 0.52), GLASS),
-        *upright_seams((-4.6, -1.2, 1.6, 3.9), 0.4, 1.1),
+        box(side, half_m - 0.5, 1.75, (0.35, 0.52), GLASS),
+        *upright_seams((1.4 - half_m, half_m - 4.4, half_m - 2.1), 0.4, 1.1),
     ]
 
 

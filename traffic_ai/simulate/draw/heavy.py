@@ -100,51 +100,70 @@ def _van_tail() -> list[Decal]:
     ]
 
 
-CAB = BodyShape(
-    roof_m=(
-        *((2.25, 0.8), (2.26, 2.5), (2.36, 2.72), (2.7, 2.80), (3.5, 2.76)),
-        *((3.72, 2.64), (4.02, 1.62), (4.16, 1.1), (4.20, 0.5)),
-    ),
-    width_m=2.42,
-    floor_m=0.45,
-    belt_m=1.5,
-    tumblehome=0.05,
-    roof_radius_m=0.16,
-    nose=0.07,
-    tail=0.0,
-    end_floor_m=0.0,
+SHORT_M = 8.4
+"""Length of the truck that the numbers below were drawn for; longer ones are moved apart."""
+CAB_M = (
+    *((2.25, 0.8), (2.26, 2.5), (2.36, 2.72), (2.7, 2.80), (3.5, 2.76)),
+    *((3.72, 2.64), (4.02, 1.62), (4.16, 1.1), (4.20, 0.5)),
 )
 
 
-def truck(name: str, cab_colour: Colour, box_colour: Colour) -> VehicleModel:
-    """A two-axle box truck, 8.4 m."""
-    width = 2.5
-    axles = [Axle(-2.35, 0.48, 0.48, 8), Axle(2.85, 0.48, 0.48, 8)]
+def _cab(ahead_m: float) -> BodyShape:
+    return BodyShape(
+        roof_m=tuple((y + ahead_m, z) for y, z in CAB_M),
+        width_m=2.42,
+        floor_m=0.45,
+        belt_m=1.5,
+        tumblehome=0.05,
+        roof_radius_m=0.16,
+        nose=0.07,
+        tail=0.0,
+        end_floor_m=0.0,
+    )
+
+
+def truck(
+    name: str,
+    cab_colour: Colour,
+    box_colour: Colour,
+    length_m: float = SHORT_M,
+    axles_y_m: tuple[float, ...] = (-2.35,),
+    gap_m: float = 0.15,
+) -> VehicleModel:
+    """A box truck; axles_y_m: all but the front axle; gap_m between cab and box."""
+    width, ahead = 2.5, (length_m - SHORT_M) / 2
+    axles = [Axle(y, 0.48, 0.48, 8) for y in (*axles_y_m, 2.85 + ahead)]
+    tail_m, head_m = -length_m / 2, 2.25 + ahead - gap_m
+    skirt_m, skirt_middle_m = head_m - tail_m - 2.7, (head_m + tail_m + 2.9) / 2
     parts = [
-        loft_body(CAB),
-        rounded_box((0, -1.05, 2.23), (width, 6.30, 2.34), 0.035, 1),
-        rounded_box((0, -0.3, 0.86), (1.2, 7.2, 0.32), 0.03, 2),
-        rounded_box((0, -4.12, 0.56), (2.3, 0.12, 0.16), 0.02, 3),
-        rounded_box((0, -4.02, 0.92), (2.3, 0.2, 0.20), 0.02, 3),
-        *[rounded_box((side * 1.13, 0.4, 0.70), (0.10, 3.6, 0.42), 0.03, 2) for side in (-1, 1)],
-        rounded_box((0, 3.82, 2.60), (2.1, 0.26, 0.10), 0.04, 2),
-        *mirrors(2.42, 3.86, 1.95, (0.28, 0.12, 0.55), 4),
+        loft_body(_cab(ahead)),
+        rounded_box((0, (tail_m + head_m) / 2, 2.23), (width, head_m - tail_m, 2.34), 0.035, 1),
+        rounded_box((0, -0.3, 0.86), (1.2, length_m - 1.2, 0.32), 0.03, 2),
+        rounded_box((0, tail_m + 0.08, 0.56), (2.3, 0.12, 0.16), 0.02, 3),
+        rounded_box((0, tail_m + 0.18, 0.92), (2.3, 0.2, 0.20), 0.02, 3),
+        *[
+            rounded_box((side * 1.13, skirt_middle_m, 0.70), (0.10, skirt_m, 0.42), 0.03, 2)
+            for side in (-1, 1)
+        ],
+        rounded_box((0, 3.82 + ahead, 2.60), (2.1, 0.26, 0.10), 0.04, 2),
+        *mirrors(2.42, 3.86 + ahead, 1.95, (0.28, 0.12, 0.55), 4),
         *wheels(axles, 2.44, 5, tyre_m=0.34),
     ]
     coat = paint(cab_colour)
     materials = (
-        Material(coat, tuple(_cab_decals(axles[1:]))),
+        Material(coat, tuple(_cab_decals(axles[-1:], ahead))),
         Material(Finish(box_colour, mirror=0.02, shine=0.2), tuple(_box_decals(cab_colour))),
         Material(PLASTIC),
         Material(PLASTIC, tuple(_under_run())),
         mirror_material(PLASTIC),
         *tyre_materials(axles),
     )
-    return VehicleModel(name, "truck", 8.4, width, 3.40, merge(parts), materials)
+    return VehicleModel(name, "truck", length_m, width, 3.40, merge(parts), materials)
 
 
-def _cab_decals(axles: list[Axle]) -> list[Decal]:
+def _cab_decals(axles: list[Axle], ahead_m: float) -> list[Decal]:
     """A cab's windows, grille, lamps and doors."""
+    door = [(2.72, 1.62), (3.86, 1.62), (3.62, 2.40), (2.72, 2.40)]
     return [
         polygon(Side.FRONT, ((-1.08, 1.66), (1.08, 1.66), (1.02, 2.52), (-1.02, 2.52)), GLASS),
         pair(Side.FRONT, 0.52, 2.0, (0.18, 0.20), SEAT, 0.08),
@@ -155,9 +174,9 @@ def _cab_decals(axles: list[Axle]) -> list[Decal]:
         pair(Side.FRONT, 0.90, 0.78, (0.07, 0.06), HEAD_CORE, 0.05),
         pair(Side.FRONT, 1.12, 0.78, (0.05, 0.06), INDICATOR),
         *number_plate(Side.FRONT, 0.62),
-        polygon(Side.SIDES, ((2.72, 1.62), (3.86, 1.62), (3.62, 2.40), (2.72, 2.40)), GLASS),
-        *upright_seams((2.60, 3.94), 0.7, 2.45),
-        box(Side.SIDES, 2.80, 1.45, (0.10, 0.02), SEAM),
+        polygon(Side.SIDES, [(y + ahead_m, z) for y, z in door], GLASS),
+        *upright_seams((2.60 + ahead_m, 3.94 + ahead_m), 0.7, 2.45),
+        box(Side.SIDES, 2.80 + ahead_m, 1.45, (0.10, 0.02), SEAM),
         *wheel_arches(axles),
     ]
 
