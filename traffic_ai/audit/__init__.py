@@ -1,0 +1,1 @@
+"""What holds records to account: replayed, explained, sealed and verified."""
