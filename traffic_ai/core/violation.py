@@ -189,6 +189,7 @@ class NearMiss:
     """Something that looked like a violation and was not reported, with the reason.
 
     `reason` is a short stable word such as "grace_period"; the failed conditions say the rest.
+    `measurement`: what was measured all the same, None where nothing was.
     """
 
     kind: ViolationKind
@@ -201,6 +202,7 @@ class NearMiss:
     reason: str
     explanation: tuple[Condition, ...]
     rule_version: str
+    measurement: Measurement | None = None
 
 
 Finding = Violation | NearMiss

@@ -78,6 +78,7 @@ class Reporter:
         t_s: float,
         reason: str,
         explanation: Sequence[Condition] = (),
+        measurement: Measurement | None = None,
     ) -> NearMiss:
         """Something that was not reported, and why."""
         return NearMiss(
@@ -91,6 +92,7 @@ class Reporter:
             reason=reason,
             explanation=tuple(explanation),
             rule_version=self.rule_version,
+            measurement=measurement,
         )
 
 

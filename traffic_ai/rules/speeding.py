@@ -205,7 +205,9 @@ class Speeding:
             )
         within = speed_kmh <= limit_kmh + measurement.tolerance_kmh
         reason = "within_tolerance" if within else "uncertainty"
-        return self._report.near_miss(track, reading.lane.id, info, middle_s, reason, explanation)
+        return self._report.near_miss(
+            track, reading.lane.id, info, middle_s, reason, explanation, measurement
+        )
 
     def _measurement(
         self, estimate: SpeedEstimate, method: SpeedMethod, limit_kmh: float, road_user: RoadUser
