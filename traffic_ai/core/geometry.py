@@ -4,10 +4,10 @@ Image points are pixels (x right, y down), ground points are metres on the road 
 never share a variable.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -57,12 +57,53 @@ class DirectedLine:
         return np.asarray((np.asarray(points, float) - self.a) @ along / float(along @ along))
 
 
+class Polygons:
+    """Polygons that are asked many times which of them hold some points.
+
+    A ray from the point to the right crosses the border of a polygon that holds it an odd number
+    of times (Shimrat, 1962). A point on the border is outside.
+    """
+
+    def __init__(self, polygons: Sequence[Array]) -> None:
+        corners = [np.asarray(polygon, float) for polygon in polygons]
+        self._count = len(corners)
+        self._first = np.cumsum([0, *(len(c) for c in corners)])[:-1]
+        start = np.concatenate(corners) if corners else np.zeros((0, 2))
+        end = np.concatenate([np.roll(c, -1, axis=0) for c in corners]) if corners else start
+        downward = end[:, 1] < start[:, 1]
+        self._low = np.where(downward[:, None], end, start)
+        self._way = np.where(downward[:, None], start, end) - self._low
+        self._high_y = self._low[:, 1] + self._way[:, 1]
+
+    def holds(self, points: Array) -> NDArray[np.bool_]:
+        """Which of the points (N, 2) lie in which of the L polygons, (N, L)."""
+        if len(points) == 0 or self._count == 0:
+            return np.zeros((len(points), self._count), bool)
+        x, y = points[:, :1], points[:, 1:]
+        low_x, low_y = self._low[:, 0], self._low[:, 1]
+        beside = (low_y > y) != (self._high_y > y)
+        # The point is left of the edge where this cross product is positive.
+        side = self._way[:, 0] * (y - low_y) - self._way[:, 1] * (x - low_x)
+        inside = np.logical_xor.reduceat(beside & (side > 0.0), self._first, axis=1)
+        on_line = side == 0.0
+        if on_line.any():
+            inside &= ~np.logical_or.reduceat(
+                on_line & self._within_ends(x, y), self._first, axis=1
+            )
+        return np.asarray(inside)
+
+    def _within_ends(self, x: Array, y: Array) -> NDArray[np.bool_]:
+        """Whether points (N, 1), (N, 1) lie in the boxes around the edges, (N, E)."""
+        half = self._way / 2.0
+        middle = self._low + half
+        near_x = np.abs(x - middle[:, 0]) <= np.abs(half[:, 0])
+        near_y = np.abs(y - middle[:, 1]) <= np.abs(half[:, 1])
+        return np.asarray(near_x & near_y)
+
+
 def polygon_mask(polygon: Array, points: Array) -> NDArray[np.bool_]:
     """Which of the points (N, 2) lie in the polygon (K, 2)."""
-    if len(points) == 0:
-        return np.zeros(0, bool)
-    shape = shapely.Polygon(polygon)
-    return np.asarray(shapely.contains_xy(shape, points[:, 0], points[:, 1]))
+    return Polygons([polygon]).holds(np.asarray(points, float))[:, 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +125,15 @@ class Homography:
     camera_height_m: float | None = None
     camera_ground_m: Array | None = None
     ground_to_image: Array = field(init=False)
+    _area: Polygons = field(init=False, repr=False, compare=False)
+    _road_side: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ground_to_image", np.linalg.inv(self.image_to_ground))
+        h = self.image_to_ground
+        centre = self.valid_area_px.mean(axis=0)
+        object.__setattr__(self, "ground_to_image", np.linalg.inv(h))
+        object.__setattr__(self, "_area", Polygons([self.valid_area_px]))
+        object.__setattr__(self, "_road_side", float(np.sign(centre @ h[2, :2] + h[2, 2])))
         for array in (self.image_to_ground, self.covariance, self.valid_area_px):
             array.flags.writeable = False
 
@@ -104,15 +151,27 @@ class Homography:
 
     def in_area(self, points_px: Array) -> NDArray[np.bool_]:
         """Which of the image points (N, 2) lie in the calibrated area."""
-        return polygon_mask(self.valid_area_px, np.asarray(points_px, float))
+        return self._area.holds(np.asarray(points_px, float))[:, 0]
 
     def jacobian(self, points_px: Array) -> Array:
         """d ground / d image (N, 2, 2), metres per pixel, at image points (N, 2)."""
+        return self.linearised(points_px)[1]
+
+    def linearised(self, points_px: Array) -> tuple[Array, Array]:
+        """Ground points (N, 2) of image points (N, 2), and d ground / d image (N, 2, 2) there.
+
+        A point on or above the horizon gives a ground point of NaN.
+        """
         h = self.image_to_ground
         p = np.asarray(points_px, float)
-        w = p @ h[2, :2] + h[2, 2]
-        g = (p @ h[:2, :2].T + h[:2, 2]) / w[:, None]
-        return np.asarray((h[None, :2, :2] - g[:, :, None] * h[None, 2:3, :2]) / w[:, None, None])
+        w = (p @ h[2, :2] + h[2, 2])[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ground = (p @ h[:2, :2].T + h[:2, 2]) / w
+            j = (h[:2, :2] - ground[:, :, None] * h[2, :2]) / w[:, :, None]
+        seen = w[:, 0] * self._road_side > 1e-12
+        if not seen.all():
+            ground[~seen] = np.nan
+        return np.asarray(ground), np.asarray(j)
 
     def parameter_jacobian(self, points_px: Array) -> Array:
         """d ground / d the first eight elements (N, 2, 8) at image points (N, 2)."""
@@ -140,10 +199,8 @@ class Homography:
     def _side(self, points_px: Array) -> NDArray[np.bool_]:
         """True for image points (..., 2) on the road's side of the horizon."""
         h = self.image_to_ground
-        centre = self.valid_area_px.mean(axis=0)
-        reference = float(centre @ h[2, :2] + h[2, 2])
         w = np.asarray(points_px, float) @ h[2, :2] + h[2, 2]
-        return np.asarray(w * np.sign(reference) > 1e-12)
+        return np.asarray(w * self._road_side > 1e-12)
 
 
 def _project(matrix: Array, points: Array, usable: NDArray[np.bool_]) -> Array:

@@ -1,6 +1,7 @@
 """Vehicles followed in time: this frame's tracks and each track's bounded history."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from traffic_ai.core.geometry import Array
 from traffic_ai.core.road_user import RoadUser
 
 HISTORY_LIMIT = 2048
+# Columns of a history: time, box, ground point, its covariance row by row, observed, grounded.
+_BOX, _GROUND, _COV = slice(1, 5), slice(5, 7), slice(7, 11)
+_OBSERVED, _GROUNDED, _WIDTH = 11, 12, 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +39,18 @@ class TrackPoint:
 class Track:
     """The history of one vehicle, as arrays, oldest first.
 
-    `road_user` is voted over all observed points, weighted by confidence. At most HISTORY_LIMIT
-    points are kept; the older half is dropped when they are exceeded, `first_t_s` and
+    `road_user` is the class with most votes of all observed points, weighted by confidence. At most
+    HISTORY_LIMIT points are kept; the older half is dropped when they are exceeded, `first_t_s` and
     `observed_count` stay true for the whole track.
     """
 
     __slots__ = (
-        "_cov",
-        "_flags",
-        "_ground",
         "_n",
-        "_t",
+        "_points",
         "_votes",
-        "_xyxy",
         "first_t_s",
         "observed_count",
+        "road_user",
         "track_id",
     )
 
@@ -57,16 +58,10 @@ class Track:
         self.track_id = track_id
         self.first_t_s = first_t_s
         self.observed_count = 0
-        self._votes = np.zeros(len(RoadUser))
+        self.road_user = RoadUser(0)
+        self._votes = [0.0] * len(RoadUser)
         self._n = 0
-        self._allocate(64)
-
-    def _allocate(self, capacity: int) -> None:
-        self._t = np.empty(capacity)
-        self._xyxy = np.empty((capacity, 4))
-        self._ground = np.empty((capacity, 2))
-        self._cov = np.empty((capacity, 2, 2))
-        self._flags = np.empty((capacity, 2), bool)
+        self._points = np.empty((64, _WIDTH))
 
     def append(
         self,
@@ -78,37 +73,41 @@ class Track:
         grounded: bool,
     ) -> None:
         """Add the point of a later moment; raises ValueError if time does not advance."""
-        if self._n and t_s <= self._t[self._n - 1]:
-            raise ValueError(f"time must advance: {t_s} after {self._t[self._n - 1]}")
-        if self._n == len(self._t):
+        row = np.full(_WIDTH, np.nan)
+        row[0], row[_BOX] = t_s, xyxy_px
+        if ground_m is not None:
+            row[_GROUND] = ground_m
+        if ground_cov_m2 is not None:
+            row[_COV] = np.ravel(ground_cov_m2)
+        row[_OBSERVED], row[_GROUNDED] = observed, grounded
+        self._append(t_s, row, observed)
+
+    def _append(self, t_s: float, row: Array, observed: bool) -> None:
+        n, points = self._n, self._points
+        if n and t_s <= points[n - 1, 0]:
+            raise ValueError(f"time must advance: {t_s} after {points[n - 1, 0]}")
+        if n == len(points):
             self._make_room()
-        i = self._n
-        self._t[i] = t_s
-        self._xyxy[i] = xyxy_px
-        self._ground[i] = np.nan if ground_m is None else ground_m
-        self._cov[i] = np.nan if ground_cov_m2 is None else ground_cov_m2
-        self._flags[i] = (observed, grounded)
-        self._n += 1
+            n, points = self._n, self._points
+        points[n] = row
+        self._n = n + 1
         self.observed_count += observed
 
     def _make_room(self) -> None:
         n = self._n
         keep = n // 2 if n >= HISTORY_LIMIT else n
-        old = (self._t, self._xyxy, self._ground, self._cov, self._flags)
-        self._allocate(min(2 * n, HISTORY_LIMIT))
-        new = (self._t, self._xyxy, self._ground, self._cov, self._flags)
-        for target, source in zip(new, old, strict=True):
-            target[:keep] = source[n - keep : n]
+        kept = self._points[n - keep : n]
+        self._points = np.empty((min(2 * n, HISTORY_LIMIT), _WIDTH))
+        self._points[:keep] = kept
         self._n = keep
 
     def vote(self, road_user: int, confidence: float) -> None:
         """Count an observed class."""
-        self._votes[road_user] += confidence
-
-    @property
-    def road_user(self) -> RoadUser:
-        """The class with most votes."""
-        return RoadUser(int(np.argmax(self._votes)))
+        votes = self._votes
+        votes[road_user] += confidence
+        most = votes[self.road_user]
+        if votes[road_user] > most or (votes[road_user] == most and road_user < self.road_user):
+            self.road_user = RoadUser(road_user)
 
     def __len__(self) -> int:
         return self._n
@@ -116,57 +115,52 @@ class Track:
     @property
     def t_s(self) -> Array:
         """(N,) seconds."""
-        return self._t[: self._n]
+        return self._points[: self._n, 0]
 
     @property
     def xyxy_px(self) -> Array:
         """(N, 4) boxes."""
-        return self._xyxy[: self._n]
+        return self._points[: self._n, _BOX]
 
     @property
     def anchor_px(self) -> Array:
         """(N, 2) middles of the boxes' bottom edges."""
-        box = self._xyxy[: self._n]
+        box = self.xyxy_px
         return np.column_stack([(box[:, 0] + box[:, 2]) / 2.0, box[:, 3]])
 
     @property
     def ground_m(self) -> Array:
         """(N, 2) on the road plane, NaN outside the calibrated area."""
-        return self._ground[: self._n]
+        return self._points[: self._n, _GROUND]
 
     @property
     def ground_cov_m2(self) -> Array:
         """(N, 2, 2)."""
-        return self._cov[: self._n]
+        return self._points[: self._n, _COV].reshape(-1, 2, 2)
 
     @property
     def observed(self) -> NDArray[np.bool_]:
         """(N,)."""
-        return self._flags[: self._n, 0]
+        return np.asarray(self._points[: self._n, _OBSERVED] > 0.0)
 
     @property
     def grounded(self) -> NDArray[np.bool_]:
         """(N,)."""
-        return self._flags[: self._n, 1]
+        return np.asarray(self._points[: self._n, _GROUNDED] > 0.0)
 
     def point(self, index: int) -> TrackPoint:
         """The point at a position (negative counts from the end)."""
-        i = range(self._n)[index]
-        box = tuple(float(v) for v in self._xyxy[i])
-        ground, cov = self._ground[i], self._cov[i]
-        known = not np.isnan(ground[0])
+        row = self._points[range(self._n)[index]].tolist()
+        t_s, x0, y0, x1, y1, x_m, y_m, xx, xy, yx, yy, observed, grounded = row
+        known = not math.isnan(x_m)
         return TrackPoint(
-            t_s=float(self._t[i]),
-            xyxy_px=(box[0], box[1], box[2], box[3]),
-            anchor_px=((box[0] + box[2]) / 2.0, box[3]),
-            ground_m=(float(ground[0]), float(ground[1])) if known else None,
-            ground_cov_m2=(
-                ((float(cov[0, 0]), float(cov[0, 1])), (float(cov[1, 0]), float(cov[1, 1])))
-                if known
-                else None
-            ),
-            observed=bool(self._flags[i, 0]),
-            grounded=bool(self._flags[i, 1]),
+            t_s=t_s,
+            xyxy_px=(x0, y0, x1, y1),
+            anchor_px=((x0 + x1) / 2.0, y1),
+            ground_m=(x_m, y_m) if known else None,
+            ground_cov_m2=((xx, xy), (yx, yy)) if known else None,
+            observed=observed > 0.0,
+            grounded=grounded > 0.0,
         )
 
     def points(self, start_s: float = -np.inf, end_s: float = np.inf) -> Iterator[TrackPoint]:
@@ -174,6 +168,24 @@ class Track:
         first = int(np.searchsorted(self.t_s, start_s, "left"))
         last = int(np.searchsorted(self.t_s, end_s, "right"))
         return (self.point(i) for i in range(first, last))
+
+
+def append_points(
+    tracks: Sequence[Track],
+    t_s: float,
+    xyxy_px: Array,
+    ground_m: Array,
+    ground_cov_m2: Array,
+    observed: NDArray[np.bool_],
+    grounded: NDArray[np.bool_],
+) -> None:
+    """`Track.append` for N tracks at one moment, all arguments as arrays over the tracks."""
+    rows = np.empty((len(tracks), _WIDTH))
+    rows[:, 0], rows[:, _BOX], rows[:, _GROUND] = t_s, xyxy_px, ground_m
+    rows[:, _COV] = ground_cov_m2.reshape(-1, 4)
+    rows[:, _OBSERVED], rows[:, _GROUNDED] = observed, grounded
+    for track, row, seen in zip(tracks, rows, observed.tolist(), strict=True):
+        track._append(t_s, row, seen)
 
 
 @dataclass(frozen=True, slots=True)
