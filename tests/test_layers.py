@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "traffic_ai"
 # From top to bottom; parts in one row do not import each other.
 ROWS = (
     {"cli"},
-    {"watch", "batch", "audit", "simulate", "diagnosis"},
+    {"watch", "batch", "audit", "evaluate", "simulate", "diagnosis"},
     {"wiring"},
     {"config"},
     {
@@ -34,7 +34,18 @@ ROWS = (
 LEVEL = {part: level for level, row in enumerate(ROWS) for part in row}
 PURE = {"core": {"numpy", "shapely"}, "rules": {"numpy", "shapely"}, "pipeline": {"numpy"}}
 # What makes a command slow to start; each is imported inside the command that needs it.
-HEAVY = {"av", "cv2", "onnx", "onnxruntime", "pydantic", "scipy", "sqlalchemy", "yaml", "rich"}
+HEAVY = {
+    "av",
+    "cryptography",
+    "cv2",
+    "onnx",
+    "onnxruntime",
+    "pydantic",
+    "rich",
+    "scipy",
+    "sqlalchemy",
+    "yaml",
+}
 # Modules of a command's own parts, imported inside the commands.
 INSIDE_COMMANDS = {"live_table", "progress"}
 
@@ -135,6 +146,7 @@ def test_only_the_edges_know_a_driver():
         "yaml": {"config"},
         "onnxruntime": {"detectors"},
         "typer": {"cli"},
+        "cryptography": {"evidence"},
     }
     for path in modules():
         if part_of(path) in ("", "simulate"):  # a tool for making videos, beside the product

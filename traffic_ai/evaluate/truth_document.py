@@ -1,0 +1,258 @@
+"""Reads truth: what the simulator writes, or what a person noted down of real footage.
+
+The format is `traffic-ai-truth/2`; docs/evaluation.md describes it. A document without the key
+`vehicles` is taken for hand-made, and keys that are not known are refused there.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from traffic_ai.core.errors import UsageError
+from traffic_ai.core.geometry import Array
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.violation import ViolationKind
+from traffic_ai.evaluate.fields import Fields
+from traffic_ai.evaluate.truth import TrueVehicle, TrueViolation, Truth
+
+FORMAT = "traffic-ai-truth/2"
+_TOP_KEYS = frozenset(
+    {"format", "name", "note", "camera_id", "duration_s", "kinds", "violations", "vehicles"}
+)
+_VIOLATION_KEYS = frozenset(
+    {
+        "kind",
+        "t_s",
+        "until_s",
+        "tolerance_s",
+        "vehicle",
+        "class",
+        "lane",
+        "certain",
+        "box_px",
+        "note",
+        "signal_group",
+        "front_crosses_s",
+        "rear_crosses_s",
+        "time_into_red_s",
+        "red_onset_s",
+        "onset_s",
+        "front_over_line_m",
+        "stands_from_s",
+        "stands_until_s",
+        "driven_m",
+        "speed_kmh",
+        "limit_kmh",
+    }
+)
+
+
+def read_truth(path: Path) -> Truth:
+    """The truth of a file; raises UsageError with the value that is wrong and what to do."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the truth {path}: {error.strerror}; check the path"
+        ) from error
+    except ValueError as error:
+        raise UsageError(f"the truth {path} is not JSON: {error}") from None
+    try:
+        return truth_of(document, name=path.stem)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def truth_of(document: object, name: str = "") -> Truth:
+    """The truth of a document of format traffic-ai-truth/2. Raises UsageError."""
+    top = Fields.of(document, "the truth")
+    given = top.values.get("format")
+    if given != FORMAT:
+        known = "missing" if given is None else repr(given)
+        raise UsageError(f"format is {known}; this version reads {FORMAT!r}: make the truth anew")
+    vehicles = [_vehicle(value, i) for i, value in enumerate(top.items("vehicles"))]
+    hand_made = "vehicles" not in top.values
+    if hand_made:
+        top.refuse_unknown(_TOP_KEYS)
+    true_s, stamp_s = _frames(top, vehicles)
+    ids = {vehicle.id for vehicle in vehicles}
+    found = [Fields.of(v, f"violations[{i}]") for i, v in enumerate(top.items("violations"))]
+    if hand_made:
+        for fields in found:
+            fields.refuse_unknown(_VIOLATION_KEYS)
+    violations = [_violation(fields, ids) for fields in found]
+    if len(true_s) > 1:
+        violations = [_in_video_time(one, true_s, stamp_s) for one in violations]
+    duration_s = top.number("duration_s")
+    if duration_s <= 0.0:
+        raise UsageError(f"duration_s is {duration_s}; it must be more than 0")
+    return Truth(
+        name=_name(top, name),
+        camera_id=top.text("camera_id", "") or None,
+        duration_s=duration_s,
+        kinds=_kinds(top),
+        violations=tuple(violations),
+        vehicles=tuple(vehicles),
+        stamp_s=stamp_s,
+        true_s=true_s,
+        camera_m=_camera_m(top),
+    )
+
+
+def _name(top: Fields, name: str) -> str:
+    """The scenario's name, with the seed where there is one."""
+    base = top.text("name", name)
+    return f"{base} #{top.whole('seed')}" if top.has("seed") else base
+
+
+def _kinds(top: Fields) -> frozenset[ViolationKind]:
+    if not top.has("kinds"):
+        return frozenset(ViolationKind)
+    return frozenset(_kind(value, f"kinds[{i}]") for i, value in enumerate(top.items("kinds")))
+
+
+def _kind(value: object, at: str) -> ViolationKind:
+    try:
+        return ViolationKind(str(value))
+    except ValueError:
+        known = ", ".join(ViolationKind)
+        raise UsageError(f"{at} is {value!r}; it must be one of {known}") from None
+
+
+def _camera_m(top: Fields) -> Array | None:
+    if not top.has("camera"):
+        return None
+    camera = Fields.of(top.values["camera"], "camera")
+    return camera.rows("position_m", 0)[:2] if camera.has("position_m") else None
+
+
+def _frames(top: Fields, vehicles: list[TrueVehicle]) -> tuple[Array, Array]:
+    """True moments and stamps of the frames; empty where no vehicles are known."""
+    if not vehicles:
+        return np.zeros(0), np.zeros(0)
+    true_s = top.rows("t_s", 0)
+    stamp_s = top.rows("stamps_s", 0) if top.has("stamps_s") else true_s
+    if len(true_s) < 2 or len(stamp_s) != len(true_s):
+        raise UsageError(
+            f"t_s has {len(true_s)} moments and stamps_s {len(stamp_s)}; "
+            "with vehicles, each frame needs its moment"
+        )
+    for key, moments in (("t_s", true_s), ("stamps_s", stamp_s)):
+        if not (np.diff(moments) > 0.0).all():
+            raise UsageError(f"{key} does not increase throughout; put the frames in order")
+    last = max(vehicle.first_frame + len(vehicle) for vehicle in vehicles)
+    if last > len(true_s):
+        raise UsageError(f"a vehicle is in frame {last - 1}, but t_s ends at {len(true_s) - 1}")
+    return true_s, stamp_s
+
+
+def _vehicle(value: object, index: int) -> TrueVehicle:
+    fields = Fields.of(value, f"vehicles[{index}]")
+    vehicle = TrueVehicle(
+        id=fields.whole("id"),
+        road_user=_road_user(fields),
+        lane_id=fields.text("lane", ""),
+        deed=fields.text("deed", ""),
+        first_frame=fields.whole("first_frame"),
+        box_px=fields.rows("box_px", 4),
+        visible=np.nan_to_num(fields.rows("visible", 0)),
+        ground_m=fields.rows("ground_m", 2),
+    )
+    lengths = {len(vehicle.box_px), len(vehicle.visible), len(vehicle.ground_m)}
+    if lengths == {0} or len(lengths) != 1:
+        raise UsageError(
+            f"box_px, visible and ground_m of {fields.at} have {len(vehicle.box_px)}, "
+            f"{len(vehicle.visible)} and {len(vehicle.ground_m)} entries; "
+            "each needs one a frame it is there"
+        )
+    return vehicle
+
+
+def _road_user(fields: Fields) -> str:
+    label = fields.text("class", "")
+    if label:
+        try:
+            RoadUser.from_label(label)
+        except KeyError:
+            known = ", ".join(user.label for user in RoadUser)
+            raise UsageError(
+                f"class of {fields.at} is {label!r}; it must be one of {known}"
+            ) from None
+    return label
+
+
+def _violation(fields: Fields, vehicle_ids: set[int]) -> TrueViolation:
+    kind = _kind(fields.values.get("kind"), f"kind of {fields.at}")
+    t_s, until_s, standing_s = _times(fields, kind)
+    if fields.has("tolerance_s") and fields.number("tolerance_s") < 0.0:
+        raise UsageError(f"tolerance_s of {fields.at} is {fields.number('tolerance_s')}, below 0")
+    return TrueViolation(
+        kind=kind,
+        t_s=t_s,
+        until_s=until_s,
+        vehicle=_vehicle_id(fields, vehicle_ids),
+        road_user=_road_user(fields),
+        lane_id=fields.text("lane", ""),
+        certain=fields.flag("certain", True),
+        tolerance_s=fields.optional("tolerance_s"),
+        box_px=_box(fields),
+        time_into_red_s=_time_into_red(fields) if kind is ViolationKind.RED_LIGHT else None,
+        standing_s=standing_s,
+        over_line_m=fields.optional("front_over_line_m"),
+        driven_m=fields.optional("driven_m"),
+        speed_kmh=fields.optional("speed_kmh") if kind is ViolationKind.SPEEDING else None,
+        limit_kmh=fields.optional("limit_kmh"),
+    )
+
+
+def _times(fields: Fields, kind: ViolationKind) -> tuple[float, float, float | None]:
+    """Begin and end, and how long it stood for a stop over the line."""
+    t_s = fields.number("t_s")
+    until_s = fields.number("until_s") if fields.has("until_s") else t_s
+    standing_s = None
+    if kind is ViolationKind.STOP_OVER_LINE and fields.has("stands_from_s"):
+        t_s = fields.number("stands_from_s")
+        until_s = fields.number("stands_until_s") if fields.has("stands_until_s") else until_s
+        standing_s = until_s - t_s if fields.has("stands_until_s") else None
+    if until_s < t_s:
+        raise UsageError(f"{fields.at} ends at {until_s} s, before it begins at {t_s} s")
+    return t_s, until_s, standing_s
+
+
+def _time_into_red(fields: Fields) -> float | None:
+    if not fields.has("time_into_red_s") and fields.has("red_onset_s"):
+        return fields.number("t_s") - fields.number("red_onset_s")
+    return fields.optional("time_into_red_s")
+
+
+def _vehicle_id(fields: Fields, vehicle_ids: set[int]) -> int | None:
+    if not fields.has("vehicle"):
+        return None
+    vehicle = fields.whole("vehicle")
+    if vehicle_ids and vehicle not in vehicle_ids:
+        raise UsageError(f"vehicle of {fields.at} is {vehicle}, which is not among the vehicles")
+    return vehicle
+
+
+def _box(fields: Fields) -> tuple[float, float, float, float] | None:
+    if not fields.has("box_px"):
+        return None
+    box = fields.rows("box_px", 0)
+    if box.shape != (4,) or not (box[2] > box[0] and box[3] > box[1]):
+        raise UsageError(
+            f"box_px of {fields.at} is {fields.values['box_px']}; it must be "
+            "[left, top, right, bottom] in pixels"
+        )
+    return (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+
+
+def _in_video_time(true: TrueViolation, true_s: Array, stamp_s: Array) -> TrueViolation:
+    """The same violation with its times as the video tells them; beyond its ends by the offset."""
+
+    def stamp(t_s: float) -> float:
+        inside = min(max(t_s, float(true_s[0])), float(true_s[-1]))
+        return float(np.interp(inside, true_s, stamp_s)) + t_s - inside
+
+    return replace(true, t_s=stamp(true.t_s), until_s=stamp(true.until_s))
