@@ -4,22 +4,28 @@ Everything left of here may be noisy; the same frames and detections give the sa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from traffic_ai.core.decision import Decision
+from traffic_ai.core.decision_log import DecisionLog
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import Frame, FrameInfo
 from traffic_ai.core.ports import Observation, Rule, SignalReader, Tracker
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.track import Tracks
-from traffic_ai.core.violation import Finding
+from traffic_ai.core.violation import Finding, Violation
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one frame brought: the observation the rules saw and what they found in it."""
+    """What one frame brought: the observation the rules saw and what they found in it.
+
+    decisions: what each violation among the findings was decided on, by its id.
+    """
 
     observation: Observation
     findings: tuple[Finding, ...]
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
 
 
 class Session:
@@ -33,6 +39,7 @@ class Session:
         self._tracker = tracker
         self._signals = signals
         self._rules = tuple(rules)
+        self._log = DecisionLog()
         self._last: FrameInfo | None = None
         self._known: Mapping[str, SignalHistory] = {}
 
@@ -41,17 +48,35 @@ class Session:
         self._known = self._signals.read(frame)
         self._last = frame.info
         tracks = self._tracker.update(frame.info, detections)
-        return self._observe(frame.info, tracks)
+        return self._observe(frame.info, tracks, closing=False)
 
     def close(self) -> Step | None:
         """End the session; None if it never had a frame."""
         if self._last is None:
             return None
-        last = self._observe(self._last, self._tracker.close())
-        rest = [finding for rule in self._rules for finding in rule.close()]
-        return Step(last.observation, (*last.findings, *rest))
+        return self._observe(self._last, self._tracker.close(), closing=True)
 
-    def _observe(self, info: FrameInfo, tracks: Tracks) -> Step:
+    def _observe(self, info: FrameInfo, tracks: Tracks, *, closing: bool) -> Step:
         observation = Observation(info, tracks, self._tracker.histories, self._known)
-        findings = [f for rule in self._rules for f in rule.update(observation)]
-        return Step(observation, tuple(findings))
+        self._log.add(observation, closing)
+        findings: list[Finding] = []
+        decisions: dict[str, Decision] = {}
+        for rule in self._rules:
+            found = rule.update(observation)
+            findings += found
+            decisions |= self._decisions(rule, found)
+        for rule in self._rules if closing else ():
+            found = rule.close()
+            findings += found
+            decisions |= self._decisions(rule, found)
+        return Step(observation, tuple(findings), decisions)
+
+    def _decisions(self, rule: Rule, found: Sequence[Finding]) -> dict[str, Decision]:
+        """What the rule's violations were decided on, as far as it is still known."""
+        remembers_s = getattr(rule, "remembers_s", 0.0)
+        decisions = {
+            finding.id: self._log.decision(finding.track_id, remembers_s)
+            for finding in found
+            if isinstance(finding, Violation)
+        }
+        return {name: decision for name, decision in decisions.items() if decision is not None}

@@ -82,7 +82,9 @@ class Rule(Protocol):
     """Turns observations into findings. Never reads a clock, a file or a frame.
 
     `update` is called once a frame in time order; an ended track is named in exactly one
-    observation. `close` is called once, after the last update.
+    observation. `close` is called once, after the last update. A rule decides on each vehicle by
+    itself; one that remembers vehicles it reported before has an attribute `remembers_s`, how long,
+    so that a decision can be replayed with them.
     """
 
     def update(self, observation: Observation) -> Sequence[Finding]:

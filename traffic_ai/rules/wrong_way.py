@@ -69,6 +69,8 @@ class _Reported:
 class WrongWay:
     """Wrong-way rule of one camera session."""
 
+    remembers_s = REMEMBERED_S
+
     def __init__(
         self, scene: Scene, provenance: Provenance, parameters: WrongWayParameters
     ) -> None:

@@ -1,0 +1,124 @@
+"""What a session keeps of its last frames, so that each decision can be handed out whole.
+
+Used by the pipeline. Bounded: FRAME_LIMIT frames, and of each vehicle as many points. A frame costs
+one reference; nothing is copied until there is something to report.
+"""
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.decision import NOT_SHOWN, Decision, TrackPoints, VehicleRecord
+from traffic_ai.core.ports import Observation
+from traffic_ai.core.track import HISTORY_LIMIT, Track
+
+FRAME_LIMIT = 2 * HISTORY_LIMIT
+# Of the vehicles that a rule may remember, so many of the latest are enough to know one again.
+REMEMBERED_LIMIT = 8
+_HALF = HISTORY_LIMIT // 2
+
+
+class DecisionLog:
+    """The last frames of one session, and the reported vehicles that have gone since."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Observation] = deque(maxlen=FRAME_LIMIT)
+        self._last: Observation | None = None
+        self._closed = False
+        self._older: dict[int, deque[TrackPoints]] = {}
+        self._reported: set[int] = set()
+        self._gone: deque[tuple[Track, TrackPoints]] = deque(maxlen=REMEMBERED_LIMIT)
+
+    def add(self, observation: Observation, closing: bool = False) -> None:
+        """Keep what the rules are about to see; `closing`: of the last frame, for the last time."""
+        for track_id in self._last.tracks.ended if self._last is not None else ():
+            self._older.pop(track_id, None)
+        self._last, self._closed = observation, closing
+        if not closing:
+            self._frames.append(observation)
+        for track_id in observation.tracks.track_id.tolist():
+            track = observation.histories[track_id]
+            # The older half of a full history is dropped with the next point.
+            if len(track) >= HISTORY_LIMIT:
+                older = self._older.setdefault(track_id, deque(maxlen=FRAME_LIMIT // _HALF))
+                older.append(TrackPoints.copied(track, _HALF))
+        for track_id in observation.tracks.ended:
+            if track_id in self._reported:
+                self._reported.discard(track_id)
+                self._remember(track_id)
+
+    def decision(self, track_id: int, remembers_s: float) -> Decision | None:
+        """The decision just made on a vehicle; None where its track ended before this frame.
+
+        remembers_s: how long the rule remembers vehicles that it reported before.
+        """
+        assert self._last is not None
+        now_s = self._last.frame_info.t_s
+        subject = self._last.histories.get(track_id)
+        if subject is None:
+            return None
+        vehicles = [(subject, self._points(subject))]
+        if remembers_s > 0.0:
+            vehicles += [
+                (track, points)
+                for track, points in self._gone
+                if track.track_id != track_id and now_s - float(points.t_s[-1]) <= remembers_s
+            ]
+            if track_id in self._last.tracks.ended:
+                self._remember(track_id)
+            else:
+                self._reported.add(track_id)
+        first_s = min(float(points.t_s[0]) for _, points in vehicles)
+        kept = [o for o in self._frames if o.frame_info.t_s >= first_s]
+        return Decision(
+            frames=tuple(o.frame_info for o in kept),
+            signals=tuple(o.signals for o in kept),
+            vehicles=tuple(_record(track, points, kept) for track, points in vehicles),
+            closed=self._closed,
+            whole=all(
+                track.first_t_s >= kept[0].frame_info.t_s and track.first_t_s == points.t_s[0]
+                for track, points in vehicles
+            ),
+        )
+
+    def _remember(self, track_id: int) -> None:
+        """Keep a reported vehicle whose track ends."""
+        assert self._last is not None
+        track = self._last.histories[track_id]
+        self._gone.append((track, self._points(track)))
+
+    def _points(self, track: Track) -> TrackPoints:
+        """All points of a track that are left, those dropped from its history too."""
+        parts = [*self._older.get(track.track_id, ()), TrackPoints.copied(track)]
+        if len(parts) > 1 and parts[-2].t_s[0] == parts[-1].t_s[0]:
+            del parts[-2]  # a full history whose older half is still in it
+        return TrackPoints.joined(parts)
+
+
+def _record(track: Track, points: TrackPoints, kept: list[Observation]) -> VehicleRecord:
+    """A vehicle as the frames kept showed it."""
+    ended_at = next(
+        (i for i, o in enumerate(kept) if track.track_id in o.tracks.ended),
+        None,
+    )
+    return VehicleRecord(
+        track_id=track.track_id,
+        first_t_s=track.first_t_s,
+        observed_before=track.observed_count - int(points.observed.sum()),
+        points=points,
+        class_id=_classes(track, kept, ended_at),
+        ended_at=ended_at,
+    )
+
+
+def _classes(track: Track, kept: list[Observation], ended_at: int | None) -> NDArray[np.int64]:
+    """The class at each frame; at the frame that ends a track, the one it ends with."""
+    found = np.full(len(kept), NOT_SHOWN, np.int64)
+    for position, observation in enumerate(kept):
+        rows = np.flatnonzero(observation.tracks.track_id == track.track_id)
+        if len(rows):
+            found[position] = observation.tracks.class_id[rows[0]]
+    if ended_at is not None:
+        found[ended_at] = int(track.road_user)
+    return found
