@@ -59,7 +59,7 @@ def test_a_package_holds_stills_annotated_stills_clip_and_manifest(record, root)
     assert (result.state, result.problems, result.message) == (EvidenceState.WRITTEN, (), "")
     assert result.path == f"evidence/gate/red_light/2026-05-01/{RED.id}"
     found = {p.name for p in (root.parent / result.path).iterdir()}
-    assert found == PICTURES | {"clip.mp4", "manifest.json"}
+    assert found == PICTURES | {"clip.mp4", "manifest.json", "seal.json"}
 
 
 def test_the_manifest_lists_every_file_with_its_hash_and_size(record, root):
@@ -92,7 +92,8 @@ def test_the_manifest_is_canonical_and_a_rerun_elsewhere_gives_the_same_package(
         recorder = EvidenceRecorder(tmp_path / name / "evidence")
         result = recorder.record(RED, MadeFootage(), scene(), signals())
         folder = tmp_path / name / result.path
-        packages.append({p.name: p.read_bytes() for p in folder.iterdir()})
+        # The seal says when and in which place of which chain, and differs.
+        packages.append({p.name: p.read_bytes() for p in folder.iterdir() if p.name != "seal.json"})
     assert packages[0] == packages[1]
     text = packages[0]["manifest.json"].decode()
     canonical = json.dumps(
@@ -229,7 +230,8 @@ def test_a_still_of_another_size_than_the_scene_is_kept_unmarked(root):
     assert result.state is EvidenceState.WRITTEN
     assert "640x480 pixels and the scene is for 352x288" in result.problems[0]
     names = {p.name for p in (root.parent / result.path).iterdir()}
-    assert names == {"before.jpg", "at.jpg", "after.jpg", "clip.mp4", "manifest.json"}
+    clean = {"before.jpg", "at.jpg", "after.jpg"}
+    assert names == clean | {"clip.mp4", "manifest.json", "seal.json"}
 
 
 def test_no_partial_folder_remains_and_remains_of_a_killed_process_are_cleared(record, root):
@@ -254,7 +256,9 @@ def test_a_package_that_appears_meanwhile_is_kept(root):
 
     result = EvidenceRecorder(root).record(RED, Slow(), scene(), signals())
     assert result.state is EvidenceState.WRITTEN
-    assert everything_below(root) == [f"gate/red_light/2026-05-01/{RED.id}/manifest.json"]
+    package = f"gate/red_light/2026-05-01/{RED.id}"
+    assert everything_below(root) == ["gate/chain.jsonl", f"{package}/manifest.json"]
+    assert (root / "gate" / "chain.jsonl").read_bytes() == b""
 
 
 RECORD = """

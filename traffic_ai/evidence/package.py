@@ -1,6 +1,5 @@
 """A folder that appears whole under its name or not at all."""
 
-import errno
 import hashlib
 import os
 import re
@@ -11,11 +10,10 @@ from pathlib import Path
 
 
 @contextmanager
-def new_folder(final: Path) -> Iterator[Path]:
-    """A temporary sibling of `final` to fill; on leaving it is made durable and renamed.
+def partial_folder(final: Path) -> Iterator[Path]:
+    """A temporary sibling of `final` to fill and then to publish; what was not is removed.
 
-    When the block raises, nothing is left. A folder that appeared under the final name meanwhile
-    is kept and the new one dropped. Remains of a killed process are cleared away.
+    Remains of a killed process are cleared away.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     _clear_remains(final)
@@ -23,17 +21,15 @@ def new_folder(final: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        for path in partial.iterdir():
-            _sync(path)
-        _sync(partial)
-        try:
-            partial.rename(final)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-        _sync(final.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def publish(partial: Path, final: Path) -> None:
+    """Give a folder whose files are durable its final name, durably."""
+    sync(partial)
+    partial.rename(final)
+    sync(final.parent)
 
 
 def _clear_remains(final: Path) -> None:
@@ -52,7 +48,8 @@ def _running(pid: str) -> bool:
     return False
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file, or a folder's list of names, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -21,9 +21,10 @@ from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Violation, document
 from traffic_ai.evidence.annotate import annotate
-from traffic_ai.evidence.package import folder_name, new_folder, sha256_file
+from traffic_ai.evidence.chain import MANIFEST, Chain
+from traffic_ai.evidence.keys import Signer
+from traffic_ai.evidence.package import folder_name, partial_folder, sha256_file
 
-MANIFEST = "manifest.json"
 FORMAT = "traffic-ai evidence 1"
 STILLS = ("before", "at", "after")
 
@@ -73,17 +74,24 @@ class _Contents:
 
 
 class EvidenceRecorder:
-    """Writes evidence packages below `root`: camera/kind/UTC date/id.
+    """Writes evidence packages below `root`: camera/kind/UTC date/id, each entered in its
+    camera's chain.
 
     lead_s, trail_s: how long the clip begins before and ends after the event's stills. time_zone:
-    of the times in the data bars; the manifest is in UTC. A package that is there is never
-    touched again.
+    of the times in the data bars; the manifest is in UTC. signer: None for packages that are
+    chained but not signed. A package that is there is never touched again.
     """
 
     def __init__(
-        self, root: Path, lead_s: float = 6.0, trail_s: float = 3.0, time_zone: tzinfo = UTC
+        self,
+        root: Path,
+        lead_s: float = 6.0,
+        trail_s: float = 3.0,
+        time_zone: tzinfo = UTC,
+        signer: Signer | None = None,
     ) -> None:
         self._root = root
+        self._signer = signer
         self._lead_s = lead_s
         self._trail_s = trail_s
         self._time_zone = time_zone
@@ -109,16 +117,21 @@ class EvidenceRecorder:
         again may then succeed. Never raises for what footage and disk do.
         """
         final = self.folder(violation)
-        if final.is_dir():
-            return EvidenceResult(EvidenceState.WRITTEN, self._relative(final), _problems(final))
+        chain = Chain(self._root, violation.camera_id, self._signer)
         contents = _Contents()
         try:
-            with new_folder(final) as folder:
+            if final.is_dir():
+                chain.settle()
+                return EvidenceResult(
+                    EvidenceState.WRITTEN, self._relative(final), _problems(final)
+                )
+            with partial_folder(final) as folder:
                 self._stills(folder, contents, violation, footage, scene, signals)
                 self._clip(folder, contents, violation, footage)
                 if not contents.stills and contents.clip is None:
                     raise EvidenceError("no still and no clip could be made")
                 _write_manifest(folder, contents, violation)
+                chain.seal(folder, final)
         except (TrafficAiError, OSError) as error:
             problems = (*contents.problems, f"package not written: {error}")
             return EvidenceResult(EvidenceState.FAILED, None, problems)

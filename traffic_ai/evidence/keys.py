@@ -1,0 +1,241 @@
+"""Signing keys: one private key in the user's own configuration folder, and who it took over from.
+
+The private key is read once, at the start of a command; it goes into no store, run folder, message
+or log. A public key's name is its 32 raw bytes in hex.
+"""
+
+import binascii
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from traffic_ai.core.errors import UsageError
+from traffic_ai.evidence.seal import Handover, canonical, read_canonical, utc_text
+
+KEY_FILE = "signing.pem"
+NEXT_KEY_FILE = "signing.pem.next"
+HANDOVERS_FILE = "handovers.jsonl"
+FOLDER_VARIABLE = "TRAFFIC_AI_KEYS"
+
+_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs with one key. `taken_over`: by new key, how it took over from the one before."""
+
+    public_key: str
+    _private: Ed25519PrivateKey = field(repr=False, compare=False)
+    taken_over: Mapping[str, Handover] = field(default_factory=dict, repr=False)
+
+    def sign(self, data: bytes) -> str:
+        """The signature in hex."""
+        return self._private.sign(data).hex()
+
+    def handovers_from(self, old: str) -> list[Handover] | None:
+        """The handovers that lead from an older key to this one, None where none do."""
+        steps: list[Handover] = []
+        at = self.public_key
+        while at != old:
+            step = self.taken_over.get(at)
+            if step is None or step in steps:
+                return None
+            steps.insert(0, step)
+            at = step.old
+        return steps
+
+    def known_keys(self) -> list[str]:
+        """This key and those it took over from, the newest first."""
+        keys = [self.public_key]
+        while (step := self.taken_over.get(keys[-1])) is not None and step.old not in keys:
+            keys.append(step.old)
+        return keys
+
+
+def short_name(public_key: str) -> str:
+    """A public key as people are shown it."""
+    return public_key[:16]
+
+
+def signature_holds(public_key: str, signature: str, data: bytes) -> bool:
+    """Whether a signature (hex) of a key (hex) is of these bytes."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(signature), data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def keys_folder(given: Path | None = None) -> Path:
+    """Where the keys are: as given, else by TRAFFIC_AI_KEYS, else in the configuration folder."""
+    if given is not None:
+        return given
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    configuration = os.environ.get("XDG_CONFIG_HOME")
+    base = Path(configuration) if configuration else Path.home() / ".config"
+    return base / "traffic-ai" / "keys"
+
+
+def load_signer(folder: Path) -> Signer | None:
+    """The signer of a key folder, None where it holds no key. Raises UsageError for a key that
+    cannot be used or that others may read.
+    """
+    path = folder / KEY_FILE
+    if not path.exists():
+        return None
+    private = _read_private(path)
+    return Signer(_public_hex(private), private, _read_handovers(folder))
+
+
+def make_key(folder: Path) -> Signer:
+    """Make the first key of a folder. Raises UsageError where there is one."""
+    path = folder / KEY_FILE
+    if path.exists():
+        raise UsageError(f"{path} is there already; replace it with `traffic-ai keys rotate`")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private = Ed25519PrivateKey.generate()
+        _write_private(path, private)
+    except OSError as error:
+        raise UsageError(f"cannot make a key in {folder}: {error.strerror}") from error
+    return Signer(_public_hex(private), private, _read_handovers(folder))
+
+
+def rotate_key(folder: Path, now: datetime | None = None) -> Signer:
+    """Make a new key that the old one hands over to; the old private key is removed.
+
+    Killed in between, the old key goes on being the key and rotating again is safe.
+    """
+    old = load_signer(folder)
+    if old is None:
+        raise UsageError(f"there is no key in {folder}; make one with `traffic-ai keys init`")
+    private = Ed25519PrivateKey.generate()
+    new = _public_hex(private)
+    handover = Handover(old.public_key, new, utc_text(now or datetime.now(UTC)))
+    handover = handover.with_signature(old.sign(handover.signed_bytes))
+    waiting = folder / NEXT_KEY_FILE
+    try:
+        waiting.unlink(missing_ok=True)
+        _write_private(waiting, private)
+        _add_handover(folder / HANDOVERS_FILE, handover)
+        waiting.replace(folder / KEY_FILE)
+    except OSError as error:
+        raise UsageError(f"cannot rotate the key in {folder}: {error.strerror}") from error
+    return Signer(new, private, {**old.taken_over, new: handover})
+
+
+def public_pem(public_key: str) -> str:
+    """A public key as PEM, for openssl and others."""
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    ).decode()
+
+
+def read_public_keys(given: str) -> list[str]:
+    """The public keys of a PEM file (one or more), or one key as 64 hex digits."""
+    if re.fullmatch(r"[0-9a-fA-F]{64}", given):
+        return [given.lower()]
+    path = Path(given)
+    try:
+        blocks = _PEM.findall(path.read_bytes())
+    except OSError as error:
+        raise UsageError(
+            f"the public key {given!r} is neither 64 hex digits nor a file that can be read "
+            f"({error.strerror})"
+        ) from error
+    keys = []
+    for block in blocks:
+        try:
+            key = serialization.load_pem_public_key(block)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise UsageError(f"{path} holds a damaged public key") from error
+        if not isinstance(key, Ed25519PublicKey):
+            raise UsageError(f"{path} holds a key that is not an Ed25519 key")
+        keys.append(key.public_bytes_raw().hex())
+    if not keys:
+        raise UsageError(
+            f"{path} holds no public key; `traffic-ai keys export-public` writes such a file"
+        )
+    return keys
+
+
+def _read_private(path: Path) -> Ed25519PrivateKey:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise UsageError(f"the key {path} is not a file")
+        if mode & 0o077:
+            raise UsageError(
+                f"the key {path} may be used by others (mode {mode & 0o777:04o}); "
+                f"if nobody has read it: chmod 600 {path}; else rotate it"
+            )
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise UsageError(f"the key {path} cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm, binascii.Error):
+        # The library's words are left out: they may quote what they read.
+        raise UsageError(
+            f"the key {path} is damaged or has a password; restore it from its backup, "
+            "or move it away and make another with `traffic-ai keys init`"
+        ) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UsageError(f"the key {path} is not an Ed25519 key")
+    return key
+
+
+def _write_private(path: Path, private: Ed25519PrivateKey) -> None:
+    """A new file that nobody else can read, at no moment."""
+    data = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _add_handover(path: Path, handover: Handover) -> None:
+    """Add a line; the file appears whole or as it was."""
+    before = path.read_bytes() if path.exists() else b""
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as stream:
+        stream.write(before + canonical(handover.json) + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def _public_hex(private: Ed25519PrivateKey) -> str:
+    return private.public_key().public_bytes_raw().hex()
+
+
+def _read_handovers(folder: Path) -> dict[str, Handover]:
+    path = folder / HANDOVERS_FILE
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    found = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            handover = Handover.read(read_canonical(line))
+        except ValueError as error:
+            raise UsageError(f"{path} line {number} is damaged: {error}") from None
+        found[handover.new] = handover
+    return found
