@@ -10,12 +10,25 @@ FORBIDDEN = 1e6
 
 
 def assign(cost: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the cheapest assignment that uses no forbidden pair."""
-    if cost.size == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    rows, columns = linear_sum_assignment(np.minimum(cost, FORBIDDEN))
-    allowed = cost[rows, columns] < FORBIDDEN
-    return rows[allowed], columns[allowed]
+    """Rows and columns of the cheapest assignment with as many allowed pairs as can be.
+
+    Pairs that have only each other need no search.
+    """
+    rows, columns = np.nonzero(cost < FORBIDDEN)
+    by_row = np.bincount(rows, minlength=cost.shape[0])
+    by_column = np.bincount(columns, minlength=cost.shape[1])
+    alone = (by_row[rows] == 1) & (by_column[columns] == 1)
+    sure_rows, sure_columns = rows[alone], columns[alone]
+    if alone.all():
+        return sure_rows, sure_columns
+    left_rows, left_columns = np.unique(rows[~alone]), np.unique(columns[~alone])
+    part = cost[np.ix_(left_rows, left_columns)]
+    i, j = linear_sum_assignment(part)
+    allowed = part[i, j] < FORBIDDEN
+    return (
+        np.concatenate([sure_rows, left_rows[i[allowed]]]),
+        np.concatenate([sure_columns, left_columns[j[allowed]]]),
+    )
 
 
 def size_mismatch2(a: Array, b: Array, sigma: float) -> Array:

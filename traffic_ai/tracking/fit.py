@@ -13,7 +13,7 @@ from traffic_ai.core.geometry import Array
 from traffic_ai.tracking.association import FORBIDDEN, size_mismatch2
 from traffic_ai.tracking.boxes import anchors_px, iou
 from traffic_ai.tracking.parameters import TrackerParameters
-from traffic_ai.tracking.plane import MotionPlanes
+from traffic_ai.tracking.plane import MotionPlanes, Readings
 
 # A covered box may be narrower too; more than this is not the vehicle coming nearer.
 _WIDTH_SCALE = (0.9, 1.1)
@@ -64,55 +64,93 @@ def fit(
     height is missing below; the likelier counts, and the latter tells the place. A box that still
     overlaps well stays allowed whatever its anchor does.
     """
-    standing = _standing(expected.whole_px, boxes)
-    as_before = np.repeat(boxes[None], len(expected.state), axis=0)
-    as_before[:, :, 3] += np.where(
-        shows_road, 0.0, (expected.whole_px - expected.seen_px)[:, None, 3]
-    )
-    distance2, log_det, near = _near(planes, expected, as_before, parameters)
-    other2, other_det, other_near = _near(planes, expected, standing, parameters)
-    better = ~shows_road & (other2 < distance2)
-    distance2 = np.where(better, other2, distance2)
-    log_det, near = np.where(better, other_det, log_det), np.where(better, other_near, near)
-    size2 = size_mismatch2(expected.seen_px[:, None], boxes, parameters.size_sigma)
-    overlap = iou(expected.seen_px[:, None], boxes)
+    rows, columns = _candidates(expected, boxes, shows_road, parameters)
+    pairs, hidden = boxes[columns], np.flatnonzero(~shows_road[rows, columns])
+    behind = rows[hidden]
+    as_before = pairs[hidden]
+    as_before[:, 3] += (expected.whole_px - expected.seen_px)[behind, 3]
+    standing = _standing(expected.whole_px[behind], pairs[hidden])
+    readings = planes.read(np.concatenate([boxes, as_before, standing]))
+    place = columns.copy()
+    place[hidden] = len(boxes) + np.arange(len(hidden))
+    distance2, log_det, near = _near(planes, expected, rows, readings.take(place), parameters)
+    if len(hidden):
+        place = len(boxes) + len(hidden) + np.arange(len(hidden))
+        other = _near(planes, expected, behind, readings.take(place), parameters)
+        better = other[0] < distance2[hidden]
+        for values, others in zip((distance2, log_det, near), other, strict=True):
+            values[hidden] = np.where(better, others, values[hidden])
+    seen = expected.seen_px[rows]
+    size2 = size_mismatch2(seen, pairs, parameters.size_sigma)
+    overlap = iou(seen, pairs)
     position = np.where(near, distance2, parameters.gate * (2.0 - overlap))
-    cost = position + log_det + np.minimum(size2, 4.0 * parameters.gate)
+    pair_cost = position + log_det + np.minimum(size2, 4.0 * parameters.gate)
     allowed = (near & (size2 < 2.0 * parameters.gate)) | (overlap > parameters.min_iou)
-    whole = np.where(shows_road[:, :, None], boxes, standing)
-    return Fit(np.where(allowed, cost, FORBIDDEN), overlap, whole, shows_road)
+    shape = (len(expected.state), len(boxes))
+    cost, overlaps = np.full(shape, FORBIDDEN), np.zeros(shape)
+    cost[rows[allowed], columns[allowed]] = pair_cost[allowed]
+    overlaps[rows, columns] = overlap
+    whole = np.broadcast_to(boxes, (*shape, 4))
+    if len(hidden):
+        whole = whole.copy()
+        whole[behind, columns[hidden]] = standing
+    return Fit(cost, overlaps, whole, shows_road)
+
+
+def _candidates(
+    expected: Expected,
+    boxes: Array,
+    shows_road: NDArray[np.bool_],
+    parameters: TrackerParameters,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the pairs that may be near or overlap; no other pair can be allowed."""
+    whole, seen = expected.whole_px, expected.seen_px
+    reach = _reach(whole, parameters)[:, None]
+    tracks, found = anchors_px(whole), anchors_px(boxes)
+    low = np.abs(tracks[:, 1:] - found[:, 1]) < reach
+    if not shows_road.all():
+        low |= ~shows_road
+    near = low & (np.abs(tracks[:, :1] - found[:, 0]) < reach)
+    touch = (seen[:, :1] < boxes[:, 2]) & (seen[:, 2:3] > boxes[:, 0])
+    touch &= (seen[:, 1:2] < boxes[:, 3]) & (seen[:, 3:] > boxes[:, 1])
+    rows, columns = np.nonzero(near | touch | expected.once[:, None])
+    return rows, columns
+
+
+def _reach(whole: Array, parameters: TrackerParameters) -> Array:
+    """How far from its place a track (N,) is found, however unsure it has become, pixels."""
+    return np.asarray(parameters.reach_heights * np.maximum(whole[:, 3] - whole[:, 1], 8.0))
 
 
 def _standing(whole: Array, boxes: Array) -> Array:
-    """Boxes (M, 4) with the height each of N tracks has, scaled with the width, (N, M, 4).
+    """Boxes (P, 4) with the height their tracks have, scaled with the width.
 
     Without this a covered vehicle seems to drive off along the road.
     """
-    stood = np.repeat(boxes[None], len(whole), axis=0)
+    stood = boxes.copy()
     size, own = boxes[:, 2:] - boxes[:, :2], whole[:, 2:] - whole[:, :2]
-    scale = np.clip(size[None, :, 0] / np.maximum(own[:, None, 0], 1.0), *_WIDTH_SCALE)
-    stood[:, :, 3] = boxes[None, :, 1] + np.maximum(own[:, None, 1] * scale, size[None, :, 1])
+    scale = np.clip(size[:, 0] / np.maximum(own[:, 0], 1.0), *_WIDTH_SCALE)
+    stood[:, 3] = boxes[:, 1] + np.maximum(own[:, 1] * scale, size[:, 1])
     return stood
 
 
 def _near(
-    planes: MotionPlanes, expected: Expected, whole: Array, parameters: TrackerParameters
+    planes: MotionPlanes,
+    expected: Expected,
+    rows: NDArray[np.int64],
+    found: Readings,
+    parameters: TrackerParameters,
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Squared distance, log-determinant, and whether within gate and reach, each (N, M).
+    """Squared distance, log-determinant, and whether within gate and reach, of pairs (P,).
 
-    Reach is in heights of the box, however unsure a lost track has become; a track seen once may
-    be anywhere its widest velocity guess allows. Beyond it the distance is infinite.
+    Reach is in heights of the box; a track seen once may be anywhere its widest velocity guess
+    allows. Beyond it the distance is infinite.
     """
-    far = np.linalg.norm(anchors_px(expected.whole_px)[:, None] - anchors_px(whole), axis=2)
-    height = expected.whole_px[:, 3] - expected.whole_px[:, 1]
-    reach = parameters.reach_heights * np.maximum(height, 8.0)
-    within = expected.once[:, None] | (far < reach[:, None])
-    rows, columns = np.nonzero(within)
-    distance2, log_det = np.full(within.shape, np.inf), np.zeros(within.shape)
-    distance2[rows, columns], log_det[rows, columns] = planes.distances(
-        expected.state[rows],
-        expected.covariance[rows],
-        expected.on_ground[rows],
-        whole[rows, columns],
+    whole = expected.whole_px[rows]
+    away = np.linalg.norm(anchors_px(whole) - found.anchors_px, axis=1)
+    within = expected.once[rows] | (away < _reach(whole, parameters))
+    distance2, log_det = planes.distances(
+        expected.state[rows], expected.covariance[rows], expected.on_ground[rows], found
     )
-    return distance2, log_det, distance2 < parameters.gate
+    distance2 = np.where(within, distance2, np.inf)
+    return distance2, np.where(within, log_det, 0.0), distance2 < parameters.gate

@@ -24,11 +24,20 @@ def predict(state: Array, covariance: Array, dt_s: float, q: Array) -> tuple[Arr
 def correct(state: Array, covariance: Array, measured: Array, noise: Array) -> tuple[Array, Array]:
     """States and covariances after measured positions (N, 2) with covariance (N, 2, 2)."""
     innovation_cov = covariance[:, :2, :2] + noise
-    gain = covariance[:, :, :2] @ np.linalg.inv(innovation_cov)
+    gain = covariance[:, :, :2] @ _inverse(innovation_cov)
     innovation = (measured - state[:, :2])[:, :, None]
     new_state = state + (gain @ innovation)[:, :, 0]
     new_cov = covariance - gain @ covariance[:, :2, :]
     return new_state, (new_cov + np.swapaxes(new_cov, 1, 2)) / 2.0
+
+
+def _inverse(m: Array) -> Array:
+    """Inverses of matrices (N, 2, 2)."""
+    det = m[:, 0, 0] * m[:, 1, 1] - m[:, 0, 1] * m[:, 1, 0]
+    out = np.empty_like(m)
+    out[:, 0, 0], out[:, 1, 1] = m[:, 1, 1], m[:, 0, 0]
+    out[:, 0, 1], out[:, 1, 0] = -m[:, 0, 1], -m[:, 1, 0]
+    return np.asarray(out / det[:, None, None])
 
 
 def mahalanobis2(

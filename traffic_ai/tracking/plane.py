@@ -5,6 +5,8 @@ road plane predicts it through occlusions. Near the horizon a pixel is many metr
 says nothing; there the image is used.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,43 @@ STANDING_HEIGHTS_PS = 0.4
 COARSEST_M_PER_PX = 4.0
 
 
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Where N boxes stand, in either plane.
+
+    anchors_px (N, 2) and the variance of each coordinate, variance_px2 (N,); ground_m (N, 2), NaN
+    above the horizon, and jacobian (N, 2, 2), metres a pixel. fine (N,): whether the road plane is
+    fine enough there to be used.
+    """
+
+    anchors_px: Array
+    variance_px2: Array
+    ground_m: Array
+    jacobian: Array
+    fine: NDArray[np.bool_]
+
+    def take(self, index: NDArray[np.int64]) -> "Readings":
+        """The readings at some positions."""
+        return Readings(
+            self.anchors_px[index],
+            self.variance_px2[index],
+            self.ground_m[index],
+            self.jacobian[index],
+            self.fine[index],
+        )
+
+    def measured(self, on_ground: NDArray[np.bool_]) -> tuple[Array, Array]:
+        """Positions (N, 2) and their noise (N, 2, 2), each on the road plane or in the image."""
+        positions = np.where(on_ground[:, None], self.ground_m, self.anchors_px)
+        noise = np.zeros((len(positions), 2, 2))
+        j = self.jacobian
+        row_x, row_y = j[:, 0], j[:, 1]
+        noise[:, 0, 0] = np.where(on_ground, (row_x * row_x).sum(axis=1), 1.0)
+        noise[:, 1, 1] = np.where(on_ground, (row_y * row_y).sum(axis=1), 1.0)
+        noise[:, 0, 1] = noise[:, 1, 0] = np.where(on_ground, (row_x * row_y).sum(axis=1), 0.0)
+        return positions, noise * self.variance_px2[:, None, None]
+
+
 class MotionPlanes:
     """Where each track's state lives, and how to come from boxes to it and back."""
 
@@ -36,17 +75,17 @@ class MotionPlanes:
         self._h = scene.homography
         self._width_px = scene.width_px
 
-    def wants_ground(self, boxes: Array) -> NDArray[np.bool_]:
-        """Which boxes (N, 4) stand where the road plane is fine enough to be used."""
-        if self._h is None or len(boxes) == 0:
-            return np.zeros(len(boxes), bool)
-        anchors = anchors_px(boxes)
-        known = ~np.isnan(self._h.to_ground(anchors)[:, 0])
-        fine = np.zeros(len(boxes), bool)
-        if known.any():
-            norms = np.linalg.norm(self._h.jacobian(anchors[known]), axis=(1, 2))
-            fine[known] = norms < COARSEST_M_PER_PX
-        return fine
+    def read(self, boxes: Array) -> Readings:
+        """Where boxes (N, 4) stand."""
+        anchors, variance = anchors_px(boxes), _image_variance(boxes)
+        if self._h is None:
+            n = len(boxes)
+            nowhere, flat = np.full((n, 2), np.nan), np.zeros((n, 2, 2))
+            return Readings(anchors, variance, nowhere, flat, np.zeros(n, bool))
+        ground_m, jacobian = self._h.linearised(anchors)
+        norm2 = (jacobian * jacobian).sum(axis=(1, 2))
+        fine = (norm2 < COARSEST_M_PER_PX**2) & ~np.isnan(ground_m[:, 0])
+        return Readings(anchors, variance, ground_m, jacobian, fine)
 
     def to_image(self, positions: Array, on_ground: NDArray[np.bool_]) -> Array:
         """Image anchors (N, 2) of plane positions (N, 2)."""
@@ -60,10 +99,9 @@ class MotionPlanes:
         scale = np.ones(len(boxes))
         if self._h is not None and on_ground.any():
             old, new = anchors_px(boxes[on_ground]), anchors[on_ground]
-            ratio = np.linalg.norm(self._h.jacobian(old)[:, :, 0], axis=1) / np.linalg.norm(
-                self._h.jacobian(new)[:, :, 0], axis=1
-            )
-            scale[on_ground] = np.clip(ratio, 0.2, 5.0)
+            j = self._h.jacobian(np.concatenate([old, new]))[:, :, 0]
+            across = np.sqrt((j * j).sum(axis=1))
+            scale[on_ground] = np.clip(across[: len(old)] / across[len(old) :], 0.2, 5.0)
         size = (boxes[:, 2:] - boxes[:, :2]) * scale[:, None]
         return np.column_stack(
             [
@@ -74,55 +112,42 @@ class MotionPlanes:
             ]
         )
 
-    def measured(self, boxes: Array, on_ground: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """Plane positions (N, 2) of boxes and their noise (N, 2, 2)."""
-        positions = anchors_px(boxes)
-        noise = _image_noise(boxes)
-        if self._h is not None and on_ground.any():
-            anchors = positions[on_ground]
-            noise[on_ground] = self._h.ground_covariance(anchors, noise[on_ground])
-            positions[on_ground] = self._h.to_ground(anchors)
-        return positions, noise
-
     def distances(
-        self, state: Array, covariance: Array, on_ground: NDArray[np.bool_], boxes: Array
+        self, state: Array, covariance: Array, on_ground: NDArray[np.bool_], found: Readings
     ) -> tuple[Array, Array]:
-        """Squared distance and log-determinant (P,) of pairs of a track and a box (P, 4).
+        """Squared distance and log-determinant (P,) of pairs of a track and a reading.
 
         Each in its track's own plane; infinitely far where the box has no place in it. The
         log-determinant on the road plane is converted to pixels, so that costs of the two planes
         compare.
         """
-        distance2, log_det = np.full(len(boxes), np.inf), np.zeros(len(boxes))
-        usable = ~on_ground
-        usable[on_ground] = self.wants_ground(boxes[on_ground])
-        measured, noise = self.measured(boxes[usable], on_ground[usable])
-        distance2[usable], log_det[usable] = motion.mahalanobis2(
-            state[usable, :2], covariance[usable, :2, :2], measured, noise
+        usable = ~on_ground | found.fine
+        measured, noise = found.measured(on_ground & found.fine)
+        distance2, log_det = motion.mahalanobis2(
+            state[:, :2], covariance[:, :2, :2], measured, noise
         )
         if self._h is not None:
-            metric = usable & on_ground
-            j = self._h.jacobian(anchors_px(boxes[metric]))
-            log_det[metric] -= 2.0 * np.log(np.abs(np.linalg.det(j)))
-        return distance2, log_det
+            j = found.jacobian
+            with np.errstate(divide="ignore", invalid="ignore"):
+                size = np.log(np.abs(j[:, 0, 0] * j[:, 1, 1] - j[:, 0, 1] * j[:, 1, 0]))
+            log_det = log_det - np.where(usable & on_ground, 2.0 * size, 0.0)
+        return np.where(usable, distance2, np.inf), np.where(usable, log_det, 0.0)
 
     def process_noise(self, on_ground: NDArray[np.bool_], heights_px: Array) -> Array:
         """Spectral density of the acceleration (N,): a driver's, held for about a second."""
         image = (ACCELERATION_HEIGHTS_PS2 * np.maximum(heights_px, 8.0)) ** 2
         return np.where(on_ground, ACCELERATION_MPS2**2, image)
 
-    def initial(self, box: Array, on_ground: bool) -> tuple[Array, Array]:
-        """State (4,) and covariance (4, 4) of a track seen for the first time."""
-        measured, noise = self.measured(box[None], np.array([on_ground]))
-        guess = (
-            VELOCITY_GUESS_MPS
-            if on_ground
-            else VELOCITY_GUESS_HEIGHTS_PS * max(box[3] - box[1], 8.0)
-        )
-        cov = np.zeros((4, 4))
-        cov[:2, :2] = noise[0]
-        cov[2, 2] = cov[3, 3] = guess**2
-        return np.concatenate([measured[0], np.zeros(2)]), cov
+    def initial(self, boxes: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """States (N, 4), covariances (N, 4, 4) and planes (N,) of tracks seen but once."""
+        readings = self.read(boxes)
+        measured, noise = readings.measured(readings.fine)
+        heights = np.maximum(boxes[:, 3] - boxes[:, 1], 8.0)
+        guess = np.where(readings.fine, VELOCITY_GUESS_MPS, VELOCITY_GUESS_HEIGHTS_PS * heights)
+        cov = np.zeros((len(boxes), 4, 4))
+        cov[:, :2, :2] = noise
+        cov[:, 2, 2] = cov[:, 3, 3] = guess**2
+        return np.hstack([measured, np.zeros_like(measured)]), cov, readings.fine
 
     def switched(self, state: Array, cov: Array, *, to_ground: bool) -> tuple[Array, Array]:
         """The same motion in the other plane, to first order."""
@@ -143,42 +168,32 @@ class MotionPlanes:
 
     def calibrated_points(self, boxes: Array) -> tuple[Array, Array]:
         """Ground points (N, 2) and covariances (N, 2, 2) of anchors, NaN outside the area."""
-        ground_m, cov_m2 = np.full((len(boxes), 2), np.nan), np.full((len(boxes), 2, 2), np.nan)
-        if self._h is not None:
-            anchors = anchors_px(boxes)
-            known = self._h.in_area(anchors)
-            ground_m[known] = self._h.to_ground(anchors[known])
-            noise = _image_noise(boxes[known])
-            cov_m2[known] = self._h.ground_covariance(anchors[known], noise)
+        if self._h is None:
+            return np.full((len(boxes), 2), np.nan), np.full((len(boxes), 2, 2), np.nan)
+        known = self._h.in_area(anchors_px(boxes))
+        ground_m, cov_m2 = self.read(boxes).measured(known)
+        ground_m[~known], cov_m2[~known] = np.nan, np.nan
         return ground_m, cov_m2
 
     def leap_shares(self, old: Array, new: Array, dt_s: Array, top_speed_mps: float) -> Array:
         """Distance (N, M) between boxes as a share of what the fastest vehicle could do."""
-        anchors_old, anchors_new = anchors_px(old), anchors_px(new)
-        image = np.linalg.norm(anchors_old[:, None] - anchors_new[None], axis=2) / (
-            0.5 * self._width_px
-        )
-        if self._h is None:
-            return np.asarray(image)
-        both = np.ix_(
-            np.flatnonzero(self.wants_ground(old)), np.flatnonzero(self.wants_ground(new))
-        )
-        metres = np.linalg.norm(
-            self._h.to_ground(anchors_old)[:, None] - self._h.to_ground(anchors_new)[None], axis=2
-        )
-        shares = image.copy()
-        shares[both] = (metres / (top_speed_mps * dt_s[:, None]))[both]
-        return np.asarray(shares)
+        before, after = self.read(old), self.read(new)
+        pixels = np.linalg.norm(before.anchors_px[:, None] - after.anchors_px, axis=2)
+        metres = np.linalg.norm(before.ground_m[:, None] - after.ground_m, axis=2)
+        by_ground = metres / (top_speed_mps * dt_s[:, None])
+        both = before.fine[:, None] & after.fine
+        return np.asarray(np.where(both, by_ground, pixels / (0.5 * self._width_px)))
 
-    def is_standing(self, state: Array, box: Array, on_ground: bool) -> bool:
-        """Whether a track is (nearly) at rest."""
-        limit = STANDING_MPS if on_ground else STANDING_HEIGHTS_PS * (box[3] - box[1])
-        return float(np.hypot(state[2], state[3])) < limit
+    def is_standing(
+        self, state: Array, boxes: Array, on_ground: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Which tracks (N,) are (nearly) at rest."""
+        in_image = STANDING_HEIGHTS_PS * (boxes[:, 3] - boxes[:, 1])
+        limit = np.where(on_ground, STANDING_MPS, in_image)
+        return np.asarray(np.hypot(state[:, 2], state[:, 3]) < limit)
 
 
-def _image_noise(boxes: Array) -> Array:
-    """(N, 2, 2) covariance of the anchors in the image."""
+def _image_variance(boxes: Array) -> Array:
+    """Variance (N,) of each coordinate of the anchors in the image."""
     sigma = BOX_NOISE_PX + BOX_NOISE_SHARE * np.maximum(boxes[:, 3] - boxes[:, 1], 0.0)
-    noise = np.zeros((len(boxes), 2, 2))
-    noise[:, 0, 0] = noise[:, 1, 1] = sigma**2
-    return noise
+    return np.asarray(sigma**2)
