@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from tests.evaluate.made import (
@@ -20,6 +21,7 @@ from tests.evaluate.made import (
     wrong_way_record,
 )
 from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.core import evaluate
 from traffic_ai.evaluate.report import FalseReason, Report, Withheld
@@ -237,10 +239,32 @@ def test_a_stop_over_the_line_is_judged_by_time_and_distance(stands_s, over_m, m
     assert len(judged([], hand_made([stop])).misses) == missed
 
 
-def test_lanes_that_were_not_watched_count_neither_way():
-    parameters = dataclasses.replace(PARAMETERS, lanes=frozenset({"lane-6"}))
-    report = judged([], hand_made([red_light(None, 2.0)]), parameters=parameters)
-    assert (len(report.misses), len(report.neither_way)) == (0, 1)
+def scene(**lane):
+    """A scene that watches lane-2 and knows no road plane."""
+    polygon = np.array([[0, 0], [40, 0], [40, 600], [0, 600]], float)
+    watched = Lane("lane-2", polygon, np.array([[20.0, 0.0], [20.0, 600.0]]), **lane)
+    return Scene("gate", 640, 600, lanes=(watched,))
+
+
+def test_lanes_and_classes_that_were_not_watched_count_neither_way():
+    watched = dataclasses.replace(PARAMETERS, scene=scene(classes=frozenset({RoadUser.BUS})))
+    given = hand_made([red_light(None, 2.0, lane="lane-6"), red_light(None, 5.0)])
+    report = judged([], given, parameters=watched)
+    assert (len(report.misses), len(report.neither_way)) == (0, 2)
+
+
+@pytest.mark.parametrize(("limit_kmh", "missed"), [(50.0, 1), (70.0, 0), (None, 0)])
+def test_speeds_are_held_against_the_runs_own_limit(limit_kmh, missed):
+    parameters = dataclasses.replace(PARAMETERS, scene=scene(speed_limit_kmh=limit_kmh))
+    report = judged([], hand_made([speeding(None, 1.0, 65.0)]), parameters=parameters)
+    assert len(report.misses) == missed
+
+
+def test_without_a_road_plane_distances_excuse_nothing():
+    back = {"kind": "wrong_way", "t_s": 1.0, "lane": "lane-2", "driven_m": 3.0}
+    parameters = dataclasses.replace(PARAMETERS, scene=scene())
+    assert len(judged([], hand_made([back]), parameters=parameters).misses) == 1
+    assert not judged([], hand_made([back])).misses
 
 
 # -- what is told of each ----------------------------------------------------------------------

@@ -12,7 +12,7 @@ The pure core, which knows no file:
         records,        # Sequence[Violation], straight from the rules or read from a store
         near_misses,    # Sequence[NearMiss]
         truth,          # Truth; truth_of(document) makes one of a truth document
-        parameters,     # Parameters.of(camera_site.rules): what the run was set to report
+        parameters,     # Parameters.of(camera_site.rules, scene): what the run had to report
         tracks,         # Mapping[int, BoxPath] by track id, optional: BoxPath.of_track(track)
     )
     pooled = Report.merge(reports)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.truth import TrueViolation
 from traffic_ai.rules.parameters import (
@@ -29,26 +30,18 @@ class Duty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Parameters of the rules that ran; None for a rule that did not run.
-
-    lanes: ids of the lanes that were watched, None where that is not known. measured: whether the
-    road plane was known, without which distances say nothing.
+    """Parameters of the rules that ran, None for a rule that did not run, and the scene they ran
+    on, None where it is not known: its lanes, limits, and whether distances could be measured.
     """
 
     red_light: RedLightParameters | None = None
     stop_over_line: StopOverLineParameters | None = None
     wrong_way: WrongWayParameters | None = None
     speeding: SpeedingParameters | None = None
-    lanes: frozenset[str] | None = None
-    measured: bool = True
+    scene: Scene | None = None
 
     @classmethod
-    def of(
-        cls,
-        rules: Mapping[str, object],
-        lanes: frozenset[str] | None = None,
-        measured: bool = True,
-    ) -> "Parameters":
+    def of(cls, rules: Mapping[str, object], scene: Scene | None = None) -> "Parameters":
         """From a camera's rules by name; rules of other packages are left out."""
         found = {name: rules.get(name) for name in ViolationKind}
         red_light, stop = found[ViolationKind.RED_LIGHT], found[ViolationKind.STOP_OVER_LINE]
@@ -58,8 +51,7 @@ class Parameters:
             stop if isinstance(stop, StopOverLineParameters) else None,
             wrong_way if isinstance(wrong_way, WrongWayParameters) else None,
             speeding if isinstance(speeding, SpeedingParameters) else None,
-            lanes,
-            measured,
+            scene,
         )
 
     @property
@@ -69,8 +61,7 @@ class Parameters:
 
     def duty(self, true: TrueViolation) -> Duty:
         """Whether a true violation of a kind that was judged had to be reported."""
-        unwatched = self.lanes is not None and true.lane_id and true.lane_id not in self.lanes
-        if not true.certain or unwatched:
+        if not true.certain or not self._watched(true):
             return Duty.EITHER
         match true.kind:
             case ViolationKind.RED_LIGHT:
@@ -92,32 +83,68 @@ class Parameters:
         if self.stop_over_line is None:
             return Duty.REPORT
         brief = _below(true.standing_s, self.stop_over_line.min_standing_s)
-        near = self.measured and _below(true.over_line_m, self.stop_over_line.min_distance_m)
+        near = self._measured and _below(true.over_line_m, self.stop_over_line.min_distance_m)
         return Duty.NOT_REPORT if brief or near else Duty.REPORT
 
     def _wrong_way(self, true: TrueViolation) -> Duty:
         if self.wrong_way is None:
             return Duty.REPORT
-        short = self.measured and _below(true.driven_m, self.wrong_way.min_distance_m)
+        short = self._measured and _below(true.driven_m, self.wrong_way.min_distance_m)
         return Duty.NOT_REPORT if short else Duty.REPORT
 
     def _speeding(self, true: TrueViolation) -> Duty:
-        if self.speeding is None or true.speed_kmh is None or true.limit_kmh is None:
+        limit_kmh = self._limit_kmh(true)
+        if self.speeding is None or true.speed_kmh is None or limit_kmh is None:
             return Duty.REPORT
-        over_kmh = true.speed_kmh - true.limit_kmh
+        over_kmh = true.speed_kmh - limit_kmh
         if over_kmh <= 0.0:
             return Duty.NOT_REPORT
         return Duty.REPORT if over_kmh > self.tolerance_kmh(true.road_user) else Duty.EITHER
+
+    @property
+    def _measured(self) -> bool:
+        """Whether distances were measured; without a road plane they say nothing."""
+        return self.scene is None or self.scene.homography is not None
+
+    def _lane(self, true: TrueViolation) -> Lane | None:
+        lanes = self.scene.lanes if self.scene is not None else ()
+        return next((lane for lane in lanes if lane.id == true.lane_id), None)
+
+    def _watched(self, true: TrueViolation) -> bool:
+        """Whether the run judged that class in that lane, as far as both are known."""
+        if self.scene is None or not true.lane_id:
+            return True
+        lane, road_user = self._lane(true), _road_user(true.road_user)
+        if lane is None:
+            return False
+        if true.kind is ViolationKind.SPEEDING and self._limit_kmh(true) is None:
+            return False
+        return lane.classes is None or road_user is None or road_user in lane.classes
+
+    def _limit_kmh(self, true: TrueViolation) -> float | None:
+        """The limit the run held it against; the truth's own where its lane is not known."""
+        lane, road_user = self._lane(true), _road_user(true.road_user)
+        if lane is None:
+            return true.limit_kmh
+        return lane.speed_limit_kmh if road_user is None else lane.limit_kmh(road_user)
 
     def tolerance_kmh(self, road_user: str) -> float:
         """What is added to the limit for a class of road user."""
         if self.speeding is None:
             return 0.0
-        try:
-            known = RoadUser.from_label(road_user)
-        except KeyError:
-            return self.speeding.tolerance_kmh
-        return self.speeding.tolerance_by_class_kmh.get(known, self.speeding.tolerance_kmh)
+        known, by_class = _road_user(road_user), self.speeding.tolerance_by_class_kmh
+        return (
+            self.speeding.tolerance_kmh
+            if known is None
+            else by_class.get(known, self.speeding.tolerance_kmh)
+        )
+
+
+def _road_user(label: str) -> RoadUser | None:
+    try:
+        return RoadUser.from_label(label)
+    except KeyError:
+        return None
 
 
 def _below(value: float | None, least: float) -> bool:
