@@ -67,10 +67,13 @@ def scene_detector(detector: SizedDetector, scene: Scene) -> Detector:
 
 def new_session(scene: Scene, camera: CameraSite, provenance: Provenance) -> Session:
     """A fresh session of one camera: tracker, signals and rules, nothing shared with others."""
-    rules = [
-        _rule(name, scene, provenance, parameters) for name, parameters in camera.rules.items()
-    ]
+    rules = new_rules(scene, camera.rules, provenance)
     return Session(RoadPlaneTracker(scene), SceneSignals(scene), rules)
+
+
+def new_rules(scene: Scene, rules: Mapping[str, Any], provenance: Provenance) -> list[Rule]:
+    """Fresh rules of one camera session, from their parameters by name."""
+    return [_rule(name, scene, provenance, parameters) for name, parameters in rules.items()]
 
 
 def rules_version(camera: CameraSite) -> str:

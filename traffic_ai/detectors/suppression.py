@@ -27,7 +27,12 @@ def intersections(a: Boxes, b: Boxes) -> NDArray[np.float32]:
 
 
 def suppress(candidates: Detections, iou_limit: float = IOU_LIMIT) -> Detections:
-    """The candidates that stay, the most confident first: greedy suppression.
+    """The candidates that stay, the most confident first."""
+    return candidates.select(survivors(candidates, iou_limit))
+
+
+def survivors(candidates: Detections, iou_limit: float = IOU_LIMIT) -> NDArray[np.int64]:
+    """Positions of the candidates that stay, the most confident first: greedy suppression.
 
     One vehicle gets one box whatever classes it is taken for (car and truck, bicycle and
     motorcycle). Only persons are kept apart from vehicles: a rider's box covers most of his
@@ -44,4 +49,4 @@ def suppress(candidates: Detections, iou_limit: float = IOU_LIMIT) -> Detections
     for i in range(len(order)):
         if alive[i]:
             alive[i + 1 :] &= ~rivals[i, i + 1 :]
-    return candidates.select(order[alive])
+    return np.asarray(order[alive], np.int64)
