@@ -5,20 +5,22 @@ cuboids; their exact image boxes, with noise if wanted, go through the real trac
 under test. Nothing here knows the rules.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
 from traffic_ai.core.detection import Detections
-from traffic_ai.core.frame import Frame, FrameInfo
+from traffic_ai.core.frame import CapturedAt, Frame, FrameInfo
 from traffic_ai.core.geometry import DirectedLine, Homography
 from traffic_ai.core.ports import Rule
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene, SignalGroup, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalSource, SignalState
 from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
-from traffic_ai.pipeline import Session
+from traffic_ai.pipeline import Session, Step
 from traffic_ai.tracking import RoadPlaneTracker
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
@@ -226,6 +228,16 @@ def drive(
     road: Road,
     vehicles: Sequence[Vehicle],
     rules: Callable[[Scene], Sequence[Rule]],
+    **options: Any,
+) -> list[Finding]:
+    """Everything the rules found when the vehicles drove, through the real tracker."""
+    return [f for step in steps(road, vehicles, rules, **options) for f in step.findings]
+
+
+def steps(
+    road: Road,
+    vehicles: Sequence[Vehicle],
+    rules: Callable[[Scene], Sequence[Rule]],
     *,
     seconds: float,
     fps: float = 25.0,
@@ -234,22 +246,28 @@ def drive(
     seed: int = 0,
     blind_s: tuple[float, float] | None = None,
     times_s: Sequence[float] | None = None,
-) -> list[Finding]:
-    """Everything the rules found when the vehicles drove, through the real tracker."""
+    missed: float = 0.0,
+    damaged: Callable[[int], bool] = lambda index: False,
+    began_at: CapturedAt | None = None,
+) -> Iterator[Step]:
+    """What each frame brought, the end of the session last.
+
+    missed: share of the boxes that the detector misses. damaged: which frames are. began_at: the
+    wall-clock time of the first moment.
+    """
     scene = road.scene()
     random = np.random.default_rng(seed)
     reader = ScriptedSignals(phases or {"main": [(0.0, Aspect.GREEN)]}, blind_s)
     session = Session(RoadPlaneTracker(scene), reader, rules(scene))
-    findings: list[Finding] = []
     empty = np.zeros((1, 1, 3), np.uint8)
     moments = np.arange(0.0, seconds, 1.0 / fps) if times_s is None else np.asarray(times_s)
-    for index, t_s in enumerate(moments):
+    for index, t_s in enumerate(moments.tolist()):
         boxes, classes = [], []
         for vehicle in vehicles:
             if not vehicle.start_s <= t_s <= vehicle.end_s:
                 continue
-            box = box_of(road.camera, vehicle, float(t_s))
-            if box is not None:
+            box = box_of(road.camera, vehicle, t_s)
+            if box is not None and not (missed and random.random() < missed):
                 boxes.append(box + random.normal(0.0, noise_px, 4) if noise_px else box)
                 classes.append(int(vehicle.road_user))
         detections = Detections(
@@ -257,10 +275,16 @@ def drive(
             np.full(len(boxes), 0.9, np.float32),
             np.array(classes, np.int64),
         )
-        info = FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX)
-        findings += session.process(Frame(info, empty), detections).findings
+        at = None if began_at is None else _later(began_at, t_s)
+        info = FrameInfo("cam", index, t_s, at, WIDTH_PX, HEIGHT_PX, damaged(index))
+        yield session.process(Frame(info, empty), detections)
     last = session.close()
-    return findings + list(last.findings if last else ())
+    if last is not None:
+        yield last
+
+
+def _later(moment: CapturedAt, t_s: float) -> CapturedAt:
+    return replace(moment, utc=moment.utc + timedelta(seconds=t_s))
 
 
 def violations(findings: Sequence[Finding]) -> list[Violation]:
