@@ -37,7 +37,7 @@ def analyse(site, out, paths, detector=None, listener=None, **more):
     return batch.run(list(paths), listener or Heard())
 
 
-def stopped_at(site, out, paths, call, detector=None):
+def stopped_at(site, out, paths, call, **more):
     """The outcomes of a batch that is told to stop while it looks at its picture number `call`."""
     batch = None
 
@@ -45,5 +45,5 @@ def stopped_at(site, out, paths, call, detector=None):
         if number == call:
             batch.stop.set()
 
-    batch = Batch(open_site(site), out, BlockDetector(stop))
+    batch = Batch(open_site(site), out, BlockDetector(stop), **more)
     return batch.run(list(paths), Heard())

@@ -38,7 +38,9 @@ from traffic_ai.stores.run_folder import (
     STORE_NAME,
     UNFINISHED_NAME,
     make_run_folder,
+    track_log_path,
 )
+from traffic_ai.stores.track_log import TrackLog
 from traffic_ai.wiring import new_session, rules_version, scene_detector
 
 _FLUSH_EVERY = 50
@@ -96,7 +98,8 @@ class Batch:
 
     out_dir: run folder, with store and evidence. camera_id: the camera all files are of; None
     lets each camera's `recordings` pattern decide. begins_at: when the (one) recording began.
-    stop: set to end cleanly after the frame in work.
+    keep_tracks: leave every track beside the store. stop: set to end cleanly after the frame in
+    work.
     """
 
     site: Site
@@ -105,6 +108,7 @@ class Batch:
     camera_id: str | None = None
     begins_at: datetime | None = None
     write_evidence: bool = True
+    keep_tracks: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, paths: Sequence[Path], listener: Listener) -> list[FileOutcome]:
@@ -192,6 +196,7 @@ class _FileRun:
         detector = scene_detector(self._batch.detector, scene)
         footage = FileFootage(video.path, self._camera.id, video.start)
         log = self._log(scene, key)
+        tracks = self._track_log(key)
         self._store.start_source(key, str(video.path))
         self._listener.file_begins(video.path, *self._place, video.duration_s)
         done = False
@@ -199,6 +204,8 @@ class _FileRun:
             for frame in read_ahead(video, self._batch.stop):
                 step = session.process(frame, self._detect(detector, frame, log))
                 self._record(step, key, footage, scene)
+                if tracks is not None:
+                    tracks.add(frame.info.t_s, step.observation.tracks)
                 outcome.frame_count += 1
                 outcome.duration_s = frame.info.t_s
             done = not self._batch.stop.is_set()
@@ -217,6 +224,8 @@ class _FileRun:
             footage.close()
             # With evidence still owed the log stays, and the next run needs no detector.
             log.close(done=done and not self._unwritten)
+            if tracks is not None:
+                tracks.close(done=done)
         outcome.notes = video.report.notes()
         if done:
             self._end(key)
@@ -245,6 +254,11 @@ class _FileRun:
         identity = f"{seen} {scene.detection_regions_px}"
         name = hashlib.sha256(identity.encode()).hexdigest()[:24]
         return DetectionLog(self._batch.out_dir / UNFINISHED_NAME / f"{name}.jsonl", identity)
+
+    def _track_log(self, key: SourceKey) -> TrackLog | None:
+        if not self._batch.keep_tracks:
+            return None
+        return TrackLog(track_log_path(self._batch.out_dir, key.id))
 
     def _detect(self, detector: Detector, frame: Frame, log: DetectionLog) -> Detections:
         known = log.get(frame.info.t_s)

@@ -51,6 +51,10 @@ def process(
     evidence: Annotated[
         bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
     ] = True,
+    tracks: Annotated[
+        bool,
+        typer.Option("--keep-tracks", help="Leave every track in OUT/tracks, for `evaluate`."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find violations in recorded footage.
@@ -72,7 +76,7 @@ def process(
         typer.echo(f"warning: {warning}", err=True)
     with pull_progress() as progress:
         detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
-    batch = Batch(the_site, out, detector, camera, begins_at, evidence)
+    batch = Batch(the_site, out, detector, camera, begins_at, evidence, tracks)
     with stopping_on_signals(batch.stop), BatchProgress() as listener:
         outcomes = batch.run(paths, listener)
     if as_json:

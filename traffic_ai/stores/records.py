@@ -81,9 +81,10 @@ class RecordFilter:
 
 @dataclass(frozen=True, slots=True)
 class StoredNearMiss:
-    """A near miss as stored. `document`: the whole of it as JSON text."""
+    """A near miss as stored. source_id: of the analysis. `document`: all of it as JSON text."""
 
     id: str
+    source_id: str
     kind: ViolationKind
     camera_id: str
     lane_id: str

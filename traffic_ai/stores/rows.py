@@ -155,6 +155,7 @@ def stored_near_miss(row: Row[Any]) -> StoredNearMiss:
     """A near miss from a row of `near_misses`."""
     return StoredNearMiss(
         id=row.id,
+        source_id=row.source_id,
         kind=ViolationKind(row.kind),
         camera_id=row.camera_id,
         lane_id=row.lane_id,

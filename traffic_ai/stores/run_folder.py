@@ -7,6 +7,12 @@ from traffic_ai.core.errors import StoreError
 STORE_NAME = "violations.sqlite"
 EVIDENCE_NAME = "evidence"
 UNFINISHED_NAME = ".unfinished"
+TRACKS_NAME = "tracks"
+
+
+def track_log_path(run_folder: Path, source_id: str) -> Path:
+    """Where the tracks of an analysed source lie, if they were kept. source_id: `SourceKey.id`."""
+    return run_folder / TRACKS_NAME / f"{source_id}.jsonl"
 
 
 def make_run_folder(path: Path) -> None:
