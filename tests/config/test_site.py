@@ -2,6 +2,7 @@
 
 import pickle
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -296,3 +297,28 @@ def test_class_names_are_those_of_the_program() -> None:
     schema = SiteModel.model_json_schema()["$defs"]["LaneModel"]["properties"]["classes"]
     names = schema["anyOf"][0]["items"]["enum"]
     assert names == [user.label for user in RoadUser]
+
+
+@pytest.mark.parametrize("text", [GOOD, SECTIONS])
+def test_the_canonical_text_of_a_camera_gives_the_camera_again(tmp_path, text):
+    camera = load_site(write(tmp_path, text)).cameras[0]
+    again = CameraSite.of_text(camera.text)
+    assert again.text == camera.text
+    assert again.config_hash == camera.config_hash == sha256(camera.text.encode()).hexdigest()
+    assert (again.rules, again.id, again.name) == (camera.rules, camera.id, camera.name)
+    scene, scene_again = camera.scene(1280, 720), again.scene(1280, 720)
+    for lane, lane_again in zip(scene.lanes, scene_again.lanes, strict=True):
+        assert np.array_equal(lane.polygon_px, lane_again.polygon_px)
+        assert np.array_equal(lane.centre_line_px, lane_again.centre_line_px)
+    if scene.homography is not None:
+        assert scene_again.homography is not None
+        assert np.array_equal(
+            scene.homography.image_to_ground, scene_again.homography.image_to_ground
+        )
+    assert "CAM_PASSWORD" not in camera.text
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"id":"x","lanes":[{"id":1}]}', "\x00"])
+def test_what_is_no_text_of_a_camera_is_refused(text):
+    with pytest.raises(ConfigError, match="not the text of a camera"):
+        CameraSite.of_text(text)

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from traffic_ai.config.problems import Problem
 from traffic_ai.config.schema import CameraModel
 from traffic_ai.config.schema_rules import RuleModel
 from traffic_ai.config.source import is_url, resolve
+from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import document
@@ -61,8 +62,8 @@ class CalibrationReport:
 class CameraSite:
     """One camera of a site file.
 
-    `rules`: parameters by rule name; a plain mapping for rules of other packages. `config_hash`:
-    SHA-256 of everything about this camera except its source.
+    `rules`: parameters by rule name; a plain mapping for rules of other packages. `text`: canonical
+    JSON of everything about this camera except its source; `config_hash`: its SHA-256.
     """
 
     id: str
@@ -71,7 +72,7 @@ class CameraSite:
     start_time_pattern: str | None
     time_zone: ZoneInfo
     rules: Mapping[str, BuiltInParameters | Mapping[str, Any]]
-    config_hash: str
+    text: str
     _model: CameraModel = field(repr=False)
     _folder: Path = field(repr=False)
 
@@ -85,10 +86,26 @@ class CameraSite:
             start_time_pattern=model.start_time_pattern,
             time_zone=ZoneInfo(model.time_zone),
             rules=_rules(model),
-            config_hash=_config_hash(model),
+            text=_canonical(model),
             _model=model,
             _folder=folder,
         )
+
+    @classmethod
+    def of_text(cls, text: str) -> "CameraSite":
+        """The camera of a canonical text, as evidence keeps it: without its source, and without
+        the folder that a signal log lies in. Raises ConfigError where it is none.
+        """
+        try:
+            return cls.of(CameraModel.model_validate_json(text), Path())
+        except ValueError as error:
+            reason = str(error).partition("\n")[0]
+            raise ConfigError(f"this is not the text of a camera: {reason}") from error
+
+    @property
+    def config_hash(self) -> str:
+        """SHA-256 of the text."""
+        return text_hash(self.text)
 
     @property
     def source(self) -> str | None:
@@ -172,8 +189,8 @@ def _rules(model: CameraModel) -> dict[str, BuiltInParameters | Mapping[str, Any
     return found
 
 
-def _config_hash(model: CameraModel) -> str:
-    """Of the content with defaults left out, so that writing a default changes nothing.
+def _canonical(model: CameraModel) -> str:
+    """The content with defaults left out, so that writing a default changes nothing.
 
     Rules enter with all their parameters: another default is another decision.
     """
@@ -187,5 +204,16 @@ def _config_hash(model: CameraModel) -> str:
         name: document(value) if dataclasses.is_dataclass(value) else value
         for name, value in _rules(model).items()
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def text_hash(text: str) -> str:
+    """The config hash of a camera's canonical text."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def started_hash(config_hash: str, start: datetime) -> str:
+    """The config hash where the recording's start was given by hand: another start makes other
+    records. SHA-256 of the camera's own hash, a space, and the start as `2026-05-01 03:00:00+00:00`.
+    """
+    return hashlib.sha256(f"{config_hash} {start.astimezone(UTC)}".encode()).hexdigest()
