@@ -1,0 +1,146 @@
+"""The store's rows held against the sealed packages: a record is what its package says."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from traffic_ai.audit.verify_package import SealedPackage, read_seal
+from traffic_ai.audit.verify_report import Report
+from traffic_ai.core.record import DocumentedViolation, EvidenceState, StoredViolation
+from traffic_ai.evidence.package import folder_name
+from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME
+
+# Columns of the store by their names in the record.
+_TOLD = ("camera_id", "kind", "lane_id", "road_user", "t_s", "rule_version")
+_PROVENANCE = ("source_hash", "config_hash", "model_hash", "software_version")
+# And in its measurement: the first that its kind has.
+_MEASURED: Mapping[str, tuple[str, ...]] = {
+    "speed_kmh": ("speed_kmh",),
+    "speed_uncertainty_kmh": ("expanded_uncertainty_kmh",),
+    "limit_kmh": ("limit_kmh",),
+    "time_into_red_s": ("time_into_red_s",),
+    "yellow_duration_s": ("yellow_duration_s",),
+    "distance_m": ("distance_m", "distance_over_m"),
+    "distance_uncertainty_m": ("distance_standard_uncertainty_m",),
+    "duration_s": ("duration_s", "standing_s"),
+}
+_ABSENT = object()
+
+
+def check_store(
+    run: Path,
+    packages: Mapping[str, SealedPackage],
+    chain_lengths: Mapping[str, int],
+    report: Report,
+) -> None:
+    """Compare every row with its package. packages: by path relative to the run folder.
+    chain_lengths: by camera folder, how many entries were read.
+
+    Raises StoreError where the store cannot be read.
+    """
+    if not (run / STORE_NAME).is_file():
+        report.note(STORE_NAME, "there is no store here; the packages were checked alone")
+        return
+    missing = dict(packages)
+    path_of = {path.rpartition("/")[2]: path for path in packages}
+    waiting = 0
+    with ViolationStore.open(run / STORE_NAME, read_only=True) as store:
+        for record in store.documents():
+            stored = record.stored
+            where = f"{STORE_NAME} violation {stored.id}"
+            if stored.evidence_state is not EvidenceState.WRITTEN:
+                # The package may be there all the same: a run ended before it was noted.
+                path = path_of.get(folder_name(stored.id), "")
+                waiting += missing.pop(path, None) is None
+                continue
+            path = stored.evidence_path or ""
+            package = missing.pop(path, None)
+            if package is not None and package.sound:
+                _check_row(where, record, package.violation(), report)
+            elif package is None and not _is_newer(run, path, chain_lengths):
+                report.accuse(where, "no chain knows the package it names", path)
+    for package in missing.values():
+        report.accuse(package.where, f"no violation of {STORE_NAME} names this package")
+    if waiting:
+        report.note(STORE_NAME, f"{waiting} violations have no package, so nothing seals them")
+
+
+def _is_newer(run: Path, path: str, chain_lengths: Mapping[str, int]) -> bool:
+    """Whether a package was sealed after its camera's chain was read, by a run that goes on."""
+    parts = path.split("/")
+    if len(parts) != 5 or parts[0] != EVIDENCE_NAME or ".." in parts:
+        return False
+    try:
+        return read_seal(run / path).sequence > chain_lengths.get(parts[1], 0)
+    except (OSError, ValueError):
+        return False
+
+
+def _check_row(
+    where: str, record: DocumentedViolation, sealed: Mapping[str, Any], report: Report
+) -> None:
+    if record.stored.id != sealed.get("id"):
+        report.accuse(where, "its package is another's", record.stored.id, str(sealed.get("id")))
+        return
+    try:
+        document = json.loads(record.document)
+    except (ValueError, RecursionError):
+        report.accuse(where, "its document is no JSON")
+        return
+    for place, expected, found in differences(sealed, document):
+        report.accuse(where, f"its {place} is not the sealed one", _text(expected), _text(found))
+    for column, expected, found in _columns(record.stored, sealed):
+        if expected != found:
+            what = f"its column {column} is not the sealed one"
+            report.accuse(where, what, _text(expected), _text(found))
+
+
+def differences(sealed: Any, found: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two JSON values differ: place, value in the first, value in the second."""
+    if isinstance(sealed, dict) and isinstance(found, dict):
+        for key in sorted(sealed.keys() | found.keys()):
+            inner = f"{place}.{key}" if place else key
+            yield from differences(sealed.get(key, _ABSENT), found.get(key, _ABSENT), inner)
+    elif isinstance(sealed, list) and isinstance(found, list) and len(sealed) == len(found):
+        for number, (one, other) in enumerate(zip(sealed, found, strict=True)):
+            yield from differences(one, other, f"{place}[{number}]")
+    elif type(sealed) is not type(found) or sealed != found:
+        yield place or "document", sealed, found
+
+
+def _columns(stored: StoredViolation, sealed: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Name, value as sealed, value in the store."""
+    provenance, measurement = sealed.get("provenance"), sealed.get("measurement")
+    for column in _TOLD:
+        yield column, sealed.get(column), getattr(stored, column)
+    for column in _PROVENANCE:
+        expected = provenance.get(column) if isinstance(provenance, dict) else None
+        yield column, expected, getattr(stored.provenance, column)
+    for column, names in _MEASURED.items():
+        told = measurement if isinstance(measurement, dict) else {}
+        name = next((name for name in names if name in told), names[0])
+        yield column, told.get(name), getattr(stored.headline, column)
+    found = stored.occurred_at.utc if stored.occurred_at else None
+    yield "occurred_at", _moment(sealed), found
+
+
+def _moment(sealed: Mapping[str, Any]) -> datetime | None:
+    occurred_at = sealed.get("occurred_at")
+    if not isinstance(occurred_at, dict):
+        return None
+    try:
+        return datetime.fromisoformat(str(occurred_at.get("utc")))
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str:
+    if value is _ABSENT:
+        return "nothing"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 100 else f"{text[:100]}..."
