@@ -213,7 +213,8 @@ def text_hash(text: str) -> str:
 
 
 def started_hash(config_hash: str, start: datetime) -> str:
-    """The config hash where the recording's start was given by hand: another start makes other
-    records. SHA-256 of the camera's own hash, a space, and the start as `2026-05-01 03:00:00+00:00`.
+    """The config hash where the recording's start was given by hand: another start, other records.
+
+    SHA-256 of the camera's own hash, a space, and the start as `2026-05-01 03:00:00+00:00`.
     """
     return hashlib.sha256(f"{config_hash} {start.astimezone(UTC)}".encode()).hexdigest()

@@ -4,28 +4,27 @@ Stands after the rules: a violation comes in with the footage it was found in, a
 be checked without this program goes out.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any
 
 import cv2
 
 from traffic_ai.core.errors import EvidenceError, TrafficAiError
 from traffic_ai.core.frame import Frame, Image
-from traffic_ai.core.ports import Clip, Footage
+from traffic_ai.core.ports import Footage
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Violation, document
 from traffic_ai.evidence.annotate import annotate
-from traffic_ai.evidence.chain import MANIFEST, Chain
+from traffic_ai.evidence.chain import Chain
+from traffic_ai.evidence.grounds import Grounds, write_grounds
 from traffic_ai.evidence.keys import Signer
-from traffic_ai.evidence.package import folder_name, partial_folder, sha256_file
+from traffic_ai.evidence.manifest import Contents, Still, problems_in, write_manifest
+from traffic_ai.evidence.package import folder_name, partial_folder
 
-FORMAT = "traffic-ai evidence 1"
 STILLS = ("before", "at", "after")
 
 # 95 with full colour resolution: a lamp a few pixels wide keeps its colour.
@@ -51,26 +50,6 @@ class EvidenceResult:
     def message(self) -> str:
         """The problems as one line, "" if there are none."""
         return "; ".join(self.problems)
-
-
-@dataclass(slots=True)
-class _Still:
-    """A still as it stands in the manifest."""
-
-    name: str
-    asked_s: float
-    t_s: float
-    captured_at: Any
-    degraded: bool
-
-
-@dataclass(slots=True)
-class _Contents:
-    """What a package holds so far."""
-
-    stills: list[_Still] = field(default_factory=list)
-    clip: Clip | None = None
-    problems: list[str] = field(default_factory=list)
 
 
 class EvidenceRecorder:
@@ -109,28 +88,31 @@ class EvidenceRecorder:
         footage: Footage,
         scene: Scene,
         signals: Mapping[str, SignalHistory] | None,
+        grounds: Grounds | None = None,
     ) -> EvidenceResult:
         """Write the violation's package, or find it written.
 
-        A still or clip that cannot be made becomes a problem, the rest is kept. FAILED, and no
-        folder, where no picture at all could be made or the package could not be written; asking
+        `grounds`: what it was decided on, so that it can be decided again; None where that is not
+        known. A still or clip that cannot be made becomes a problem, the rest is kept. FAILED, and
+        no folder, where no picture at all could be made or the package could not be written; asking
         again may then succeed. Never raises for what footage and disk do.
         """
         final = self.folder(violation)
         chain = Chain(self._root, violation.camera_id, self._signer)
-        contents = _Contents()
+        contents = Contents()
         try:
             if final.is_dir():
                 chain.settle()
                 return EvidenceResult(
-                    EvidenceState.WRITTEN, self._relative(final), _problems(final)
+                    EvidenceState.WRITTEN, self._relative(final), problems_in(final)
                 )
             with partial_folder(final) as folder:
                 self._stills(folder, contents, violation, footage, scene, signals)
                 self._clip(folder, contents, violation, footage)
                 if not contents.stills and contents.clip is None:
                     raise EvidenceError("no still and no clip could be made")
-                _write_manifest(folder, contents, violation)
+                _grounds(folder, contents, violation, grounds)
+                write_manifest(folder, contents, violation)
                 chain.seal(folder, final)
         except (TrafficAiError, OSError) as error:
             problems = (*contents.problems, f"package not written: {error}")
@@ -145,7 +127,7 @@ class EvidenceRecorder:
     def _stills(
         self,
         folder: Path,
-        contents: _Contents,
+        contents: Contents,
         violation: Violation,
         footage: Footage,
         scene: Scene,
@@ -155,7 +137,7 @@ class EvidenceRecorder:
             _write_jpeg(folder / f"{name}.jpg", frame.image, _CLEAN)
             info = frame.info
             contents.stills.append(
-                _Still(name, asked_s, info.t_s, document(info.captured_at), info.degraded)
+                Still(name, asked_s, info.t_s, document(info.captured_at), info.degraded)
             )
             if abs(info.t_s - asked_s) > _STILL_OFF_S:
                 contents.problems.append(
@@ -172,7 +154,7 @@ class EvidenceRecorder:
             _write_jpeg(folder / f"{name}_annotated.jpg", drawn, _ANNOTATED)
 
     def _clip(
-        self, folder: Path, contents: _Contents, violation: Violation, footage: Footage
+        self, folder: Path, contents: Contents, violation: Violation, footage: Footage
     ) -> None:
         first_s = min(violation.t_s, violation.stills_s[0])
         last_s = max(violation.t_s, violation.stills_s[2])
@@ -189,6 +171,16 @@ class EvidenceRecorder:
                 f"clip: covers {clip.start_s:.3f}..{clip.end_s:.3f} s of the recording, "
                 f"{first_s:.3f}..{last_s:.3f} s was wanted at the least"
             )
+
+
+def _grounds(
+    folder: Path, contents: Contents, violation: Violation, grounds: Grounds | None
+) -> None:
+    if grounds is None:
+        return
+    contents.grounds = write_grounds(folder, grounds, document(violation))
+    if not contents.grounds["decision"]["reproduces"]:
+        contents.problems.append("decision: it does not come out again from what was kept of it")
 
 
 def _frames(
@@ -215,50 +207,3 @@ def _write_jpeg(path: Path, image: Image, parameters: tuple[int, ...]) -> None:
     if not made:
         raise EvidenceError(f"the picture {path.name} could not be compressed")
     path.write_bytes(data.tobytes())
-
-
-def _write_manifest(folder: Path, contents: _Contents, violation: Violation) -> None:
-    clip = contents.clip
-    manifest = {
-        "format": FORMAT,
-        "violation": document(violation),
-        "source": violation.provenance.source_hash,
-        "software_version": violation.provenance.software_version,
-        "config_hash": violation.provenance.config_hash,
-        "model_hash": violation.provenance.model_hash,
-        "stills": [
-            {
-                "file": f"{still.name}.jpg",
-                "asked_s": still.asked_s,
-                "t_s": still.t_s,
-                "captured_at": still.captured_at,
-                "degraded": still.degraded,
-            }
-            for still in contents.stills
-        ],
-        "clip": clip
-        and {
-            "file": clip.path.name,
-            "start_s": clip.start_s,
-            "end_s": clip.end_s,
-            "reencoded": clip.reencoded,
-        },
-        "files": [
-            {"file": path.name, "sha256": sha256_file(path), "size_bytes": path.stat().st_size}
-            for path in sorted(folder.iterdir())
-        ],
-        "problems": contents.problems,
-    }
-    text = json.dumps(
-        manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-
-def _problems(folder: Path) -> tuple[str, ...]:
-    """What the manifest of a written package says could not be made."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return tuple(str(problem) for problem in manifest["problems"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return (f"the manifest cannot be read: {error}",)
