@@ -7,6 +7,7 @@ callable (scene, provenance, parameters mapping) -> core.ports.Rule, with an att
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,14 +15,17 @@ from typing import Any, cast
 
 from traffic_ai.config.load import load_site
 from traffic_ai.config.site import CameraSite, Site
-from traffic_ai.core.errors import ConfigError, ModelError
+from traffic_ai.core.decision_text import read_decision
+from traffic_ai.core.errors import ConfigError, EvidenceError, ModelError
 from traffic_ai.core.ports import Detector, Rule
+from traffic_ai.core.replay import Difference, compare, replayed
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Provenance
 from traffic_ai.detectors.models import weights
 from traffic_ai.detectors.onnx import OnnxDetector
 from traffic_ai.detectors.regions import RegionDetector, SizedDetector
 from traffic_ai.detectors.riders import RiderDetector
+from traffic_ai.evidence.grounds import CalibrationFit, CameraGrounds
 from traffic_ai.pipeline import Session
 from traffic_ai.rules import red_light, speeding, stop_over_line, wrong_way
 from traffic_ai.signals.reader import SceneSignals
@@ -74,6 +78,62 @@ def new_session(scene: Scene, camera: CameraSite, provenance: Provenance) -> Ses
 def new_rules(scene: Scene, rules: Mapping[str, Any], provenance: Provenance) -> list[Rule]:
     """Fresh rules of one camera session, from their parameters by name."""
     return [_rule(name, scene, provenance, parameters) for name, parameters in rules.items()]
+
+
+def camera_grounds(
+    camera: CameraSite, scene: Scene, detector: SizedDetector, given_start: datetime | None = None
+) -> CameraGrounds:
+    """What the decisions of a camera session stand on, for its evidence.
+
+    given_start: when the recording began, where that was given by hand.
+    """
+    return CameraGrounds(
+        camera.name,
+        camera.text,
+        given_start,
+        _calibration_fit(camera, scene),
+        detector.size_px,
+        decide_again,
+    )
+
+
+def _calibration_fit(camera: CameraSite, scene: Scene) -> CalibrationFit | None:
+    report = camera.calibration_report(scene.width_px, scene.height_px)
+    if report is None:
+        return None
+    places = zip(report.points_px.tolist(), report.residual_m.tolist(), strict=True)
+    return CalibrationFit(
+        report.rms_error_m,
+        report.camera_height_m,
+        tuple((x_px, y_px, residual_m) for (x_px, y_px), residual_m in places),
+    )
+
+
+def decide_again(
+    recorded: Mapping[str, Any], site_text: str, decision_text: str
+) -> list[Difference]:
+    """A decision made again from what a package holds, and how it differs from its record.
+
+    recorded: the document of the violation; site_text: the camera's canonical text. Raises
+    EvidenceError where a text cannot be read or this program has no such version of the rule.
+    """
+    decision = read_decision(decision_text)
+    try:
+        camera = CameraSite.of_text(site_text)
+        version = recorded["rule_version"]
+        named = {n: p for n, p in camera.rules.items() if _version(n) == version}
+        if not named:
+            raise EvidenceError(
+                f"the record was made by rule version {version!r}, this program has "
+                f"{rules_version(camera) or 'no rule for it'}; use the version "
+                f"{recorded['provenance']['software_version']} that made it"
+            )
+        info = decision.frames[0]
+        scene = camera.scene(info.width_px, info.height_px)
+        rules = new_rules(scene, named, Provenance(**recorded["provenance"]))
+        return compare(recorded, replayed(decision, rules))
+    except (ConfigError, LookupError, TypeError, ValueError) as error:
+        raise EvidenceError(f"the record cannot be decided again: {error}") from error
 
 
 def rules_version(camera: CameraSite) -> str:

@@ -15,7 +15,7 @@ from traffic_ai.core.decision import Decision
 from traffic_ai.core.decision_text import decision_text, read_decision
 from traffic_ai.core.errors import EvidenceError
 from traffic_ai.core.frame import CapturedAt, ClockSource
-from traffic_ai.core.replay import compare, decide_again
+from traffic_ai.core.replay import compare, replayed
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.signal import Aspect
 from traffic_ai.core.violation import Violation, ViolationKind, WrongWayMeasurement, document
@@ -73,7 +73,7 @@ def as_stored(violation):
 def differences(violation, decision, road=None):
     """What comes out otherwise when the decision is written, read and made again."""
     read = read_decision(decision_text(decision))
-    return compare(as_stored(violation), decide_again(read, all_rules((road or Road()).scene())))
+    return compare(as_stored(violation), replayed(read, all_rules((road or Road()).scene())))
 
 
 @pytest.mark.parametrize("calibrated", [True, False])
@@ -188,7 +188,7 @@ def test_a_rule_that_remembers_reported_vehicles_is_given_them_again():
     assert [v.measurement.duration_s for v, _ in found] == [0.0, 1.0, 2.0]
     assert [len(d.vehicles) for _, d in found] == [1, 2, 1], "the third came too late to remember"
     for violation, decision in found[:2]:
-        again = decide_again(read_decision(decision_text(decision)), [Counting()])
+        again = replayed(read_decision(decision_text(decision)), [Counting()])
         assert compare(as_stored(violation), again) == []
 
 
@@ -208,7 +208,7 @@ def leaves(value, path=()):
 
 def test_any_single_number_altered_in_the_record_is_found(speeding):
     violation, decision = speeding
-    again = decide_again(decision, all_rules(Road().scene()))
+    again = replayed(decision, all_rules(Road().scene()))
     recorded = as_stored(violation)
     numbers = [
         path for path, value in leaves(recorded) if isinstance(value, float) and value != 0.0

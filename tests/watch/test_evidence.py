@@ -45,7 +45,7 @@ class Recorder:
     def __init__(self, error=None):
         self._error = error
 
-    def record(self, violation, footage, scene, signals):
+    def record(self, violation, footage, scene, signals, grounds):
         if self._error is not None:
             raise self._error
         return EvidenceResult(EvidenceState.WRITTEN, f"evidence/{violation.id}", ())

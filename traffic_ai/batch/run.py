@@ -16,7 +16,7 @@ from typing import Protocol
 from traffic_ai import __version__
 from traffic_ai.batch.files import camera_of
 from traffic_ai.batch.read_ahead import read_ahead
-from traffic_ai.config.site import CameraSite, Site
+from traffic_ai.config.site import CameraSite, Site, started_hash
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import SourceError, UsageError
 from traffic_ai.core.frame import Frame
@@ -25,11 +25,14 @@ from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
 from traffic_ai.detectors.regions import SizedDetector
+from traffic_ai.evidence.chain import Chain
+from traffic_ai.evidence.grounds import CameraGrounds, Grounds
+from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.recorder import EvidenceRecorder
 from traffic_ai.pipeline import Session, Step
 from traffic_ai.sources.file import VideoFile, content_hash
 from traffic_ai.sources.footage import FileFootage
-from traffic_ai.sources.start_time import CapturedStart, start_time
+from traffic_ai.sources.start_time import start_time
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.detection_log import DetectionLog
 from traffic_ai.stores.records import SourceKey, SourceState
@@ -41,7 +44,7 @@ from traffic_ai.stores.run_folder import (
     track_log_path,
 )
 from traffic_ai.stores.track_log import TrackLog
-from traffic_ai.wiring import new_session, rules_version, scene_detector
+from traffic_ai.wiring import camera_grounds, new_session, rules_version, scene_detector
 
 _FLUSH_EVERY = 50
 
@@ -98,8 +101,8 @@ class Batch:
 
     out_dir: run folder, with store and evidence. camera_id: the camera all files are of; None
     lets each camera's `recordings` pattern decide. begins_at: when the (one) recording began.
-    keep_tracks: leave every track beside the store. stop: set to end cleanly after the frame in
-    work.
+    keep_tracks: leave every track beside the store. signer: of the evidence; None leaves it
+    chained but not signed. stop: set to end cleanly after the frame in work.
     """
 
     site: Site
@@ -109,16 +112,21 @@ class Batch:
     begins_at: datetime | None = None
     write_evidence: bool = True
     keep_tracks: bool = False
+    signer: Signer | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, paths: Sequence[Path], listener: Listener) -> list[FileOutcome]:
         """Analyse the files in order. Raises StoreError and ModelError; a bad file never ends it.
 
-        Raises ConfigError before the first file where one has no camera.
+        Raises before the first file: ConfigError where one has no camera; UsageError and
+        EvidenceError where the evidence's chains cannot be gone on with.
         """
         cameras = [camera_of(self.site, path, self.camera_id) for path in paths]
         outcomes = []
         make_run_folder(self.out_dir)
+        if self.write_evidence:
+            for camera_id in {camera.id for camera in cameras}:
+                Chain(self.out_dir / EVIDENCE_NAME, camera_id, self.signer).check()
         with ViolationStore.open(self.out_dir / STORE_NAME) as store:
             for number, (path, camera) in enumerate(zip(paths, cameras, strict=True), 1):
                 if self.stop.is_set():
@@ -131,6 +139,17 @@ class Batch:
                 listener.file_ended(outcome)
                 outcomes.append(outcome)
         return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Analysis:
+    """What a file is analysed with, and what its evidence is made from."""
+
+    key: SourceKey
+    scene: Scene
+    session: Session
+    footage: FileFootage
+    grounds: CameraGrounds
 
 
 class _FileRun:
@@ -153,7 +172,9 @@ class _FileRun:
         self._listener = listener
         self._place = (number, total)
         self._unwritten: list[str] = []
-        self._recorder = EvidenceRecorder(batch.out_dir / EVIDENCE_NAME, time_zone=camera.time_zone)
+        self._recorder = EvidenceRecorder(
+            batch.out_dir / EVIDENCE_NAME, time_zone=camera.time_zone, signer=batch.signer
+        )
 
     def run(self) -> None:
         """Analyse the file unless that was done. Raises SourceError, UsageError."""
@@ -164,7 +185,7 @@ class _FileRun:
             pattern=self._camera.start_time_pattern,
             time_zone=self._camera.time_zone,
         )
-        key = self._key(content_hash(path), start)
+        key = self._key(content_hash(path))
         if self._store.source_done(key):
             self._outcome.state = FileState.SKIPPED
             self._outcome.message = "already done"
@@ -175,11 +196,10 @@ class _FileRun:
         finally:
             video.close()
 
-    def _key(self, source_hash: str, start: CapturedStart | None) -> SourceKey:
+    def _key(self, source_hash: str) -> SourceKey:
         config_hash = self._camera.config_hash
-        if self._batch.begins_at is not None and start is not None:
-            # Another start time makes other records.
-            config_hash = hashlib.sha256(f"{config_hash} {start.utc}".encode()).hexdigest()
+        if self._batch.begins_at is not None:
+            config_hash = started_hash(config_hash, self._batch.begins_at)
         return SourceKey(
             self._camera.id,
             source_hash,
@@ -195,6 +215,8 @@ class _FileRun:
         session = new_session(scene, self._camera, provenance)
         detector = scene_detector(self._batch.detector, scene)
         footage = FileFootage(video.path, self._camera.id, video.start)
+        grounds = camera_grounds(self._camera, scene, self._batch.detector, self._batch.begins_at)
+        analysis = _Analysis(key, scene, session, footage, grounds)
         log = self._log(scene, key)
         tracks = self._track_log(key)
         self._store.start_source(key, str(video.path))
@@ -203,14 +225,14 @@ class _FileRun:
         try:
             for frame in read_ahead(video, self._batch.stop):
                 step = session.process(frame, self._detect(detector, frame, log))
-                self._record(step, key, footage, scene)
+                self._record(step, analysis)
                 if tracks is not None:
                     tracks.add(frame.info.t_s, step.observation.tracks)
                 outcome.frame_count += 1
                 outcome.duration_s = frame.info.t_s
             done = not self._batch.stop.is_set()
             if done:
-                self._finish(session, key, footage, scene)
+                self._finish(analysis)
         except SourceError as error:
             self._store.finish_source(
                 key,
@@ -271,12 +293,12 @@ class _FileRun:
             log.flush()
         return found
 
-    def _finish(self, session: Session, key: SourceKey, footage: FileFootage, scene: Scene) -> None:
-        last = session.close()
+    def _finish(self, analysis: _Analysis) -> None:
+        last = analysis.session.close()
         if last is not None:
-            self._record(last, key, footage, scene)
+            self._record(last, analysis)
 
-    def _record(self, step: Step, key: SourceKey, footage: FileFootage, scene: Scene) -> None:
+    def _record(self, step: Step, analysis: _Analysis) -> None:
         """Store what a frame brought, and make the evidence that is owed."""
         if not step.findings:
             return
@@ -284,14 +306,21 @@ class _FileRun:
         violations = [f for f in found if isinstance(f, Violation)]
         self._outcome.violation_count += len(violations)
         self._outcome.near_miss_count += sum(isinstance(f, NearMiss) for f in found)
-        new = self._store.add_findings(key, found)
+        new = self._store.add_findings(analysis.key, found)
         for violation in new:
             self._outcome.new_violations.append(violation)
             self._listener.violation_found(violation)
         if not self._batch.write_evidence:
             return
         for violation in self._store.without_evidence(violations):
-            result = self._recorder.record(violation, footage, scene, step.observation.signals)
+            decision = step.decisions.get(violation.id)
+            result = self._recorder.record(
+                violation,
+                analysis.footage,
+                analysis.scene,
+                step.observation.signals,
+                None if decision is None else Grounds(analysis.grounds, decision),
+            )
             self._outcome.evidence_problems += len(result.problems)
             self._store.set_evidence(violation.id, result.state, result.path, result.message)
             if result.state is EvidenceState.FAILED:

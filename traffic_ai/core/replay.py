@@ -22,7 +22,7 @@ class Difference:
     replayed: str
 
 
-def decide_again(decision: Decision, rules: Sequence[Rule]) -> list[Finding]:
+def replayed(decision: Decision, rules: Sequence[Rule]) -> list[Finding]:
     """Everything fresh rules find in a decision, in order."""
     findings: list[Finding] = []
     for observation in decision.observations():

@@ -96,7 +96,9 @@ def write_grounds(folder: Path, grounds: Grounds, violation: Mapping[str, Any]) 
 
 
 def _calibration(fit: CalibrationFit | None) -> dict[str, Any] | None:
-    return fit and {
+    if fit is None:
+        return None
+    return {
         "rms_error_m": fit.rms_error_m,
         "camera_height_m": fit.camera_height_m,
         "points": [

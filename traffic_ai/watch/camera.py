@@ -12,13 +12,14 @@ from traffic_ai.core.ports import Detector
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Provenance, Violation
 from traffic_ai.detectors.regions import SizedDetector
+from traffic_ai.evidence.grounds import CameraGrounds, Grounds
 from traffic_ai.evidence.recorder import EvidenceRecorder
 from traffic_ai.pipeline import Session, Step
 from traffic_ai.sources.live import CameraState, LiveCamera, LiveFrame, LiveSession, LiveStatus
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import CameraEvent, SourceKey, SourceState
 from traffic_ai.watch.evidence import EvidenceWriter, Owed
-from traffic_ai.wiring import new_session, rules_version, scene_detector
+from traffic_ai.wiring import camera_grounds, new_session, rules_version, scene_detector
 
 _log = logging.getLogger(__name__)
 _RATE_WINDOW_S = 5.0
@@ -45,6 +46,7 @@ class _Running:
     scene: Scene
     session: Session
     detector: Detector
+    grounds: CameraGrounds
     frame_count: int = 0
     t_s: float = 0.0
 
@@ -155,7 +157,8 @@ class WatchedCamera:
         self._store.start_source(key, self._live.shown_url)
         self._trouble = ""
         detector = scene_detector(self._detector, scene)
-        return _Running(live_frame.session, key, scene, session, detector)
+        grounds = camera_grounds(self._site, scene, self._detector)
+        return _Running(live_frame.session, key, scene, session, detector, grounds)
 
     def _end_session(self) -> None:
         running, self._running = self._running, None
@@ -179,6 +182,7 @@ class WatchedCamera:
             self._violation_count += 1
             self._last = violation
             if self._evidence is not None:
+                decision = step.decisions.get(violation.id)
                 self._evidence.owe(
                     Owed(
                         violation,
@@ -186,6 +190,7 @@ class WatchedCamera:
                         running.scene,
                         dict(step.observation.signals),
                         self._recorder,
+                        None if decision is None else Grounds(running.grounds, decision),
                     )
                 )
 

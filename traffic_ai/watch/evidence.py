@@ -13,6 +13,7 @@ from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Violation
+from traffic_ai.evidence.grounds import Grounds
 from traffic_ai.evidence.recorder import EvidenceRecorder, EvidenceResult
 from traffic_ai.sources.footage import PacketRing
 from traffic_ai.stores.database import ViolationStore
@@ -33,6 +34,7 @@ class Owed:
     scene: Scene
     signals: Mapping[str, SignalHistory]
     recorder: EvidenceRecorder
+    grounds: Grounds | None = None
 
 
 class EvidenceWriter:
@@ -81,7 +83,9 @@ class EvidenceWriter:
 
     def _write(self, owed: Owed) -> None:
         try:
-            result = owed.recorder.record(owed.violation, owed.footage, owed.scene, owed.signals)
+            result = owed.recorder.record(
+                owed.violation, owed.footage, owed.scene, owed.signals, owed.grounds
+            )
         except Exception as error:  # the edge of a thread that must not die
             _log.exception("evidence of %s could not be made", owed.violation.id)
             problem = f"internal error {type(error).__name__}"
