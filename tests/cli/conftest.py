@@ -20,6 +20,12 @@ class Called:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch, tmp_path):
+    """The key of whoever runs the tests is not theirs."""
+    monkeypatch.setenv("TRAFFIC_AI_KEYS", str(tmp_path / "keys"))
+
+
 @pytest.fixture
 def call(capsys, monkeypatch):
     """Calls the entry point in this process, with the detector of blocks."""

@@ -144,7 +144,7 @@ def _check_trust(
         report.note(where, f"signed with {keys}; give --public-key to know whose that is")
     elif not set(summary.public_keys) & set(trusted):
         expected = " or ".join(map(short_name, trusted))
-        report.accuse(where, "it is signed with a key not given", expected, summary.public_keys[0])
+        report.accuse(where, "another key signed it", expected, ", ".join(summary.public_keys))
     if summary.public_keys and summary.unsigned:
         report.note(where, f"{summary.unsigned} entries from before there was a key hold by hash")
 

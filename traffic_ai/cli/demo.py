@@ -24,6 +24,7 @@ def demo(
     import threading
 
     from traffic_ai.batch.run import Batch
+    from traffic_ai.cli.keys import signer_or_note
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.process import stopping_on_signals
     from traffic_ai.cli.progress import BatchProgress
@@ -32,10 +33,11 @@ def demo(
     root = _sample_root()
     video = root / "sample_videos" / "junction.mp4"
     site = open_site(root / "configs" / "demo.yaml")
+    signer = signer_or_note(None)
     with pull_progress() as progress:
         detector = load_detector(DetectorOptions(), progress)
     stop = threading.Event()
-    batch = Batch(site, out, detector, stop=stop)
+    batch = Batch(site, out, detector, signer=signer, stop=stop)
     with stopping_on_signals(stop), BatchProgress() as listener:
         outcomes = batch.run([video], listener)
     if stop.is_set() or not outcomes:

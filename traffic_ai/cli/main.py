@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 from traffic_ai import __version__
-from traffic_ai.cli import demo, doctor, export, models, preview, process, validate, watch
+from traffic_ai.cli import (
+    demo,
+    doctor,
+    export,
+    keys,
+    models,
+    preview,
+    process,
+    seal,
+    validate,
+    verify,
+    watch,
+)
 from traffic_ai.core.errors import TrafficAiError
 
 app = typer.Typer(
@@ -27,6 +39,9 @@ app.command()(watch.watch)
 app.command()(export.export)
 app.command()(validate.validate)
 app.command()(preview.preview)
+app.command()(verify.verify)
+app.add_typer(keys.app, name="keys")
+app.add_typer(seal.app, name="seal")
 app.add_typer(models.app, name="models")
 app.command()(doctor.doctor)
 

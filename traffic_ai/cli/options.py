@@ -47,3 +47,12 @@ AllowPtOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
+KeysOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--keys",
+        help="Folder of the signing key. Without it: $TRAFFIC_AI_KEYS, else "
+        "~/.config/traffic-ai/keys.",
+        show_default=False,
+    ),
+]

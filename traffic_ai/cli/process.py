@@ -15,6 +15,7 @@ import typer
 from traffic_ai.cli.options import (
     AllowPtOption,
     JsonOption,
+    KeysOption,
     OutOption,
     SiteOption,
     SizeOption,
@@ -55,6 +56,7 @@ def process(
         bool,
         typer.Option("--keep-tracks", help="Leave every track in OUT/tracks, for `evaluate`."),
     ] = False,
+    keys: KeysOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find violations in recorded footage.
@@ -65,6 +67,7 @@ def process(
     """
     from traffic_ai.batch.files import find_videos
     from traffic_ai.batch.run import Batch
+    from traffic_ai.cli.keys import signer_or_note
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.progress import BatchProgress
     from traffic_ai.wiring import DetectorOptions, load_detector, open_site
@@ -74,9 +77,10 @@ def process(
     the_site = open_site(site)
     for warning in the_site.warnings:
         typer.echo(f"warning: {warning}", err=True)
+    signer = signer_or_note(keys) if evidence else None
     with pull_progress() as progress:
         detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
-    batch = Batch(the_site, out, detector, camera, begins_at, evidence, tracks)
+    batch = Batch(the_site, out, detector, camera, begins_at, evidence, tracks, signer)
     with stopping_on_signals(batch.stop), BatchProgress() as listener:
         outcomes = batch.run(paths, listener)
     if as_json:

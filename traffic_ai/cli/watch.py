@@ -9,6 +9,7 @@ import typer
 from traffic_ai.cli.options import (
     AllowPtOption,
     JsonOption,
+    KeysOption,
     OutOption,
     SiteOption,
     SizeOption,
@@ -32,6 +33,7 @@ def watch(
     evidence: Annotated[
         bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
     ] = True,
+    keys: KeysOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Watch the site's RTSP cameras and record violations as they happen.
@@ -41,6 +43,7 @@ def watch(
     streams, whole frames are skipped. Ctrl-C or SIGTERM ends cleanly. With --json, one JSON object
     a camera is printed at the end.
     """
+    from traffic_ai.cli.keys import signer_or_note
     from traffic_ai.cli.live_table import LiveTable, view_row
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.process import stopping_on_signals
@@ -50,9 +53,11 @@ def watch(
     the_site = open_site(site)
     for warning in the_site.warnings:
         typer.echo(f"warning: {warning}", err=True)
+    signer = signer_or_note(keys) if evidence else None
     with pull_progress() as progress:
         detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
-    the_watch = Watch(the_site, out, detector, tuple(camera or ()), evidence, duration)
+    cameras = tuple(camera or ())
+    the_watch = Watch(the_site, out, detector, cameras, evidence, duration, signer)
     with stopping_on_signals(the_watch.stop), LiveTable() as table:
         views = the_watch.run(table.show)
     if as_json:

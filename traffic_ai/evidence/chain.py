@@ -246,6 +246,21 @@ class Chain:
         )
 
 
+def chained_cameras(root: Path) -> list[str]:
+    """The cameras that have a chain below an evidence root, by name. Raises EvidenceError."""
+    cameras = []
+    for path in sorted(root.glob(f"*/{CHAIN}")):
+        with path.open("rb") as stream:
+            line = stream.readline()
+        if not line:
+            continue
+        try:
+            cameras.append(Entry.read(line.removesuffix(b"\n")).camera_id)
+        except ValueError as error:
+            raise EvidenceError(f"{path} begins with a line that is no entry: {error}") from None
+    return cameras
+
+
 def _follows(entry: Entry, head: Entry | None) -> bool:
     if head is None:
         return entry.sequence == 1 and entry.previous == NOTHING_BEFORE

@@ -16,6 +16,8 @@ from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.source import is_url
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.detectors.regions import SizedDetector
+from traffic_ai.evidence.chain import Chain
+from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.recorder import EvidenceRecorder
 from traffic_ai.sources.live import LiveCamera
 from traffic_ai.stores.database import ViolationStore
@@ -33,7 +35,8 @@ class Watch:
     """What a watch needs.
 
     camera_ids: only these cameras; empty for all that have a stream. duration_s: stop by itself
-    after this time. stop: set to end cleanly.
+    after this time. signer: of the evidence; None leaves it chained but not signed. stop: set to
+    end cleanly.
     """
 
     site: Site
@@ -42,15 +45,20 @@ class Watch:
     camera_ids: tuple[str, ...] = ()
     write_evidence: bool = True
     duration_s: float | None = None
+    signer: Signer | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, show: Show) -> list[CameraView]:
         """Watch until stopped; `show` is called twice a second. The last view of each camera.
 
-        Raises ConfigError where there is nothing to watch, StoreError.
+        Raises ConfigError where there is nothing to watch; UsageError and EvidenceError where
+        the evidence's chains cannot be gone on with; StoreError.
         """
         cameras = self._cameras()
         make_run_folder(self.out_dir)
+        if self.write_evidence:
+            for camera_id in [camera.id for camera in cameras]:
+                Chain(self.out_dir / EVIDENCE_NAME, camera_id, self.signer).check()
         with ViolationStore.open(self.out_dir / STORE_NAME) as store:
             writer = EvidenceWriter(store, time.monotonic) if self.write_evidence else None
             # Each is ended, last to first, whatever happens to the others.
@@ -104,7 +112,10 @@ class Watch:
     ) -> WatchedCamera:
         assert camera.source is not None
         recorder = EvidenceRecorder(
-            self.out_dir / EVIDENCE_NAME, trail_s=TRAIL_S, time_zone=camera.time_zone
+            self.out_dir / EVIDENCE_NAME,
+            trail_s=TRAIL_S,
+            time_zone=camera.time_zone,
+            signer=self.signer,
         )
         live = LiveCamera(camera.id, camera.source)
         return WatchedCamera(camera, live, self.detector, store, writer, recorder)
