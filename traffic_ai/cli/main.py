@@ -14,11 +14,13 @@ from traffic_ai import __version__
 from traffic_ai.cli import (
     demo,
     doctor,
+    evaluate,
     export,
     keys,
     models,
     preview,
     process,
+    replay,
     seal,
     validate,
     verify,
@@ -40,9 +42,11 @@ app.command()(export.export)
 app.command()(validate.validate)
 app.command()(preview.preview)
 app.command()(verify.verify)
+app.command()(replay.replay)
 app.add_typer(keys.app, name="keys")
 app.add_typer(seal.app, name="seal")
 app.add_typer(models.app, name="models")
+app.command()(evaluate.evaluate)
 app.command()(doctor.doctor)
 
 

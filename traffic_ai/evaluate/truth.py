@@ -82,7 +82,7 @@ class Truth:
 
     kinds: the kinds that were looked for; records of others are not judged. stamp_s (F,): when
     each frame is by the video, true_s (F,): when it was taken; both empty where vehicles are not
-    known. camera_m (2,): the point on the road below the camera.
+    known. camera_m (2,): the point on the road below the camera. picture_px: width and height.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Truth:
     stamp_s: Array = field(default_factory=lambda: np.zeros(0))
     true_s: Array = field(default_factory=lambda: np.zeros(0))
     camera_m: Array | None = None
+    picture_px: tuple[int, int] | None = None
 
     @cached_property
     def _by_id(self) -> Mapping[int, TrueVehicle]:

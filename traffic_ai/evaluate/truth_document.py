@@ -98,6 +98,7 @@ def truth_of(document: object, name: str = "") -> Truth:
         stamp_s=stamp_s,
         true_s=true_s,
         camera_m=_camera_m(top),
+        picture_px=_picture_px(top),
     )
 
 
@@ -126,6 +127,15 @@ def _camera_m(top: Fields) -> Array | None:
         return None
     camera = Fields.of(top.values["camera"], "camera")
     return camera.rows("position_m", 0)[:2] if camera.has("position_m") else None
+
+
+def _picture_px(top: Fields) -> tuple[int, int] | None:
+    if not top.has("camera"):
+        return None
+    camera = Fields.of(top.values["camera"], "camera")
+    if not camera.has("width_px"):
+        return None
+    return camera.whole("width_px"), camera.whole("height_px")
 
 
 def _frames(top: Fields, vehicles: list[TrueVehicle]) -> tuple[Array, Array]:

@@ -1,0 +1,221 @@
+"""What the page shows of a report: one function a plot, None where there is nothing to show."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from traffic_ai.core.violation import ViolationKind
+from traffic_ai.evaluate.intervals import Share
+from traffic_ai.evaluate.report import FalseReason, Place, Report, SpeedReading
+from traffic_ai.evaluate.summary import (
+    ALLOWED_KMH,
+    ALLOWED_SHARE,
+    COVERAGE_FACTOR,
+    UP_TO_KMH,
+    Summary,
+)
+from traffic_ai.evaluate.svg import Axis, Plot
+from traffic_ai.evaluate.words import counted, kind_words, where
+
+# More dots are thinned evenly; more whiskers hide the dots.
+MOST_DOTS, MOST_WHISKERS = 3000, 120
+_BINS = 8
+T = TypeVar("T")
+ROAD_USERS = ("car", "motorcycle", "truck", "bus", "bicycle", "person")
+
+
+def precision_recall(summary: Summary) -> str | None:
+    """Precision and recall of each kind with their intervals."""
+    kinds = [one for one in summary.kinds if one.due or one.false_alarms]
+    if not kinds:
+        return None
+    count = len(kinds)
+    names = tuple((count - i - 0.5, kind_words(one.kind)) for i, one in enumerate(kinds))
+    plot = Plot(
+        Axis(0.0, 100.0, "percent, with the 95 % interval"),
+        Axis(0.0, float(count), "", names),
+        "precision and recall",
+        height=58.0 + 56.0 * count,
+        left=112.0,
+    )
+    for i, one in enumerate(kinds):
+        middle = count - i - 0.5
+        _whisker(plot, middle + 0.16, one.recall, "recall")
+        _whisker(plot, middle - 0.16, one.precision, "precision")
+    return plot.svg()
+
+
+def _whisker(plot: Plot, y: float, share: Share, kind: str) -> None:
+    if share.value is None:
+        return
+    low, high, value = (100.0 * part for part in (share.low, share.high, share.value))
+    plot.line([(low, y), (high, y)], f"whisker {kind}")
+    plot.point(value, y, kind, f"{kind} {value:.1f} %: {counted(share)}", 5.0)
+
+
+def speed_by_speed(report: Report) -> str | None:
+    """Speed errors over the true speed, with the allowance and the stated uncertainty."""
+    return _speed_plot(report, "true speed, km/h", lambda r: r.true_kmh, allowance=True)
+
+
+def speed_by_distance(report: Report) -> str | None:
+    """Speed errors over the distance from the camera, with the stated uncertainty."""
+    return _speed_plot(report, "distance from the camera, m", lambda r: r.distance_m)
+
+
+def _speed_plot(
+    report: Report,
+    label: str,
+    value_of: Callable[[SpeedReading], float | None],
+    allowance: bool = False,
+) -> str | None:
+    known = [(value_of(r), r, r.true_kmh) for r in report.speeds]
+    readings = _thinned(
+        [
+            (at, reading, reading.measured_kmh - true_kmh)
+            for at, reading, true_kmh in known
+            if at is not None and true_kmh is not None
+        ]
+    )
+    if not readings:
+        return None
+    x = Axis.around([at for at, _, _ in readings], label, least=10.0)
+    reach = max(
+        [abs(error) for _, _, error in readings]
+        + [COVERAGE_FACTOR * r.standard_uncertainty_kmh for _, r, _ in readings]
+        + ([ALLOWED_KMH] if allowance else [])
+    )
+    plot = Plot(x, Axis(-1.1 * reach, 1.1 * reach, "measured less true, km/h"), f"error by {label}")
+    _uncertainty_band(plot, readings)
+    if allowance:
+        for sign in (-1.0, 1.0):
+            plot.line([(v, sign * _allowed_kmh(v)) for v in (x.low, UP_TO_KMH, x.high)
+                       if x.low <= v <= x.high], "allowance")  # fmt: skip
+    plot.line([(x.low, 0.0), (x.high, 0.0)], "zero")
+    for at, reading, error in readings:
+        if len(readings) <= MOST_WHISKERS:
+            half = COVERAGE_FACTOR * reading.standard_uncertainty_kmh
+            plot.line([(at, error - half), (at, error + half)], "bound")
+        words = (
+            f"{where(reading.place)}: {reading.measured_kmh:.1f} km/h, "
+            f"true {reading.true_kmh:.1f} km/h, {reading.place.world}"
+        )
+        plot.point(at, error, user_class(reading.place.road_user), words)
+    return plot.svg()
+
+
+def _allowed_kmh(speed_kmh: float) -> float:
+    return ALLOWED_KMH if speed_kmh <= UP_TO_KMH else ALLOWED_SHARE * speed_kmh
+
+
+def _uncertainty_band(plot: Plot, readings: Sequence[tuple[float, SpeedReading, float]]) -> None:
+    """The stated uncertainty (95 %) in the middle of each part of the axis."""
+    ordered = sorted(readings, key=lambda row: row[0])
+    parts = [part for part in np.array_split(np.arange(len(ordered)), _BINS) if len(part)]
+    middle = []
+    for part in parts:
+        rows = [ordered[i] for i in part]
+        half = float(np.median([COVERAGE_FACTOR * r.standard_uncertainty_kmh for _, r, _ in rows]))
+        middle.append((float(np.median([at for at, _, _ in rows])), half))
+    edges = [(plot.x.low, middle[0][1]), *middle, (plot.x.high, middle[-1][1])]
+    plot.area(edges + [(at, -half) for at, half in reversed(edges)], "band")
+
+
+def user_class(road_user: str) -> str:
+    """The CSS class of a class of road user."""
+    return road_user if road_user in ROAD_USERS else "other"
+
+
+def time_into_red(report: Report) -> str | None:
+    """The chargeable time into red over the true one; above the line more is charged than true."""
+    hits = _thinned([(hit, hit.red) for hit in report.hits if hit.red is not None])
+    if not hits:
+        return None
+    times = [t for _, red in hits for t in (red.true_s, red.chargeable_s)]
+    x = Axis.around(times, "true time into red, s", zero=True, least=1.0)
+    plot = Plot(x, Axis(x.low, x.high, "charged, s"), "time into red")
+    plot.area([(x.low, x.low), (x.high, x.high), (x.low, x.high)], "forbidden")
+    plot.line([(x.low, x.low), (x.high, x.high)], "zero")
+    for hit, red in hits:
+        if len(hits) <= MOST_WHISKERS:
+            top = min(red.latest_s, x.high)
+            plot.line([(red.true_s, red.chargeable_s), (red.true_s, top)], "bound")
+        words = (
+            f"{where(hit.place)}: charged {red.chargeable_s:.2f} s, at most {red.latest_s:.2f} s, "
+            f"true {red.true_s:.2f} s, {hit.place.world}"
+        )
+        plot.point(red.true_s, red.chargeable_s, user_class(hit.place.road_user), words)
+    return plot.svg()
+
+
+def timeline(report: Report) -> str | None:
+    """When violations were and what was reported, one row a kind; of a single run only."""
+    if len(report.exposures) != 1:
+        return None
+    kinds = [kind for kind in ViolationKind if kind in report.kinds]
+    count = len(kinds)
+    names = tuple((count - i - 0.5, kind_words(kind)) for i, kind in enumerate(kinds))
+    plot = Plot(
+        Axis(0.0, max(report.exposures[0].duration_s, 1.0), "time in the video, s"),
+        Axis(0.0, float(count), "", names),
+        "truth and records in time",
+        width=1140.0,
+        height=58.0 + 46.0 * count,
+        left=112.0,
+    )
+    rows = {kind: count - i - 0.5 for i, kind in enumerate(kinds)}
+
+    def mark(place: Place, t_s: float, kind: str, words: str, above: bool) -> None:
+        y = rows[place.kind]
+        half = 0.01 * plot.x.high / 4.0
+        at = (y + 0.04, y + 0.34) if above else (y - 0.34, y - 0.04)
+        plot.bar((t_s - half, t_s + half), at, kind, f"{words}: {where(place)} at {t_s:.2f} s")
+
+    for hit in report.hits:
+        mark(hit.place, hit.place.t_s, "hit", "true, found", above=True)
+        mark(hit.place, hit.found_s, "hit", "record, right", above=False)
+    for miss in report.misses:
+        mark(miss.place, miss.place.t_s, "miss", f"true, missed ({miss.detail})", above=True)
+    for false in report.false_alarms:
+        words = "reported twice" if false.why is FalseReason.DUPLICATE else "false"
+        mark(false.place, false.place.t_s, "false", f"record, {words}", above=False)
+    for one in report.neither_way:
+        mark(one.place, one.place.t_s, "neither", "true, counts neither way", above=True)
+    return plot.svg()
+
+
+def withheld(summary: Summary) -> str | None:
+    """Near misses by reason: those that lost a violation first, then the others."""
+    rows = summary.withheld
+    if not rows:
+        return None
+    count = len(rows)
+    names = tuple(
+        (count - i - 0.5, f"{kind_words(one.kind)}: {kind_words(one.reason)}")
+        for i, one in enumerate(rows)
+    )
+    most = max(one.count for one in rows)
+    plot = Plot(
+        Axis(0.0, 1.15 * most, "near misses"),
+        Axis(0.0, float(count), "", names),
+        "withheld by reason",
+        height=58.0 + 24.0 * count,
+        left=245.0,
+    )
+    for i, one in enumerate(rows):
+        band = (count - i - 0.82, count - i - 0.18)
+        if one.violations:
+            plot.bar((0.0, one.violations), band, "miss", f"{one.violations} true violations lost")
+        if one.count > one.violations:
+            words = f"{one.count - one.violations} rightly or harmlessly withheld"
+            plot.bar((one.violations, one.count), band, "neither", words)
+        plot.words(one.count, count - i - 0.5, str(one.count), "tick", shift=6.0)
+    return plot.svg()
+
+
+def _thinned(rows: Sequence[T]) -> list[T]:
+    """At most MOST_DOTS of the rows, evenly taken."""
+    if len(rows) <= MOST_DOTS:
+        return list(rows)
+    return [rows[i] for i in np.linspace(0, len(rows) - 1, MOST_DOTS).round().astype(int)]

@@ -1,0 +1,88 @@
+"""The words and numbers that the table and the page share."""
+
+from traffic_ai.evaluate.intervals import Rate, Share, Spread
+from traffic_ai.evaluate.report import Place
+from traffic_ai.evaluate.summary import KindFigures, Summary
+
+NONE = "–"  # noqa: RUF001 - a dash in a table
+
+
+def percent(share: Share) -> str:
+    """A share with its interval: 97.5 % (94.1-99.2)."""
+    if share.value is None:
+        return NONE
+    return f"{_percent(share.value)} % ({_percent(share.low)}-{_percent(share.high)})"
+
+
+def _percent(value: float) -> str:
+    """One decimal, more where it would round to 0 or 100 and is not."""
+    for digits in (1, 2, 3):
+        text = f"{100.0 * value:.{digits}f}"
+        if float(text) not in (0.0, 100.0) or value in (0.0, 1.0):
+            return text
+    return text
+
+
+def counted(share: Share) -> str:
+    """The count behind a share: 117 of 120."""
+    return f"{share.count} of {share.of}"
+
+
+def rate(value: Rate) -> str:
+    """A rate with its interval: 0.3 (0.1-0.9)."""
+    if value.per_hour is None or value.high is None:
+        return NONE
+    return f"{value.per_hour:.3g} ({value.low:.2g}-{value.high:.2g})"
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A number with its sign."""
+    return NONE if value is None else f"{value:+.{digits}f}"
+
+
+def spread(value: Spread | None, unit: str, digits: int = 2) -> str:
+    """Median with sign and largest size: +0.02 s, at most 0.11."""
+    if value is None:
+        return NONE
+    return f"{value.median:+.{digits}f} {unit}, at most {value.largest:.{digits}f}"
+
+
+def kind_words(kind: str) -> str:
+    """A kind for people."""
+    return kind.replace("_", " ")
+
+
+def scope(summary: Summary) -> str:
+    """How much was looked at."""
+    words = [f"{summary.duration_s:.0f} s of footage"]
+    if summary.worlds > 1:
+        words.insert(0, f"{summary.worlds} runs")
+    if summary.vehicles:
+        words.append(f"{summary.vehicles} vehicles, {summary.vehicle_hours:.3g} vehicle-hours")
+    return ", ".join(words)
+
+
+def particular(figures: KindFigures) -> str:
+    """What matters of one kind beside its shares."""
+    words = []
+    if figures.red is not None:
+        words.append(
+            f"charged {spread(figures.red.error_s, 's')}; "
+            f"above the true time: {counted(figures.red.over)}"
+        )
+    if figures.alarm is not None:
+        alarm = f"alarm after {spread(figures.alarm.after_s, 's')}"
+        words.append(f"{alarm}; within 1 s and 15 m: {counted(figures.alarm.in_time)}")
+    if figures.wrong_lane:
+        words.append(f"in the wrong lane: {figures.wrong_lane}")
+    if figures.duplicates:
+        words.append(f"reported twice: {figures.duplicates}")
+    if figures.neither_way:
+        words.append(f"counted neither way: {figures.neither_way}")
+    return "; ".join(words)
+
+
+def where(place: Place) -> str:
+    """Which vehicle, in which lane."""
+    vehicle = "" if place.vehicle is None else f" {place.vehicle}"
+    return f"{place.road_user or 'vehicle'}{vehicle}, {place.lane_id or 'lane not known'}"
