@@ -17,7 +17,7 @@ from traffic_ai.config.load import load_site
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.decision_text import read_decision
 from traffic_ai.core.errors import ConfigError, EvidenceError, ModelError
-from traffic_ai.core.ports import Detector, Rule
+from traffic_ai.core.ports import Detector, Rule, SignalReader
 from traffic_ai.core.replay import Difference, compare, replayed
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Provenance
@@ -69,10 +69,18 @@ def scene_detector(detector: SizedDetector, scene: Scene) -> Detector:
     return RiderDetector(RegionDetector(detector, scene.detection_regions_px))
 
 
-def new_session(scene: Scene, camera: CameraSite, provenance: Provenance) -> Session:
-    """A fresh session of one camera: tracker, signals and rules, nothing shared with others."""
+def new_session(
+    scene: Scene,
+    camera: CameraSite,
+    provenance: Provenance,
+    signals: SignalReader | None = None,
+) -> Session:
+    """A fresh session of one camera: tracker, signals and rules, nothing shared with others.
+
+    signals: a reader in place of the scene's own lamps and logs.
+    """
     rules = new_rules(scene, camera.rules, provenance)
-    return Session(RoadPlaneTracker(scene), SceneSignals(scene), rules)
+    return Session(RoadPlaneTracker(scene), signals or SceneSignals(scene), rules)
 
 
 def new_rules(scene: Scene, rules: Mapping[str, Any], provenance: Provenance) -> list[Rule]:

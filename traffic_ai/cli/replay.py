@@ -1,0 +1,138 @@
+"""`traffic-ai replay`: records decided again from their packages, every number compared."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from traffic_ai.cli.options import AllowPtOption, JsonOption, SizeOption, WeightsOption
+from traffic_ai.core.errors import TrafficAiError
+
+if TYPE_CHECKING:
+    from traffic_ai.audit.replay import ReplayReport
+    from traffic_ai.audit.replay_clip import ClipReport
+    from traffic_ai.detectors.regions import SizedDetector
+
+EXIT_DIFFERS = 1
+_SHOWN = 10
+
+
+def replay(
+    path: Annotated[Path, typer.Argument(help="A run folder, or one package of it.")],
+    from_clip: Annotated[
+        bool,
+        typer.Option("--from-clip", help="Also run the detector on each clip, and compare."),
+    ] = False,
+    weights: WeightsOption = "yolov8n",
+    size: SizeOption = 640,
+    allow_pt: AllowPtOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide again from the stored track, signals and site, and compare every number.
+
+    Needs only the package. --from-clip runs detector and tracker on the clip too and says how far
+    they differ; that is no part of the verdict, for the clip begins later than the recording did.
+    Exit code 0: everything came out the same; 1: something did not.
+    """
+    from traffic_ai.audit.replay import replay as decide_again
+
+    reports, clips = [], {}
+    detector = None
+    for report in decide_again(path):
+        reports.append(report)
+        if not as_json:
+            _print(report)
+        if from_clip:
+            if detector is None:
+                detector = _detector(weights, size, allow_pt)
+            clips[report.id] = _clip(report, detector)
+            if not as_json:
+                _print_clip(clips[report.id])
+    same = sum(report.is_same for report in reports)
+    if as_json:
+        typer.echo(json.dumps([_as_json(r, clips.get(r.id)) for r in reports], indent=2))
+    else:
+        typer.echo(f"{same} of {len(reports)} records come out the same")
+    if same < len(reports):
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+def _detector(weights: str, size: int, allow_pt: bool) -> "SizedDetector":
+    from traffic_ai.cli.models import pull_progress
+    from traffic_ai.wiring import DetectorOptions, load_detector
+
+    with pull_progress() as progress:
+        return load_detector(DetectorOptions(weights, size, allow_pt), progress)
+
+
+def _clip(report: "ReplayReport", detector: "SizedDetector") -> "ClipReport | str":
+    """What the clip shows, or why it cannot be said."""
+    from traffic_ai.audit.replay_clip import replay_clip
+
+    try:
+        return replay_clip(report.folder, detector)
+    except TrafficAiError as error:
+        return str(error)
+
+
+def _print(report: "ReplayReport") -> None:
+    kind = report.kind.replace("_", " ")
+    if report.is_same:
+        typer.echo(f"{report.id}  {kind}: the same")
+        return
+    if report.problem:
+        typer.echo(f"{report.id}  {kind}: NOT REPLAYED: {report.problem}")
+        return
+    typer.echo(f"{report.id}  {kind}: DIFFERS in {len(report.differences)} values")
+    for d in report.differences[:_SHOWN]:
+        typer.echo(
+            f"    {d.path or 'outcome'}: recorded {d.recorded}, again {d.replayed or 'none'}"
+        )
+    if len(report.differences) > _SHOWN:
+        typer.echo(f"    and {len(report.differences) - _SHOWN} more")
+
+
+def _print_clip(clip: "ClipReport | str") -> None:
+    if isinstance(clip, str):
+        typer.echo(f"    from the clip: not possible: {clip}")
+        return
+    coded = "encoded again" if clip.reencoded else "the source's own packets"
+    typer.echo(
+        f"    from the clip ({clip.start_s:.2f}..{clip.end_s:.2f} s, {coded}; it begins later than "
+        "the recording, so small differences are natural):"
+    )
+    if not clip.same_model:
+        typer.echo("      another detector model than the record's")
+    if clip.box_iou is not None:
+        typer.echo(
+            f"      vehicle found in {clip.seen} of {clip.frames} pictures, median overlap "
+            f"{clip.box_iou:.3f}, lower edge off by {clip.bottom_edge_px:.2f} px (median)"
+        )
+    else:
+        typer.echo(f"      vehicle found in none of {clip.frames} pictures")
+    if not clip.reported:
+        reasons = ", ".join(clip.near_misses) or "nothing like it was seen"
+        typer.echo(f"      not reported from the clip alone: {reasons}")
+        return
+    typer.echo(f"      {'':28} {'record':>12} {'clip':>12} {'difference':>12}")
+    for value in clip.values:
+        if value.from_clip is None:
+            continue
+        typer.echo(
+            f"      {value.name:28} {value.recorded:12.3f} {value.from_clip:12.3f} "
+            f"{value.from_clip - value.recorded:+12.3f}"
+        )
+
+
+def _as_json(report: "ReplayReport", clip: "ClipReport | str | None") -> dict[str, object]:
+    return {
+        "id": report.id,
+        "kind": report.kind,
+        "package": str(report.folder),
+        "same": report.is_same,
+        "problem": report.problem,
+        "differences": [asdict(difference) for difference in report.differences],
+        "clip": clip if clip is None or isinstance(clip, str) else asdict(clip),
+    }
