@@ -149,7 +149,7 @@ def test_state_is_dropped_when_the_track_ends_and_only_then_counted():
         )
         assert rule.update(observe(track, 0.1, seen=True)) == []
         assert rule.update(observe(track, 0.2, seen=False, ended=(track_id,))) == []
-    assert not rule._followed
+    assert len(rule._rows) == 0
     assert rule.close() == ()
 
 

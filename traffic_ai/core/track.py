@@ -16,6 +16,13 @@ _BOX, _GROUND, _COV = slice(1, 5), slice(5, 7), slice(7, 11)
 _OBSERVED, _GROUNDED, _WIDTH = 11, 12, 13
 
 
+def _bottom_middles(boxes: Array) -> Array:
+    middles = np.empty((len(boxes), 2))
+    middles[:, 0] = (boxes[:, 0] + boxes[:, 2]) / 2.0
+    middles[:, 1] = boxes[:, 3]
+    return middles
+
+
 @dataclass(frozen=True, slots=True)
 class TrackPoint:
     """A track at one moment.
@@ -125,8 +132,7 @@ class Track:
     @property
     def anchor_px(self) -> Array:
         """(N, 2) middles of the boxes' bottom edges."""
-        box = self.xyxy_px
-        return np.column_stack([(box[:, 0] + box[:, 2]) / 2.0, box[:, 3]])
+        return _bottom_middles(self.xyxy_px)
 
     @property
     def ground_m(self) -> Array:
@@ -212,9 +218,7 @@ class Tracks:
     @property
     def anchor_px(self) -> Array:
         """(N, 2) middles of the boxes' bottom edges."""
-        return np.column_stack(
-            [(self.xyxy_px[:, 0] + self.xyxy_px[:, 2]) / 2.0, self.xyxy_px[:, 3]]
-        )
+        return _bottom_middles(self.xyxy_px)
 
     @classmethod
     def empty(cls, ended: tuple[int, ...] = ()) -> "Tracks":

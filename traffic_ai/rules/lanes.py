@@ -1,11 +1,12 @@
 """Which lane a vehicle is in, and how far along it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from traffic_ai.core.geometry import Array, Homography
+from traffic_ai.core.geometry import Array, Homography, Polygons
 from traffic_ai.core.road_user import VEHICLES, RoadUser
 from traffic_ai.core.scene import Lane, Scene
 
@@ -17,13 +18,11 @@ def is_judged(lane: Lane, road_user: RoadUser) -> bool:
 
 def lane_of_points(lanes: Sequence[Lane], points_px: Array) -> Lane | None:
     """The lane that holds most of the image points (N, 2), None if none holds any."""
-    best: Lane | None = None
-    most = 0
-    for lane in lanes:
-        count = int(lane.contains(points_px).sum())
-        if count > most:
-            best, most = lane, count
-    return best
+    if not lanes:
+        return None
+    counts = Polygons([lane.polygon_px for lane in lanes]).holds(points_px).sum(axis=0)
+    most = int(np.argmax(counts))
+    return lanes[most] if counts[most] > 0 else None
 
 
 class LaneAxis:
@@ -40,41 +39,91 @@ class LaneAxis:
             ground = homography.to_ground(line)
             if not np.isnan(ground).any():
                 line, self.in_metres = ground, True
-        self._points = line
-        steps = np.diff(line, axis=0)
-        self._step_lengths = np.linalg.norm(steps, axis=1)
-        self._directions = steps / self._step_lengths[:, None]
-        self._starts = np.concatenate([[0.0], np.cumsum(self._step_lengths)[:-1]])
-        self.length = float(self._step_lengths.sum())
+        self.pieces = _Pieces.of(line)
+        self.length = float(self.pieces.length.sum())
 
     def progress(self, points: Array) -> Array:
         """Progress (N,) of points (N, 2) in the axis's plane.
 
         The first and last piece go on as straight lines beyond the ends.
         """
-        along, _ = self._nearest_piece(points)
-        return along
+        return self.pieces.nearest(points)[0]
 
     def directions(self, points: Array) -> Array:
         """Unit direction of travel (N, 2) at points (N, 2)."""
-        _, piece = self._nearest_piece(points)
-        return np.asarray(self._directions[piece])
+        return self.pieces.nearest(points)[1]
 
-    def _nearest_piece(self, points: Array) -> tuple[Array, NDArray[np.int64]]:
-        offset = points[:, None, :] - self._points[None, :-1, :]
-        local = np.einsum("nkd,kd->nk", offset, self._directions)
-        low = np.zeros(len(self._step_lengths))
-        high = self._step_lengths.copy()
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The straight pieces of axes, of one axis (A = 1) or one for each of A points.
+
+    start (A, K, 2), direction (A, K, 2), length (A, K), progress at the start (A, K), and the
+    bounds low and high (A, K) of the way along a piece. A piece that only fills up is far away.
+    """
+
+    start: Array
+    direction: Array
+    length: Array
+    before: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def of(cls, line: Array) -> "_Pieces":
+        steps = np.diff(line, axis=0)
+        length = np.linalg.norm(steps, axis=1)
+        low, high = np.zeros(len(length)), length.copy()
         low[0], high[-1] = -np.inf, np.inf
-        clipped = np.clip(local, low, high)
-        foot = self._points[None, :-1] + clipped[:, :, None] * self._directions[None]
-        piece = np.argmin(np.linalg.norm(points[:, None] - foot, axis=2), axis=1)
+        before = np.concatenate([[0.0], np.cumsum(length)[:-1]])
+        values = (line[:-1], steps / length[:, None], length, before, low, high)
+        return cls(*(value[None] for value in values))
+
+    @classmethod
+    def padded(cls, axes: "Sequence[LaneAxis]") -> "_Pieces":
+        most = max((axis.pieces.length.shape[1] for axis in axes), default=1)
+        far_away = 1e12
+
+        def column(name: str) -> Array:
+            rows = [getattr(axis.pieces, name)[0] for axis in axes]
+            shape = (len(rows), most, *(rows[0].shape[1:] if rows else (2,)))
+            out = np.full(shape, far_away if name == "start" else 0.0)
+            for target, row in zip(out, rows, strict=True):
+                target[: len(row)] = row
+            return out
+
+        return cls(*(column(f.name) for f in fields(cls)))
+
+    def take(self, index: NDArray[np.int64]) -> "_Pieces":
+        return _Pieces(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    def nearest(self, points: Array) -> tuple[Array, Array]:
+        """Progress (N,) of points (N, 2), and the direction (N, 2) of the piece nearest to each."""
+        offset = points[:, None, :] - self.start
+        local = (offset * self.direction).sum(axis=2)
+        local = np.clip(local, self.low, self.high)
+        away = offset - local[:, :, None] * self.direction
+        piece = np.argmin((away * away).sum(axis=2), axis=1)
         rows = np.arange(len(points))
-        return self._starts[piece] + clipped[rows, piece], piece
+        of = rows if len(self.start) > 1 else np.zeros(len(points), np.int64)
+        return self.before[of, piece] + local[rows, piece], self.direction[of, piece]
 
 
 class LaneMap:
-    """The axes of a scene's lanes."""
+    """A scene's lanes with their axes, to be asked about many points at once."""
 
     def __init__(self, scene: Scene) -> None:
         self.axes = {lane.id: LaneAxis(lane, scene.homography) for lane in scene.lanes}
+        self.in_metres = np.array([axis.in_metres for axis in self.axes.values()], bool)
+        self._areas = Polygons([lane.polygon_px for lane in scene.lanes])
+        self._pieces = _Pieces.padded(list(self.axes.values()))
+
+    def holds(self, points_px: Array) -> NDArray[np.bool_]:
+        """Which image points (N, 2) lie in which lanes, (N, L)."""
+        return self._areas.holds(points_px)
+
+    def progress(self, lane: NDArray[np.int64], points: Array) -> Array:
+        """Progress (P,) along the lanes at positions `lane` (P,) of points (P, 2), each in the
+        plane of its lane's axis.
+        """
+        return self._pieces.take(lane).nearest(points)[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from traffic_ai.core.geometry import polygon_mask
+from traffic_ai.core.geometry import Polygons
 from traffic_ai.core.ports import Observation
 from traffic_ai.core.scene import Scene, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
@@ -59,6 +59,7 @@ class _Watched:
     line: StopLine
     group_id: str
     geometry: StopLineGeometry
+    exits: Polygons
     passing: dict[int, _Passing] = field(default_factory=dict)
     decided: set[int] = field(default_factory=set)
 
@@ -72,7 +73,12 @@ class RedLight:
         self._parameters = parameters
         self._report = Reporter(scene.camera_id, ViolationKind.RED_LIGHT, RULE_VERSION, provenance)
         self._watched = [
-            _Watched(line, line.signal_group_id, StopLineGeometry(line, scene))
+            _Watched(
+                line,
+                line.signal_group_id,
+                StopLineGeometry(line, scene),
+                Polygons(line.permitted_exits_px),
+            )
             for line in scene.stop_lines
             if line.signal_group_id is not None
         ]
@@ -105,18 +111,18 @@ class RedLight:
         seen = watched.geometry.seen_distance_px(tracks.xyxy_px)
         inside = watched.geometry.within_ends(tracks.anchor_px)
         beyond = self._is_beyond(watched, observation)
-        turned = np.zeros(len(tracks), bool)
-        for polygon in watched.line.permitted_exits_px:
-            turned |= polygon_mask(polygon, tracks.anchor_px)
-        for i in np.flatnonzero(tracks.observed):
-            track_id = int(tracks.track_id[i])
-            state = watched.passing.get(track_id)
+        turned = np.asarray(watched.exits.holds(tracks.anchor_px).any(axis=1))
+        before = np.asarray(seen < 0.0)
+        coming = np.logical_and(inside, before).tolist()
+        ids = tracks.track_id.tolist()
+        for i in np.flatnonzero(tracks.observed).tolist():
+            state = watched.passing.get(ids[i])
             if state is None:
-                if not (inside[i] and seen[i] < 0.0):
+                if not coming[i]:
                     continue
-                state = watched.passing[track_id] = _Passing()
-            if seen[i] < 0.0:
-                state.seen_before = state.seen_before or bool(inside[i])
+                state = watched.passing[ids[i]] = _Passing()
+            if before[i]:
+                state.seen_before = state.seen_before or coming[i]
                 state.crossed, state.beyond_s, state.beyond_count = False, None, 0
                 continue
             state.crossed = True

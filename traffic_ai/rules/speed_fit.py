@@ -8,7 +8,6 @@ doubtful choice enlarges the uncertainty instead of hiding in it.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -64,32 +63,28 @@ def fit_motion(samples: Samples, shifts_m: Array) -> Motion:
     scaled = _with_own_noise(samples)
     duration_s = float(samples.t_s[-1] - samples.t_s[0])
     times_s = np.array(_CORRELATION_STEPS) * float(np.median(np.diff(samples.t_s)))
-    orders = range(1, min(HIGHEST_ORDER, (len(samples) - 1) // 3) + 1)
-    usable = [
-        system.solve(float(tau_s))
-        for system in (_System(scaled, order, shifts_m) for order in orders)
-        for tau_s in times_s[times_s <= duration_s / 2.0]
-    ]
-    score = np.array([m.score for m in usable])
+    highest = min(HIGHEST_ORDER, (len(samples) - 1) // 3)
+    equations = _Equations(scaled, highest, times_s[times_s <= duration_s / 2.0], shifts_m)
+    models = [equations.solve(order) for order in range(1, highest + 1)]
+    score = np.concatenate([m.score for m in models])
     weight = np.exp(-0.5 * (score - score.min()))
     weight /= weight.sum()
-    speed = np.array([m.speed_mps for m in usable])
+    speed = np.concatenate([m.speed_mps for m in models])
     mean = float(weight @ speed)
-    variance = float(weight @ (np.array([m.variance for m in usable]) + (speed - mean) ** 2))
-    best = usable[int(np.argmax(weight))]
-    profile = np.tensordot(weight, np.array([m.profile_mps for m in usable]), 1)
+    variance = float(weight @ (np.concatenate([m.variance for m in models]) + (speed - mean) ** 2))
     middle, half = unit_time(samples)
+    of_order, of_time = divmod(int(np.argmax(weight)), len(models[0].score))
     return Motion(
         start_s=float(samples.t_s[0]),
         end_s=float(samples.t_s[-1]),
         speed_mps=mean,
         noise_mps=float(np.sqrt(variance)),
-        steady=float(weight[[m.order == 1 for m in usable]].sum()),
-        sensitivity_mps=np.tensordot(weight, np.array([m.sensitivity for m in usable]), 1),
+        steady=float(weight[: len(models[0].score)].sum()),
+        sensitivity_mps=weight @ np.concatenate([m.sensitivity for m in models]),
         length_m=mean * duration_s,
         profile_s=middle + half * _PROFILE,
-        profile_mps=profile,
-        residual_px=best.residual_px,
+        profile_mps=weight @ np.concatenate([m.profile_mps for m in models]),
+        residual_px=equations.residual_px(of_order + 1, models[of_order].beta[of_time]),
     )
 
 
@@ -108,88 +103,101 @@ def _with_own_noise(samples: Samples) -> Samples:
 
 
 @dataclass(frozen=True, slots=True)
-class _Model:
-    order: int
-    score: float
-    speed_mps: float
-    variance: float
-    sensitivity: Array
-    profile_mps: Array
-    residual_px: Array
+class _Models:
+    """The models of one order, one for each of T correlation times; the first axis is theirs.
 
-
-class _System:
-    """The equations of one polynomial order, to be solved for each correlation time.
-
-    Columns: the coefficients of x, those of y, the points, and each of the shifts. Rows: one image
-    axis after the other, in units of the noise.
+    beta (T, k): coefficients of x, then those of y.
     """
 
-    def __init__(self, samples: Samples, order: int, shifts_m: Array) -> None:
-        self._samples, self._order = samples, order
-        self._half_s = float(samples.t_s[-1] - samples.t_s[0]) / 2.0
-        self._step_s = np.diff(samples.t_s)
-        design, target = image_rows(samples, order)
-        scaled = samples.to_px / samples.sigma_px[:, :, None]
-        shifted = np.einsum("nij,njk->ink", scaled, shifts_m).reshape(2 * len(samples), -1)
-        self._design, self._target = design, target
-        self._columns = np.column_stack([design, target, shifted])
-        self._precision = _prior_precision(order, self._half_s)
-        k = design.shape[1]
-        self._prior = np.zeros((k, self._columns.shape[1]))
-        self._prior[:, :k] = np.diag(np.tile(self._precision, 2))
+    score: Array
+    speed_mps: Array
+    variance: Array
+    sensitivity: Array
+    profile_mps: Array
+    beta: Array
 
-    def solve(self, tau_s: float) -> _Model:
-        """The fit with noise whose correlation falls to 1/e in tau_s (0: white noise)."""
-        n, k = len(self._samples), self._design.shape[1]
-        rho = np.exp(-self._step_s / tau_s) if tau_s > 0.0 else np.zeros(n - 1)
-        halves = (self._columns[:n], self._columns[n:])
-        white = np.concatenate([*(_whiten(half, rho) for half in halves), self._prior])
-        q, r = np.linalg.qr(white[:, :k])
-        inverse = np.linalg.inv(r)
-        beta = inverse @ (q.T @ white[:, k:])
-        rss = float(np.sum((white[:, k] - white[:, :k] @ beta[:, 0]) ** 2)) + _PRIOR_WEIGHT
+
+class _Equations:
+    """The normal equations of the highest order for all correlation times.
+
+    Those of a lower order are a part of them. Columns: the coefficients of x, those of y, the
+    points, and each of the shifts. Rows: one image axis after the other, in units of the noise.
+    """
+
+    def __init__(self, samples: Samples, highest: int, times_s: Array, shifts_m: Array) -> None:
+        n = len(samples)
+        self._samples, self._highest = samples, highest
+        self._half_s = float(samples.t_s[-1] - samples.t_s[0]) / 2.0
+        self._design, self._target = image_rows(samples, highest)
+        scaled = samples.to_px / samples.sigma_px[:, :, None]
+        shifted = np.einsum("nij,njk->ink", scaled, shifts_m).reshape(2 * n, -1)
+        columns = np.column_stack([self._design, self._target, shifted])
+        steady_s = np.where(times_s > 0.0, times_s, np.inf)
+        rho = np.exp(-np.diff(samples.t_s) / steady_s[:, None]) * (times_s > 0.0)[:, None]
+        white = _whitened(columns.reshape(2, n, -1), rho)
+        k = self._design.shape[1]
+        self._normal = np.swapaxes(white[:, :, : k + 1], 1, 2) @ white
+        self._log_rho = 2.0 * np.log1p(-(rho**2)).sum(axis=1)
+
+    def solve(self, order: int) -> _Models:
+        """The fits of one order."""
+        n, all_k = len(self._samples), 2 * (self._highest + 1)
+        of = np.concatenate([np.arange(order + 1), self._highest + 1 + np.arange(order + 1)])
+        precision = _prior_precision(order, self._half_s)
+        matrix = self._normal[:, of[:, None], of] + np.diag(np.tile(precision, 2) ** 2)
+        right = self._normal[:, of, all_k:]
+        inverse = np.linalg.inv(matrix)
+        solved = inverse @ right
+        beta = solved[:, :, 0]
+        # |target|^2 - beta . right is the weighted sum of squares with that of the prior.
+        rss = self._normal[:, all_k, all_k] - (beta * right[:, :, 0]).sum(axis=1) + _PRIOR_WEIGHT
         # Place and mean speed have flat priors and are the same in all models: they take freedom.
         freedom = 2.0 * n + _PRIOR_WEIGHT - 4.0
         # Evidence of a Gaussian model with its coefficients integrated out and its scale fitted.
-        score = freedom * np.log(rss / freedom)
-        score += 2.0 * np.log1p(-(rho**2)).sum() + 2.0 * np.log(np.abs(np.diag(r))).sum()
-        score -= 4.0 * np.log(self._precision[2:]).sum()
+        score = freedom * np.log(rss / freedom) + self._log_rho
+        score += np.linalg.slogdet(matrix)[1] - 4.0 * np.log(precision[2:]).sum()
         # Student's t with so many degrees of freedom is this much wider than a normal.
         scale2 = rss / max(freedom - 2.0, 1.0)
-        speed, gradient, profile = self._mean_speed(beta[:, 0])
-        residual = (self._target - self._design @ beta[:, 0]).reshape(2, n).T
-        return _Model(
-            order=self._order,
-            score=float(score),
+        speed, gradient, profile = self._mean_speed(order, beta)
+        spread = np.einsum("tk,tkl,tl->t", gradient, inverse, gradient)
+        return _Models(
+            score=score,
             speed_mps=speed,
-            variance=scale2 * float(np.sum((gradient @ inverse) ** 2)),
-            sensitivity=gradient @ beta[:, 1:],
+            variance=scale2 * spread,
+            sensitivity=np.einsum("tk,tks->ts", gradient, solved[:, :, 1:]),
             profile_mps=profile,
-            residual_px=np.linalg.norm(residual * self._samples.sigma_px, axis=1),
+            beta=beta,
         )
 
-    @cached_property
-    def _derivative(self) -> tuple[Array, Array]:
-        """Velocity at the nodes of the integral, and at _PROFILE, from the coefficients."""
-        order = self._order
-        terms = np.column_stack([legendre.legder(e) for e in np.eye(order + 1)]) / self._half_s
-        return (
-            legendre.legvander(_NODES, order - 1) @ terms,
-            legendre.legvander(_PROFILE, order - 1) @ terms,
-        )
+    def residual_px(self, order: int, beta: Array) -> Array:
+        """Distance (n,) of each point from the path of a model, in the image."""
+        design, target = image_rows(self._samples, order)
+        residual = (target - design @ beta).reshape(2, -1).T
+        return np.asarray(np.linalg.norm(residual * self._samples.sigma_px, axis=1))
 
-    def _mean_speed(self, beta: Array) -> tuple[float, Array, Array]:
-        """Path length by duration, its gradient by the coefficients, the speed at _PROFILE."""
-        at_nodes, at_profile = self._derivative
-        coefficients = beta.reshape(2, self._order + 1)
-        velocity = at_nodes @ coefficients.T
-        speed = np.linalg.norm(velocity, axis=1)
+    def _mean_speed(self, order: int, beta: Array) -> tuple[Array, Array, Array]:
+        """Path length by duration (T,), its gradient by the coefficients, speed at _PROFILE."""
+        at_nodes, at_profile = (terms / self._half_s for terms in _DERIVATIVES[order])
+        coefficients = beta.reshape(-1, 2, order + 1)
+        velocity = np.einsum("np,tap->tna", at_nodes, coefficients)
+        speed = np.linalg.norm(velocity, axis=2)
         weights = _NODE_WEIGHTS / 2.0
-        direction = velocity * (weights / np.maximum(speed, 1e-9))[:, None]
-        gradient = (direction.T @ at_nodes).ravel()
-        profile = np.linalg.norm(at_profile @ coefficients.T, axis=1)
-        return float(weights @ speed), gradient, profile
+        direction = velocity * (weights / np.maximum(speed, 1e-9))[:, :, None]
+        gradient = np.einsum("tna,np->tap", direction, at_nodes).reshape(len(beta), -1)
+        along = np.einsum("np,tap->tna", at_profile, coefficients)
+        return speed @ weights, gradient, np.linalg.norm(along, axis=2)
+
+
+def _derivative_terms(order: int) -> tuple[Array, Array]:
+    """The derivative of each Legendre polynomial at the nodes of the integral, and at _PROFILE."""
+    terms = np.column_stack([legendre.legder(e) for e in np.eye(order + 1)])
+    return (
+        legendre.legvander(_NODES, order - 1) @ terms,
+        legendre.legvander(_PROFILE, order - 1) @ terms,
+    )
+
+
+_DERIVATIVES = {order: _derivative_terms(order) for order in range(1, HIGHEST_ORDER + 1)}
 
 
 def _prior_precision(order: int, half_s: float) -> Array:
@@ -205,8 +213,14 @@ def _prior_precision(order: int, half_s: float) -> Array:
     return precision
 
 
-def _whiten(columns: Array, rho: Array) -> Array:
-    """Columns (n, K) of one axis with their correlation in time removed (Markov property)."""
-    out = columns.copy()
-    out[1:] = (columns[1:] - rho[:, None] * columns[:-1]) / np.sqrt(1.0 - rho**2)[:, None]
-    return out
+def _whitened(columns: Array, rho: Array) -> Array:
+    """Columns (2, n, K) of both axes with their correlation in time removed (Markov property).
+
+    rho (T, n - 1): correlation of neighbours, for each of T correlation times. (T, 2 n, K).
+    """
+    axes, n, k = columns.shape
+    out = np.empty((len(rho), axes, n, k))
+    out[:, :, 0] = columns[:, 0]
+    left = rho[:, None, :, None]
+    out[:, :, 1:] = (columns[:, 1:] - left * columns[:, :-1]) / np.sqrt(1.0 - left**2)
+    return out.reshape(len(rho), axes * n, k)

@@ -54,6 +54,8 @@ def vehicle_chains(samples: Samples) -> list[NDArray[np.int64]]:
     to_m = np.linalg.inv(samples.to_px)
     sigma_m = np.sqrt(((to_m * samples.sigma_px[:, None, :]) ** 2).sum(axis=(1, 2)))
     sigma_m = sigma_m * _noise_scale(samples, velocity, sigma_m)
+    if _is_one_chain(samples, velocity, sigma_m):
+        return [np.arange(len(samples))]
     rest = list(range(len(samples)))
     chains: list[NDArray[np.int64]] = []
     while rest:
@@ -71,6 +73,14 @@ def vehicle_chains(samples: Samples) -> list[NDArray[np.int64]]:
     return sorted(chains, key=len, reverse=True)
 
 
+def _is_one_chain(samples: Samples, velocity: Array, sigma_m: Array) -> bool:
+    """Whether every point lies where the motion around the one before it leads."""
+    way = (velocity[:-1] + velocity[1:]) / 2.0 * np.diff(samples.t_s)[:, None]
+    miss = np.linalg.norm(np.diff(samples.ground_m, axis=0) - way, axis=1)
+    allowed = np.maximum(_JUMP_M, _JUMP_SIGMAS * np.hypot(sigma_m[1:], sigma_m[:-1]))
+    return bool((miss <= allowed + _JUMP_SHARE * np.linalg.norm(way, axis=1)).all())
+
+
 def _running_velocity(samples: Samples, reach: int = 5) -> Array:
     """Median of the point-to-point velocities around each point, (n, 2)."""
     n = len(samples)
@@ -83,8 +93,11 @@ def _running_velocity(samples: Samples, reach: int = 5) -> Array:
     width = 2 * reach + lag
     padded = np.full((n + width - 1, 2), np.nan)
     padded[reach + lag - 1 : reach + lag - 1 + len(steps)] = steps
-    windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=0)
-    return np.asarray(np.nanmedian(windows, axis=2))
+    windows = np.sort(np.lib.stride_tricks.sliding_window_view(padded, width, axis=0), axis=2)
+    # What is not a number is sorted last.
+    count = (~np.isnan(windows[:, 0])).sum(axis=1)
+    rows = np.arange(n)
+    return np.asarray((windows[rows, :, (count - 1) // 2] + windows[rows, :, count // 2]) / 2.0)
 
 
 def _noise_scale(samples: Samples, velocity: Array, sigma_m: Array) -> float:
@@ -114,8 +127,8 @@ def inliers(samples: Samples) -> NDArray[np.bool_]:
     design, target = image_rows(samples, order)
     weight = np.ones(n)
     for _ in range(12):
-        root = np.sqrt(np.tile(weight, 2))
-        beta = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
+        weighted = design.T * np.tile(weight, 2)
+        beta = np.linalg.lstsq(weighted @ design, weighted @ target, rcond=None)[0]
         miss = np.linalg.norm((target - design @ beta).reshape(2, n), axis=0)
         weight = 1.0 / np.maximum(miss, 0.3)
     # Median of a Rayleigh variable is 1.18 of its one-axis sigma.

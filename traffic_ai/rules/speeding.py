@@ -8,11 +8,13 @@ logged.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from traffic_ai.core.frame import FrameInfo
+from traffic_ai.core.geometry import Array
 from traffic_ai.core.ports import Observation
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene
@@ -33,6 +35,7 @@ from traffic_ai.rules.lanes import is_judged, lane_of_points
 from traffic_ai.rules.parameters import SpeedingParameters
 from traffic_ai.rules.section import measure_section
 from traffic_ai.rules.speed import PassPoints, SpeedEstimate, SpeedRefusal, estimate_speed
+from traffic_ai.rules.track_rows import TrackRows, grown
 
 RULE_VERSION = "speeding-1"
 
@@ -42,14 +45,26 @@ _LEFT_AFTER_S = 1.0
 
 @dataclass(slots=True)
 class _Followed:
-    """What is kept of a track: points before start_s have been judged; last_inside_s is None
-    until it is seen in the area (again).
+    """What is kept of each track: points before start_s have been judged; last_inside_s is NaN
+    until it is seen in the area (again). All (rows,).
     """
 
-    start_s: float = -np.inf
-    last_inside_s: float | None = None
-    reported: bool = False
-    logged: bool = False
+    start_s: Array
+    last_inside_s: Array
+    reported: NDArray[np.bool_]
+    logged: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls) -> "_Followed":
+        return cls(np.zeros(0), np.zeros(0), np.zeros(0, bool), np.zeros(0, bool))
+
+    def grow(self, rows: int) -> None:
+        for f in fields(self):
+            setattr(self, f.name, grown(getattr(self, f.name), rows))
+
+    def begin(self, row: int) -> None:
+        self.start_s[row], self.last_inside_s[row] = -np.inf, np.nan
+        self.reported[row] = self.logged[row] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,41 +85,46 @@ class Speeding:
         self._scene = scene
         self._parameters = parameters
         self._report = Reporter(scene.camera_id, ViolationKind.SPEEDING, RULE_VERSION, provenance)
-        self._followed: dict[int, _Followed] = {}
+        self._followed = _Followed.none()
+        self._rows = TrackRows(self._followed.grow)
 
     def update(self, observation: Observation) -> Sequence[Finding]:
         """Findings of the vehicles whose pass ended with this frame."""
+        info, tracks = observation.frame_info, observation.tracks
+        findings = self._follow(observation) if len(tracks) else []
+        for track_id in tracks.ended:
+            row = self._rows.drop(track_id)
+            if row is not None and not np.isnan(self._followed.last_inside_s[row]):
+                findings += self._judge(observation.histories[track_id], row, info)
+        return findings
+
+    def _follow(self, observation: Observation) -> list[Finding]:
+        """Findings of the vehicles that left the area, or whose history is full."""
         info, tracks = observation.frame_info, observation.tracks
         findings: list[Finding] = []
         inside = tracks.grounded.copy()
         if self._scene.homography is not None:
             inside &= ~np.isnan(tracks.ground_m[:, 0])
-        for track_id, is_inside in zip(tracks.track_id.tolist(), inside, strict=True):
-            followed = self._followed.setdefault(track_id, _Followed())
+        rows, new = self._rows.of(tracks.track_id)
+        for i in new:
+            self._followed.begin(int(rows[i]))
+        away_s = info.t_s - self._followed.last_inside_s[rows]
+        away = ~inside & (away_s > _LEFT_AFTER_S)
+        self._followed.last_inside_s[rows[inside]] = info.t_s
+        for i, track_id in enumerate(tracks.track_id.tolist()):
             track = observation.histories[track_id]
             # The older half of a full history is dropped with the next point.
             full = len(track) >= HISTORY_LIMIT
-            left = (
-                not is_inside
-                and followed.last_inside_s is not None
-                and info.t_s - followed.last_inside_s > _LEFT_AFTER_S
-                and self._is_outside(track)
-            )
-            if is_inside:
-                followed.last_inside_s = info.t_s
+            left = bool(away[i]) and self._is_outside(track)
             if full or left:
-                findings += self._judge(track, followed, info)
+                findings += self._judge(track, int(rows[i]), info)
             if left:
-                followed.start_s, followed.last_inside_s = info.t_s, None
-        for track_id in tracks.ended:
-            ended = self._followed.pop(track_id, None)
-            if ended is not None and ended.last_inside_s is not None:
-                findings += self._judge(observation.histories[track_id], ended, info)
+                self._followed.start_s[rows[i]] = info.t_s
+                self._followed.last_inside_s[rows[i]] = np.nan
         return findings
 
     def close(self) -> Sequence[Finding]:
         """Nothing is left: the tracker ends every track before the rules close."""
-        self._followed.clear()
         return ()
 
     def _is_outside(self, track: Track) -> bool:
@@ -114,10 +134,11 @@ class Speeding:
 
     # -- judging ------------------------------------------------------------------------------
 
-    def _judge(self, track: Track, followed: _Followed, info: FrameInfo) -> list[Finding]:
-        if followed.reported or track.road_user is RoadUser.PERSON:
+    def _judge(self, track: Track, row: int, info: FrameInfo) -> list[Finding]:
+        followed = self._followed
+        if followed.reported[row] or track.road_user is RoadUser.PERSON:
             return []
-        reading = self._measure(track, followed.start_s)
+        reading = self._measure(track, float(followed.start_s[row]))
         if reading is None:
             return []
         limit_kmh = reading.lane.limit_kmh(track.road_user)
@@ -127,10 +148,10 @@ class Speeding:
             finding = self._refused(track, reading.lane, reading.result, limit_kmh, info)
         else:
             finding = self._compared(track, reading, reading.result, limit_kmh, info)
-        if finding is None or (isinstance(finding, NearMiss) and followed.logged):
+        if finding is None or (isinstance(finding, NearMiss) and followed.logged[row]):
             return []
-        followed.reported = isinstance(finding, Violation)
-        followed.logged = True
+        followed.reported[row] = isinstance(finding, Violation)
+        followed.logged[row] = True
         return [finding]
 
     def _measure(self, track: Track, start_s: float) -> _Reading | None:

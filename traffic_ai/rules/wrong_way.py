@@ -7,6 +7,7 @@ vehicle makes, boxes that change size or tracks that swap identity end the stret
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from traffic_ai.rules.even_motion import Stretch
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import LaneAxis, LaneMap, is_judged
 from traffic_ai.rules.parameters import WrongWayParameters
+from traffic_ai.rules.way_back import WayBack
 
 RULE_VERSION = "wrong-way-2"
 CHECK_EVERY_S = 0.2
@@ -54,6 +56,7 @@ MAX_RESIDUAL_SHARE = 0.2
 # a while until the new track is confirmed as wrong-way.
 SAME_VEHICLE_S = 3.0
 REMEMBERED_S = 20.0
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,10 @@ class WrongWay:
     ) -> None:
         self._scene = scene
         self._parameters = parameters
-        self._axes = LaneMap(scene).axes
+        lanes = LaneMap(scene)
+        self._axes = lanes.axes
+        self._way_back = WayBack(scene, lanes)
+        self._least_back = np.array([0.5 * self._least(axis) for axis in self._axes.values()])
         self._report = Reporter(scene.camera_id, ViolationKind.WRONG_WAY, RULE_VERSION, provenance)
         self._checked_s: dict[int, float] = {}
         self._reported: set[int] = set()
@@ -87,23 +93,17 @@ class WrongWay:
         findings: list[Finding] = []
         t_s = observation.frame_info.t_s
         tracks = observation.tracks
-        due = [
-            int(track_id)
-            for track_id, grounded in zip(tracks.track_id, tracks.grounded, strict=True)
-            if grounded
-            and int(track_id) not in self._reported
-            and t_s - self._checked_s.get(int(track_id), -np.inf) >= CHECK_EVERY_S
-        ]
-        for track_id in due:
-            self._checked_s[track_id] = t_s
-            finding = self._judge(observation.histories[track_id], observation, final=False)
+        for track_id, near in self._due(observation):
+            track = observation.histories[track_id]
+            finding = self._judge(track, near, observation, final=False)
             if finding is not None:
                 self._reported.add(track_id)
                 findings.append(finding)
         for track_id in tracks.ended:
             track = observation.histories[track_id]
-            if track_id not in self._reported:
-                finding = self._judge(track, observation, final=True)
+            near = np.asarray(self._way_back.end(track_id) >= self._least_back - _ROUNDING)
+            if track_id not in self._reported and near.any():
+                finding = self._judge(track, near, observation, final=True)
                 if finding is not None and not isinstance(finding, NearMiss):
                     self._reported.add(track_id)
                 findings += [finding] if finding is not None else []
@@ -118,15 +118,43 @@ class WrongWay:
         """Nothing is left: the tracker ends every track before the rules close."""
         return ()
 
+    def _due(self, observation: Observation) -> list[tuple[int, NDArray[np.bool_]]]:
+        """Tracks whose turn it is to be looked at, each with the lanes (L,) it is near to being
+        reported in.
+        """
+        tracks, t_s = observation.tracks, observation.frame_info.t_s
+        if not len(tracks):
+            return []
+        way_back, inside = self._way_back.follow(tracks, observation.histories)
+        # Less than half the way that counts is not even a near miss.
+        lanes = np.logical_and(inside, way_back >= self._least_back - _ROUNDING)
+        due = []
+        ids = tracks.track_id.tolist()
+        worth = np.asarray(lanes.any(axis=1))
+        for i in np.flatnonzero(tracks.grounded).tolist():
+            track_id = ids[i]
+            if track_id in self._reported:
+                continue
+            if t_s - self._checked_s.get(track_id, -np.inf) >= CHECK_EVERY_S:
+                self._checked_s[track_id] = t_s
+                if worth[i]:
+                    due.append((track_id, lanes[i]))
+        return due
+
     # -- judging ------------------------------------------------------------------------------
 
-    def _judge(self, track: Track, observation: Observation, *, final: bool) -> Finding | None:
-        """A violation if there is one; at the end of the track a near miss if it was near."""
+    def _judge(
+        self, track: Track, near: NDArray[np.bool_], observation: Observation, *, final: bool
+    ) -> Finding | None:
+        """A violation if there is one; at the end of the track a near miss if it was near.
+
+        Only the lanes (L,) in which it is near to being reported are looked at.
+        """
         good = track.grounded
         anchors = track.anchor_px[good]
         if len(anchors) < MIN_POINTS:
             return None
-        for lane in self._scene.lanes:
+        for lane in compress(self._scene.lanes, near):
             inside = lane.contains(anchors)
             if inside.sum() < MIN_POINTS or not inside[-1 if not final else slice(None)].any():
                 continue

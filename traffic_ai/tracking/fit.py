@@ -66,13 +66,16 @@ def fit(
     """
     rows, columns = _candidates(expected, boxes, shows_road, parameters)
     pairs, hidden = boxes[columns], np.flatnonzero(~shows_road[rows, columns])
-    behind = rows[hidden]
-    as_before = pairs[hidden]
-    as_before[:, 3] += (expected.whole_px - expected.seen_px)[behind, 3]
-    standing = _standing(expected.whole_px[behind], pairs[hidden])
-    readings = planes.read(np.concatenate([boxes, as_before, standing]))
-    place = columns.copy()
-    place[hidden] = len(boxes) + np.arange(len(hidden))
+    behind, place = rows[hidden], columns
+    if len(hidden):
+        as_before = pairs[hidden]
+        as_before[:, 3] += (expected.whole_px - expected.seen_px)[behind, 3]
+        standing = _standing(expected.whole_px[behind], pairs[hidden])
+        readings = planes.read(np.concatenate([boxes, as_before, standing]))
+        place = columns.copy()
+        place[hidden] = len(boxes) + np.arange(len(hidden))
+    else:
+        readings, standing = planes.read(boxes), boxes[:0]
     distance2, log_det, near = _near(planes, expected, rows, readings.take(place), parameters)
     if len(hidden):
         place = len(boxes) + len(hidden) + np.arange(len(hidden))

@@ -31,7 +31,6 @@ from traffic_ai.tracking.parameters import TrackerParameters
 from traffic_ai.tracking.plane import MotionPlanes
 
 Indices = NDArray[np.int64]
-_NONE = np.zeros(0, np.int64)
 _CORNER = [0, 1, 0, 1]
 
 
@@ -58,12 +57,14 @@ class RoadPlaneTracker:
         self._advance(info.t_s)
         boxes = detections.xyxy_px.astype(np.float64)
         on_road = grounded(boxes, info.width_px, info.height_px)
-        self._move_boxes()
-        shows_road = self._shows_road(detections, on_road)
-        fitted = fit(self._planes, self._expected(), boxes, shows_road, self._p)
-        rows, columns, free = self._associate(detections, boxes, fitted)
-        self._observe(rows, columns, detections, boxes, fitted, info)
-        self._retire(info)
+        free = np.flatnonzero(detections.confidence >= self._p.sure_confidence)
+        if len(self._live):
+            self._move_boxes()
+            shows_road = self._shows_road(detections, on_road)
+            fitted = fit(self._planes, self._expected(), boxes, shows_road, self._p)
+            rows, columns, free = self._associate(detections, boxes, fitted)
+            self._observe(rows, columns, detections, boxes, fitted, info)
+            self._retire(info)
         self._start(free, detections, boxes, on_road, info)
         return self._live.shown(self._ended)
 
@@ -95,8 +96,6 @@ class RoadPlaneTracker:
     def _move_boxes(self) -> None:
         """Move and scale each track's boxes to its predicted place."""
         live = self._live
-        if not len(live):
-            return
         old, seen = live.whole_px, live.box_px
         places = self._planes.to_image(live.state[:, :2], live.on_ground)
         new = self._planes.moved_boxes(old, places, live.on_ground)
@@ -132,8 +131,6 @@ class RoadPlaneTracker:
         """Rows of tracks, the detection of each, and the sure detections left over."""
         is_sure = detections.confidence >= self._p.sure_confidence
         sure, doubtful = np.flatnonzero(is_sure), np.flatnonzero(~is_sure)
-        if not len(self._live):
-            return _NONE, _NONE, sure
         rows, at = assign(fitted.cost[:, sure])
         columns = sure[at]
         left = np.ones(len(self._live), bool)
@@ -188,8 +185,6 @@ class RoadPlaneTracker:
     ) -> None:
         """Correct the tracks that were found and carry on the others, a point each."""
         live = self._live
-        if not len(live):
-            return
         whole = fitted.whole_px[rows, columns]
         expected = self._correct(rows, whole) < self._p.gate
         found, on_road = np.zeros(len(live), bool), np.zeros(len(live), bool)

@@ -1,0 +1,82 @@
+"""How far each vehicle has come back from the farthest point it reached along each lane.
+
+Used by the wrong-way rule to tell, for all vehicles of a frame at once, which ones are worth a
+closer look: nobody's way against a lane's direction is longer than this.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.geometry import Array
+from traffic_ai.core.scene import Scene
+from traffic_ai.core.track import Track, Tracks
+from traffic_ai.rules.lanes import LaneMap
+from traffic_ai.rules.track_rows import TrackRows, grown
+
+
+class WayBack:
+    """Keeps, of every track and lane, the farthest and the latest progress of its grounded points.
+
+    Progress is in the plane of the lane's axis, of points in the lane and with a place in that
+    plane.
+    """
+
+    def __init__(self, scene: Scene, lanes: LaneMap) -> None:
+        self._lanes = lanes
+        self._count = len(scene.lanes)
+        self._rows = TrackRows(self._grow)
+        self._farthest = np.zeros((0, self._count))
+        self._latest = np.zeros((0, self._count))
+
+    def _grow(self, rows: int) -> None:
+        self._farthest, self._latest = grown(self._farthest, rows), grown(self._latest, rows)
+
+    def follow(
+        self, tracks: Tracks, histories: Mapping[int, Track]
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """Way back (N, L) of this frame's tracks, -inf without a point in the lane; and in which
+        lanes they are now (N, L).
+        """
+        rows, new = self._rows.of(tracks.track_id)
+        for i in new:
+            self._begin(int(rows[i]), histories[int(tracks.track_id[i])])
+        inside = np.zeros((len(rows), self._count), bool)
+        seen = np.flatnonzero(tracks.grounded)
+        anchors_px = tracks.anchor_px
+        inside[seen] = self._lanes.holds(anchors_px[seen])
+        self._note(rows, inside, anchors_px, tracks.ground_m)
+        return self._farthest[rows] - self._latest[rows], inside
+
+    def end(self, track_id: int) -> Array:
+        """Forget a track; its way back (L,)."""
+        row = self._rows.drop(track_id)
+        if row is None:
+            return np.full(self._count, np.inf)
+        return np.asarray(self._farthest[row] - self._latest[row])
+
+    def _begin(self, row: int, track: Track) -> None:
+        """Take in what a track did before it was first shown."""
+        self._farthest[row], self._latest[row] = -np.inf, np.inf
+        anchors_px, ground_m = track.anchor_px, track.ground_m
+        inside = self._lanes.holds(anchors_px) & track.grounded[:, None]
+        self._note(np.full(len(track), row), inside, anchors_px, ground_m)
+
+    def _note(
+        self,
+        rows: NDArray[np.int64],
+        inside: NDArray[np.bool_],
+        anchors_px: Array,
+        ground_m: Array,
+    ) -> None:
+        """Take in points (N,) of tracks at `rows` that lie in some lanes (N, L), in time order."""
+        in_metres = self._lanes.in_metres
+        usable = inside & (~in_metres | ~np.isnan(ground_m[:, :1]))
+        point, lane = np.nonzero(usable)
+        if not len(point):
+            return
+        places = np.where(in_metres[lane][:, None], ground_m[point], anchors_px[point])
+        progress = self._lanes.progress(lane, places)
+        np.maximum.at(self._farthest, (rows[point], lane), progress)
+        self._latest[rows[point], lane] = progress
