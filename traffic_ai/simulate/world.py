@@ -276,7 +276,9 @@ class Sway:
 class World:
     """A simulated road with its camera, from the first frame to the last.
 
-    The same scenario and seed give the same world, bit for bit.
+    The same scenario and seed give the same world, bit for bit. signal_log: the site reads the
+    controller's log, not the lamps in the picture. site: keys of the camera in the site file
+    (rules, detection_regions, ...) in place of those computed.
     """
 
     name: str
@@ -289,6 +291,7 @@ class World:
     look: Look = field(default_factory=Look)
     poles: tuple[Pole, ...] = ()
     sway: Sway | None = None
+    signal_log: bool = False
     site: Mapping[str, object] = field(default_factory=dict)
 
     @cached_property
