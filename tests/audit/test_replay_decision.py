@@ -119,6 +119,25 @@ def test_noise_gaps_damage_and_clocks_change_nothing_about_that(
         assert differences(violation, decision) == []
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_dense_traffic_around_it_changes_nothing_about_that(seed):
+    """Rules compute for all vehicles of a frame at once; alone it must give the same digits."""
+    random = np.random.default_rng(seed)
+    lanes = [("up", 0.0, 3.5, 1), ("up-2", 3.5, 7.0, 1), ("down", -3.5, 0.0, -1)]
+    others = [
+        Vehicle(
+            straight(x_m, way * random.uniform(8.0, 26.0), 40.0, random.uniform(-1.0, 13.0)),
+            RoadUser(int(random.choice([2, 3, 5]))),
+            heading=(0.0, float(np.sign(way))),
+        )
+        for x_m, way in [(5.25, 1), (-1.75, -1), (1.75, -1), (5.25, -1)] * 4
+    ]
+    found = reported([*VEHICLES.values(), *others], Road(lanes=lanes), noise_px=1.0, seed=seed)
+    assert len(found) > 8
+    for violation, decision in found:
+        assert differences(violation, decision, Road(lanes=lanes)) == []
+
+
 def test_a_decision_made_as_the_session_closes_is_replayed_with_its_close():
     found = reported([SPEEDER], seconds=2.2)
     assert found, "the pass is cut off by the end of the recording"
