@@ -1,12 +1,16 @@
 """Cameras made of files: connections without a network, and a clock that a test turns."""
 
+import socket
 import threading
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection as Channel
 
 import av
 
 from traffic_ai.sources.connection import Connection
 from traffic_ai.sources.container import MAX_PIXELS, set_up_decoder
+from traffic_ai.sources.link import Link
+from traffic_ai.sources.reader import serve
 
 STARTED = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -68,3 +72,18 @@ class Site:
         if isinstance(answer, Exception):
             raise answer
         return connect_to(answer) if not callable(answer) else answer()
+
+
+def launcher_of(site, clock):
+    """Starts readers that are threads, call at the site and live by the test's clock."""
+
+    def launch(order):
+        ours, theirs = (Channel(end.detach()) for end in socket.socketpair())
+        reader = threading.Thread(
+            target=serve, args=(theirs, lambda: None, site, clock), name="reader", daemon=True
+        )
+        reader.start()
+        ours.send(order)
+        return Link(ours, lambda: None)
+
+    return launch

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from tests.sources.cameras import Site, TurnedClock, connect_to
+from tests.sources.cameras import Site, TurnedClock, connect_to, launcher_of
 from tests.sources.made import steady, x264
 from traffic_ai.core.errors import (
     ConfigError,
@@ -15,8 +15,9 @@ from traffic_ai.core.errors import (
     SourceNotFoundError,
     SourceUnauthorizedError,
 )
+from traffic_ai.sources.clock import Backoff
 from traffic_ai.sources.connection import SourceStalledError, check_url
-from traffic_ai.sources.live import Backoff, CameraState, LiveCamera
+from traffic_ai.sources.live import CameraState, LiveCamera
 
 SECRET = "hunter2/x@y"
 URL = "rtsp://op:hunter2%2Fx%40y@gate/cam"
@@ -34,7 +35,12 @@ def camera_of(clock):
 
     def make(site, **options):
         camera = LiveCamera(
-            "gate", URL, clock=clock, connector=site, rng=random.Random(1), **options
+            "gate",
+            URL,
+            clock=clock,
+            launcher=launcher_of(site, clock),
+            backoff=Backoff(random.Random(1)),
+            **options,
         )
         made.append((camera, site))
         camera.start()
@@ -241,18 +247,18 @@ def test_only_camera_urls_are_accepted():
 
 def test_attempts_are_spaced_from_one_to_thirty_seconds_with_jitter():
     backoff = Backoff(random.Random(3))
-    waits = [backoff.next_s(CameraState.OFFLINE) for _ in range(200)]
+    waits = [backoff.next_s() for _ in range(200)]
     assert all(1.0 <= wait <= 30.0 for wait in waits)
     assert waits[0] == pytest.approx(1.0)
     assert min(waits[10:]) >= 15.0
     assert len({round(wait, 3) for wait in waits[10:]}) > 100
     backoff.reset()
-    assert backoff.next_s(CameraState.OFFLINE) <= 1.0
+    assert backoff.next_s() <= 1.0
 
 
 def test_a_refused_password_is_tried_rarely_since_cameras_lock_users_out():
     backoff = Backoff(random.Random(3))
-    waits = [backoff.next_s(CameraState.UNAUTHORIZED) for _ in range(50)]
+    waits = [backoff.next_s(refused=True) for _ in range(50)]
     assert min(waits) >= 30.0
     assert max(waits) <= 300.0
 

@@ -8,10 +8,11 @@ import pytest
 from tests.sources.cameras import STARTED, connect_to
 from tests.sources.made import packets, steady, x264
 from tests.sources.test_video_file import damaged_copy
-from traffic_ai.core.errors import EvidenceError, SourceError, SourceLostError
+from traffic_ai.core.errors import EvidenceError, SourceError
 from traffic_ai.sources.file import VideoFile
-from traffic_ai.sources.ring import PacketRing
-from traffic_ai.sources.session import SessionReader
+from traffic_ai.sources.pictures import Converter, PictureDecoder
+from traffic_ai.sources.ring import RING_BYTES, PacketRing
+from traffic_ai.sources.session import CountOfTimeError, SessionReader
 
 
 class Altered:
@@ -29,6 +30,29 @@ class Altered:
                 yield changed
 
 
+class Session:
+    """A reader's session, with the footage that is kept of it elsewhere."""
+
+    def __init__(self, connection, ring_s=30.0, clock=None, max_bytes=RING_BYTES):
+        self.decoder = PictureDecoder(connection.stream.codec_context, look_ahead=0)
+        self.reader = SessionReader("gate", connection, self.decoder, clock or Running())
+        began = self.reader.began
+        self.footage = PacketRing(
+            began.codec_name, began.extradata, began.time_base, ring_s, max_bytes
+        )
+
+    def frames(self):
+        converter = Converter(0)
+        for batch in self.reader.batches():
+            if batch.sample is not None:
+                self.footage.describe(batch.sample)
+            if batch.coded is not None:
+                self.footage.add(batch.coded)
+            for picture in batch.pictures:
+                self.footage.note(picture.stamp, picture.info)
+                yield picture.info, converter.image(picture.decoded)
+
+
 class Running:
     """Clocks that move on by a frame's time with every look at them."""
 
@@ -44,12 +68,10 @@ class Running:
         return STARTED
 
 
-def read(connection, ring_s=30.0, clock=None):
-    """The session's reader, and each frame's info with its image."""
-    clock = clock or Running()
-    reader = SessionReader("gate", connection, ring_s, clock.monotonic_s, clock.utc)
-    frames = [(picture.info, reader.image(picture)) for picture in reader.pictures()]
-    return reader, frames
+def read(connection, **options):
+    """The session, and each frame's info with its image."""
+    session = Session(connection, **options)
+    return session, list(session.frames())
 
 
 def times(frames):
@@ -66,9 +88,9 @@ def test_time_starts_at_the_first_frame_and_follows_the_stamps(tmp_path):
 
 
 def test_the_session_is_named_by_camera_and_start(tmp_path):
-    reader, _ = read(connect_to(x264(tmp_path / "a.mkv", steady(3))))
-    assert reader.session.id == "gate@2026-05-01T12:00:00.000000Z"
-    assert reader.session.started_utc == STARTED
+    session, _ = read(connect_to(x264(tmp_path / "a.mkv", steady(3))))
+    assert session.reader.began.id == "gate@2026-05-01T12:00:00.000000Z"
+    assert session.reader.began.started_utc == STARTED
 
 
 def test_frames_without_a_rising_stamp_are_dropped_and_counted(tmp_path):
@@ -81,9 +103,9 @@ def test_frames_without_a_rising_stamp_are_dropped_and_counted(tmp_path):
             packet.pts = 40
         return packet
 
-    reader, frames = read(Altered(x264(tmp_path / "a.mkv", steady(20)), spoil))
+    session, frames = read(Altered(x264(tmp_path / "a.mkv", steady(20)), spoil))
     assert len(frames) == 17
-    assert reader.dropped == 3
+    assert session.reader.health().dropped == 3
     assert all(a < b for a, b in pairwise(times(frames)))
 
 
@@ -107,11 +129,9 @@ def test_a_camera_that_sets_its_clock_ends_the_session(tmp_path, shift, reason):
         return packet
 
     connection = Altered(x264(tmp_path / "a.mkv", steady(150)), turn)
-    clock = Running()
-    reader = SessionReader("gate", connection, 30.0, clock.monotonic_s, clock.utc)
     seen = []
-    with pytest.raises(SourceLostError, match=reason):
-        seen.extend(picture.info.t_s for picture in reader.pictures())
+    with pytest.raises(CountOfTimeError, match=reason):
+        seen.extend(info.t_s for info, _ in Session(connection).frames())
     assert seen == pytest.approx([0.04 * n for n in range(30)])
 
 
@@ -143,13 +163,12 @@ def test_a_session_that_begins_between_key_frames_is_degraded_until_one_comes(tm
     assert all(info.degraded for info, _ in frames[:-20])
 
 
-def test_a_stream_whose_stamps_run_at_a_wrong_pace_is_degraded(tmp_path):
+def test_stamps_that_run_at_a_wrong_pace_are_found_out(tmp_path):
     # Stamped 25 frames a second, 21 arrive.
     path = x264(tmp_path / "a.mkv", steady(25 * 30), key_every=50)
-    reader, frames = read(connect_to(path), clock=Running(1 / 21))
-    assert reader.pace.rate == pytest.approx(21 / 25, abs=0.01)
-    assert not frames[0][0].degraded
-    assert frames[-1][0].degraded
+    session, frames = read(connect_to(path), clock=Running(1 / 21))
+    assert session.reader.health().pace == pytest.approx(21 / 25, abs=0.01)
+    assert not frames[-1][0].degraded, "the picture itself is whole"
 
 
 # -- footage -----------------------------------------------------------------------------------
@@ -159,8 +178,8 @@ def test_a_stream_whose_stamps_run_at_a_wrong_pace_is_degraded(tmp_path):
 def watched(tmp_path):
     """A session of 8 s with a key frame every 0.4 s, and its frames."""
     path = x264(tmp_path / "cam.mkv", steady(200), b_frames=2)
-    reader, frames = read(connect_to(path))
-    return reader.session.footage, frames, path
+    session, frames = read(connect_to(path))
+    return session.footage, frames, path
 
 
 def test_a_still_is_the_frame_that_was_delivered(watched):
@@ -211,12 +230,12 @@ def test_a_first_packet_without_stamp_does_not_cost_the_clip_its_packets(tmp_pat
         return packet
 
     path = x264(tmp_path / "a.mkv", steady(30), key_every=100)
-    reader, frames = read(Altered(path, strip))
-    clip = reader.session.footage.clip(0.0, 1.0, tmp_path / "clip")
+    session, frames = read(Altered(path, strip))
+    clip = session.footage.clip(0.0, 1.0, tmp_path / "clip")
     assert not clip.reencoded
     played = list(VideoFile(clip.path, "gate").frames())
     assert np.array_equal(played[1].image, frames[0][1])
-    [still] = reader.session.footage.stills([0.5])
+    [still] = session.footage.stills([0.5])
     assert np.array_equal(still.image, [f for f in frames if f[0].t_s <= 0.5][-1][1])
 
 
@@ -226,8 +245,8 @@ def test_packets_that_cannot_be_kept_are_encoded_anew(tmp_path):
             packet.pts = packet.dts = 160
         return packet
 
-    reader, frames = read(Altered(x264(tmp_path / "a.mkv", steady(30), key_every=100), repeat))
-    clip = reader.session.footage.clip(0.0, 1.0, tmp_path / "clip")
+    session, frames = read(Altered(x264(tmp_path / "a.mkv", steady(30), key_every=100), repeat))
+    clip = session.footage.clip(0.0, 1.0, tmp_path / "clip")
     assert clip.reencoded
     played = list(VideoFile(clip.path, "gate").frames())
     assert len(played) == len([t for t in times(frames) if t <= 1.0])
@@ -235,8 +254,8 @@ def test_packets_that_cannot_be_kept_are_encoded_anew(tmp_path):
 
 def test_footage_is_bounded_in_time_by_whole_groups(tmp_path):
     path = x264(tmp_path / "a.mkv", steady(500), key_every=25)  # 20 s, a key frame every second
-    reader, _ = read(connect_to(path), ring_s=5.0)
-    footage = reader.session.footage
+    session, _ = read(connect_to(path), ring_s=5.0)
+    footage = session.footage
     assert footage.stills([14.5])[0].info.t_s == pytest.approx(14.48)
     with pytest.raises(EvidenceError, match="is not held"):
         footage.stills([10.0])
@@ -247,41 +266,35 @@ def test_footage_is_bounded_in_time_by_whole_groups(tmp_path):
 def test_footage_is_bounded_in_bytes(tmp_path):
     path = x264(tmp_path / "a.mkv", steady(250), key_every=25)
     size = sum(len(data) for _, _, data in packets(path))
-    connection = connect_to(path)
-    ring = PacketRing(connection.stream, 60.0, max_bytes=size // 4)
-    for packet in connection.packets():
-        ring.add(packet)
-        assert ring.held_bytes <= size // 4
-    assert ring.held_bytes > 0
+    session = Session(connect_to(path), 60.0, max_bytes=size // 4)
+    for _ in session.frames():
+        assert session.footage.held_bytes <= size // 4
+    assert session.footage.held_bytes > 0
 
 
 def test_a_group_larger_than_all_memory_is_let_go_until_the_next_key_frame(tmp_path):
     path = x264(tmp_path / "a.mkv", steady(60), key_every=30)
     first, second = packets(path)[:30], packets(path)[30:]
     largest = max(len(first[0][2]), len(second[0][2])) + 10
-    connection = connect_to(path)
-    ring = PacketRing(connection.stream, 60.0, max_bytes=largest)
-    held = []
-    for packet in connection.packets():
-        ring.add(packet)
-        held.append(ring.held_bytes)
+    session = Session(connect_to(path), 60.0, max_bytes=largest)
+    held = [session.footage.held_bytes for _ in session.frames()]
     assert max(held) <= largest
     assert held[30] == len(second[0][2])
 
 
 def test_footage_outlives_its_connection(tmp_path):
     connection = connect_to(x264(tmp_path / "a.mkv", steady(50)))
-    reader, _ = read(connection)
+    session, _ = read(connection)
     connection.close()
     del connection
-    footage = reader.session.footage
-    del reader
+    footage = session.footage
+    del session
     assert footage.stills([1.0])[0].image.shape == (64, 96, 3)
     assert not footage.clip(0.5, 1.5, tmp_path / "clip").reencoded
 
 
 def test_an_empty_ring_says_so(tmp_path):
-    ring = PacketRing(connect_to(x264(tmp_path / "a.mkv", steady(3))).stream, 5.0)
+    ring = Session(connect_to(x264(tmp_path / "a.mkv", steady(3)))).footage
     assert ring.newest_s is None
     with pytest.raises(EvidenceError, match="has sent no frame"):
         ring.stills([0.0])

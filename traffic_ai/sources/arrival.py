@@ -40,18 +40,19 @@ class StampPace:
     Delays only ever add, so the least delay in a stretch is the one to compare: `lag_s` is how
     much later than the best of the last minute a frame came, `rate` how many seconds the stamps
     advance in a second. A camera that stamps 25 frames a second and delivers 21 has a rate of
-    1.19; nothing but arrival tells that.
+    1.19; nothing but arrival tells that. `rate` given: what an earlier session found; it holds
+    until this one has seen enough.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float | None = None) -> None:
         self._buckets: deque[_Bucket] = deque()
         self.lag_s = 0.0
-        self.rate: float | None = None
+        self.rate = rate
 
     @property
     def is_true(self) -> bool:
         """False where the stamps are known not to run with time."""
-        return self.rate is None or abs(self.rate - 1.0) <= MAX_PACE_ERROR
+        return is_true_pace(self.rate)
 
     def add(self, t_s: float, arrival_s: float) -> None:
         """Take a frame's stamp and the moment it arrived."""
@@ -80,6 +81,11 @@ class StampPace:
         self.rate = 1.0 - drift_s / (late.arrival_s - early.arrival_s)
 
 
+def is_true_pace(rate: float | None) -> bool:
+    """Whether stamps that advance so many seconds in one run with time, as far as is known."""
+    return rate is None or abs(rate - 1.0) <= MAX_PACE_ERROR
+
+
 class CaptureClock:
     """Wall-clock time of a session's frames: the camera's where it is plausible, else the host's.
 
@@ -88,6 +94,8 @@ class CaptureClock:
 
     def __init__(self) -> None:
         self._camera_zero: datetime | None = None
+        self.ahead_s: float | None = None
+        """The camera's clock less the host's, None where the camera tells none."""
 
     def report(self, t_s: float, utc: datetime) -> None:
         """The camera says that its clock showed `utc` at t_s."""
@@ -98,7 +106,8 @@ class CaptureClock:
         host = arrival_utc - timedelta(seconds=lag_s)
         if self._camera_zero is not None:
             camera = self._camera_zero + timedelta(seconds=t_s)
-            difference_s = abs((camera - host).total_seconds())
+            self.ahead_s = (camera - host).total_seconds()
+            difference_s = abs(self.ahead_s)
             if difference_s <= MAX_CLOCK_DIFFERENCE_S:
                 # If either clock is right, the other's distance bounds the error.
                 return CapturedAt(camera, ClockSource.CAMERA, CAMERA_BOUND_S + difference_s)

@@ -1,7 +1,8 @@
-"""Live cameras: a thread reads each stream, the newest frame is there for whoever asks.
+"""Live cameras: a process reads each stream, the newest frame is there for whoever asks.
 
 A source of frames that drops rather than waits: the reader keeps up with the camera whatever the
-analysis does, so a frame is never older than the stream.
+analysis does, so a frame is never older than the stream. A thread a camera listens to its reader,
+ends it where it falls silent, dies or grows, and starts the next one.
 """
 
 import logging
@@ -10,129 +11,57 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
-from time import monotonic
-from typing import Protocol
 
-from traffic_ai.core.errors import (
-    SourceError,
-    SourceLostError,
-    SourceNotFoundError,
-    SourceUnauthorizedError,
+from traffic_ai.core.errors import SourceError, SourceLostError
+from traffic_ai.sources.arrival import is_true_pace
+from traffic_ai.sources.clock import Backoff, Clock, SystemClock
+from traffic_ai.sources.connection import SourceStalledError, check_url
+from traffic_ai.sources.latest import LatestFrame, LiveFrame, LiveSession
+from traffic_ai.sources.link import Link, launch
+from traffic_ai.sources.live_status import CameraState, LiveStatus, state_after
+from traffic_ai.sources.messages import (
+    Arrived,
+    Delivered,
+    Ended,
+    Health,
+    Message,
+    Order,
+    Pictures,
+    SessionBegan,
 )
-from traffic_ai.core.frame import Frame
-from traffic_ai.sources.connection import Connection, SourceStalledError, check_url, connect
 from traffic_ai.sources.redact import redact
-from traffic_ai.sources.session import LivePicture, LiveSession, SessionReader
+from traffic_ai.sources.ring import PacketRing
+from traffic_ai.sources.slots import FrameSlots
 
-__all__ = ["CameraState", "Clock", "LiveCamera", "LiveFrame", "LiveSession", "LiveStatus"]
+__all__ = ["CameraState", "LiveCamera", "LiveFrame", "LiveSession", "LiveStatus"]
 
 _log = logging.getLogger(__name__)
 _RATE_WINDOW_S = 5.0
 _STOP_WAIT_S = 2.0
+_LISTEN_S = 0.5
+_CLEAN_AFTER_S = 5.0
+"""Without damage for so long, a camera is not degraded any more."""
+_CLOCK_NOTE_S = 2.0
+_MEMORY_EVERY = 100
+"""Frames between looks at how large the reader has grown."""
+READER_MAX_BYTES = 1 << 30
+"""A reader takes 90 MB for 640x360 and 250 MB for 3840x2160; one that takes this much leaks."""
 
 
-class CameraState(StrEnum):
-    """How a camera stands."""
+@dataclass(slots=True)
+class _Reading:
+    """One reader at work, and what it has announced so far."""
 
-    CONNECTING = "connecting"
-    LIVE = "live"
-    STALLED = "stalled"
-    UNAUTHORIZED = "unauthorized"
-    NOT_FOUND = "not_found"
-    OFFLINE = "offline"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveFrame:
-    """A frame and the session it belongs to; `t_s` starts anew with each session."""
-
-    frame: Frame
-    session: LiveSession
-
-
-@dataclass(frozen=True, slots=True)
-class LiveStatus:
-    """A camera at a glance; nothing in it holds credentials.
-
-    frames_skipped: received while an earlier one waited, so never handed out. frames_dropped:
-    without a usable time stamp. reconnects: sessions after the first. received_fps: over the last
-    5 s. last_frame_age_s: None before the first frame. lag_s: how much later than the best of the
-    last minute the newest frame came.
-    """
-
-    state: CameraState
-    detail: str
-    frames_received: int
-    frames_skipped: int
-    frames_dropped: int
-    reconnects: int
-    received_fps: float
-    last_frame_age_s: float | None
-    lag_s: float
-
-
-class Clock(Protocol):
-    """Time for a camera; a test gives its own."""
-
-    def monotonic_s(self) -> float:
-        """Seconds that never go back."""
-        ...
-
-    def utc(self) -> datetime:
-        """The host's wall clock."""
-        ...
-
-    def wait(self, event: threading.Event, timeout_s: float) -> None:
-        """Wait until the event is set or the time is over."""
-        ...
-
-
-class SystemClock:
-    """The host's clocks."""
-
-    def monotonic_s(self) -> float:
-        """Seconds that never go back."""
-        return monotonic()
-
-    def utc(self) -> datetime:
-        """The host's wall clock."""
-        return datetime.now(UTC)
-
-    def wait(self, event: threading.Event, timeout_s: float) -> None:
-        """Wait until the event is set or the time is over."""
-        event.wait(timeout_s)
-
-
-class Backoff:
-    """How long to wait before the next attempt: doubling from 1 to 30 s, jittered.
-
-    Jitter keeps the cameras of a site from coming back all at once. A refused password is tried
-    from 30 to 300 s, since cameras lock users out.
-    """
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self._failures = 0
-
-    def next_s(self, state: CameraState) -> float:
-        """The next waiting time after a failure."""
-        least_s, most_s = (30.0, 300.0) if state is CameraState.UNAUTHORIZED else (1.0, 30.0)
-        base_s = min(most_s, least_s * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        return max(least_s, base_s * self._rng.uniform(0.5, 1.0))
-
-    def reset(self) -> None:
-        """The camera delivered; the next failure is a first one."""
-        self._failures = 0
+    link: Link
+    slots: FrameSlots | None = None
+    session: LiveSession | None = None
+    health: Health | None = None
 
 
 class LiveCamera:
-    """One camera's stream, read by a thread of its own, with reconnects.
+    """One camera's stream, read by a process of its own, with reconnects.
 
-    `start` is called once; `latest` by one thread, `status` by any. After `stop`
-    a reader that hangs in the network ends by itself within `stall_timeout_s`. Raises ConfigError
+    `start` is called once; `latest` by one thread, `status` and `stop` by any. Raises ConfigError
     for a URL that is not a camera's.
     """
 
@@ -144,8 +73,9 @@ class LiveCamera:
         stall_timeout_s: float = 5.0,
         *,
         clock: Clock | None = None,
-        connector: Callable[[str, float], Connection] = connect,
-        rng: random.Random | None = None,
+        launcher: Callable[[Order], Link] = launch,
+        backoff: Backoff | None = None,
+        reader_max_bytes: int = READER_MAX_BYTES,
     ) -> None:
         check_url(url)
         self.camera_id = camera_id
@@ -153,18 +83,24 @@ class LiveCamera:
         self._url = url
         self._ring_s = ring_s
         self._stall_timeout_s = stall_timeout_s
+        # Twice the time-out to connect or to find the silence out (see connection.py), and a
+        # second to start: a reader that says nothing for longer hangs.
+        self._silence_s = 2.0 * stall_timeout_s + 3.0
+        self._reader_max_bytes = reader_max_bytes
         self._clock = clock or SystemClock()
-        self._connector = connector
-        self._backoff = Backoff(rng or random.Random())
+        self._launcher = launcher
+        self._backoff = backoff or Backoff(random.Random())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera {camera_id}", daemon=True)
-        self._changed = threading.Condition()
-        self._slot: tuple[LivePicture, SessionReader] | None = None
+        self._lock = threading.Lock()
+        self._latest = LatestFrame()
         self._state = CameraState.CONNECTING
         self._detail = ""
         self._arrivals_s: deque[float] = deque(maxlen=1000)
-        self._received = self._skipped = self._dropped = self._sessions = 0
-        self._reader: SessionReader | None = None
+        self._damaged_s: float | None = None
+        self._received = self._skipped = self._dropped = self._connections = 0
+        self._reading: _Reading | None = None
+        self._pace: float | None = None
 
     def start(self) -> None:
         """Begin to read."""
@@ -175,48 +111,73 @@ class LiveCamera:
         if self._stop.is_set():
             return
         self._stop.set()
-        with self._changed:
-            self._slot = None
-            self._changed.notify_all()
+        self._latest.close()
+        with self._lock:
+            reading = self._reading
+        if reading is not None:
+            reading.link.end()
         if self._thread.is_alive():
             self._thread.join(_STOP_WAIT_S)
 
     def latest(self, timeout_s: float) -> LiveFrame | None:
         """The newest frame not handed out yet, waiting for one; None if there is none in time."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._slot or self._stop.is_set(), timeout_s)
-            taken, self._slot = self._slot, None
-        if taken is None:
-            return None
-        picture, reader = taken
-        return LiveFrame(Frame(picture.info, reader.image(picture)), reader.session)
+        return self._latest.take(timeout_s)
+
+    @property
+    def waits_since_s(self) -> float | None:
+        """When the frame that `latest` would hand out at once arrived; None if there is none."""
+        return self._latest.since_s
+
+    @property
+    def reader_pid(self) -> int | None:
+        """The reader process, None where there is none at the moment."""
+        reading = self._reading
+        return reading.link.pid if reading is not None else None
 
     def status(self) -> LiveStatus:
         """How the camera stands now."""
         now_s = self._clock.monotonic_s()
-        with self._changed:
-            state, detail = self._state, self._detail
+        with self._lock:
             age_s = now_s - self._arrivals_s[-1] if self._arrivals_s else None
             recent = sum(1 for arrival in self._arrivals_s if now_s - arrival <= _RATE_WINDOW_S)
-            reader = self._reader
-            if state is CameraState.LIVE and age_s is not None and age_s > self._stall_timeout_s:
-                state, detail = CameraState.STALLED, f"no frame for {age_s:.0f} s"
-            elif state is CameraState.LIVE and reader is not None and not reader.pace.is_true:
-                detail = (
-                    f"time stamps advance {reader.pace.rate or 0.0:.2f} s in a second, so frames "
-                    "are not decided on; check the camera's frame rate setting"
-                )
+            reading = self._reading
+            health = reading.health if reading is not None else None
+            state, detail = self._state_now(now_s, age_s, health)
             return LiveStatus(
                 state,
                 detail,
                 self._received,
                 self._skipped,
-                self._dropped + (reader.dropped if reader else 0),
-                max(self._sessions - 1, 0),
+                self._dropped + (health.dropped if health else 0),
+                max(self._connections - 1, 0),
                 recent / _RATE_WINDOW_S,
                 age_s,
-                reader.pace.lag_s if reader else 0.0,
+                health.lag_s if health else 0.0,
+                self._pace,
+                health.clock_ahead_s if health else None,
             )
+
+    def _state_now(
+        self, now_s: float, age_s: float | None, health: Health | None
+    ) -> tuple[CameraState, str]:
+        """With the lock held."""
+        if self._state is not CameraState.LIVE or age_s is None:
+            return self._state, self._detail
+        if age_s > self._stall_timeout_s:
+            return CameraState.STALLED, f"no frame for {age_s:.0f} s"
+        if self._damaged_s is not None and now_s - self._damaged_s < _CLEAN_AFTER_S:
+            return CameraState.DEGRADED, "pictures are damaged; nothing is decided on them"
+        if not is_true_pace(self._pace):
+            return self._state, (
+                f"time stamps advance {self._pace or 0.0:.2f} s in a second, so nothing that "
+                "rests on time is reported; check the camera's frame rate setting"
+            )
+        if health and health.clock_ahead_s and abs(health.clock_ahead_s) > _CLOCK_NOTE_S:
+            way = "ahead of" if health.clock_ahead_s > 0.0 else "behind"
+            return self._state, f"its clock is {abs(health.clock_ahead_s):.0f} s {way} the host's"
+        return self._state, self._detail
+
+    # -- the listening thread ----------------------------------------------------------------
 
     def _run(self) -> None:
         """Read, and after whatever ended it, wait and read again, until stopped."""
@@ -224,66 +185,114 @@ class LiveCamera:
             try:
                 self._read()
             except SourceError as error:
-                self._failed(_state_after(error), str(error))
+                self._failed(state_after(error), str(error))
             except Exception as error:  # the edge of a thread that must not die
                 # Neither the text nor the traceback is safe to log: they may hold the URL.
                 self._failed(CameraState.OFFLINE, f"internal error {type(error).__name__}: {error}")
             if not self._stop.is_set():
-                self._clock.wait(self._stop, self._backoff.next_s(self._state))
-        with self._changed:
+                refused = self._state is CameraState.UNAUTHORIZED
+                self._clock.wait(self._stop, self._backoff.next_s(refused=refused))
+        with self._lock:
             self._state, self._detail = CameraState.OFFLINE, "stopped"
 
     def _read(self) -> None:
-        """One session, to its end, which is always an error unless stopped."""
-        connection = self._connector(self._url, self._stall_timeout_s)
+        """One reader, to its end, which is always an error unless stopped."""
+        order = Order(self.camera_id, self._url, self._stall_timeout_s, self._pace)
+        reading = _Reading(self._launcher(order))
         try:
-            reader = SessionReader(
-                self.camera_id, connection, self._ring_s, self._clock.monotonic_s, self._clock.utc
-            )
-            with self._changed:
-                self._reader = reader
-                self._sessions += 1
-            for picture in reader.pictures():
-                if self._stop.is_set():
+            with self._lock:
+                self._reading = reading
+            # `stop` may have come before there was anything to end.
+            while not self._stop.is_set():
+                if not self._take(reading, self._next(reading)):
                     return
-                self._publish(picture, reader)
-            if not self._stop.is_set():
-                raise SourceLostError("the camera ended the stream")
         finally:
-            with self._changed:
-                if self._reader is not None:
-                    self._dropped += self._reader.dropped
-                self._reader = None
-            connection.close()
+            self._close_health(reading)
+            with self._lock:
+                self._reading = None
+            reading.link.close()
 
-    def _publish(self, picture: LivePicture, reader: SessionReader) -> None:
-        with self._changed:
+    def _next(self, reading: _Reading) -> Message:
+        """The reader's next message. Raises SourceError where none will come."""
+        silent_since_s = self._clock.monotonic_s()
+        while not reading.link.has_news(_LISTEN_S):
+            if self._clock.monotonic_s() - silent_since_s > self._silence_s:
+                raise SourceStalledError("the camera sends nothing, and its reader hung")
+        try:
+            return reading.link.receive()
+        except (EOFError, OSError):
+            raise SourceLostError("the camera's reader process died") from None
+
+    def _take(self, reading: _Reading, message: Message) -> bool:
+        """Act on a message; whether more will come."""
+        match message:
+            case Pictures():
+                reading.slots = reading.link.slots(message)
+                self._connections += 1
+            case SessionBegan():
+                self._close_health(reading)
+                ring = PacketRing(
+                    message.codec_name, message.extradata, message.time_base, self._ring_s
+                )
+                reading.session = LiveSession(message.id, self.camera_id, message.started_utc, ring)
+            case Arrived():
+                self._arrived(reading, message)
+            case Ended():
+                self._failed(message.state, message.detail)
+                return False
+        return True
+
+    def _close_health(self, reading: _Reading) -> None:
+        """The counts of a session begin anew with the next."""
+        with self._lock:
+            health, reading.health = reading.health, None
+            self._dropped += health.dropped if health is not None else 0
+
+    def _arrived(self, reading: _Reading, message: Arrived) -> None:
+        session = reading.session
+        assert session is not None  # announced before
+        if message.sample is not None:
+            session.footage.describe(message.sample)
+        if message.coded is not None:
+            session.footage.add(message.coded)
+        for frame in message.frames:
+            session.footage.note(frame.stamp, frame.info)
+            self._publish(reading, session, frame)
+        with self._lock:
+            reading.health = message.health
+            self._pace = message.health.pace
+
+    def _publish(self, reading: _Reading, session: LiveSession, frame: Delivered) -> None:
+        with self._lock:
             if self._stop.is_set():
                 return
-            self._skipped += self._slot is not None
-            self._slot = (picture, reader)
             self._received += 1
-            self._arrivals_s.append(self._clock.monotonic_s())
+            self._arrivals_s.append(frame.arrival_s)
+            if frame.info.degraded:
+                self._damaged_s = frame.arrival_s
             if self._state is not CameraState.LIVE:
                 self._state, self._detail = CameraState.LIVE, ""
                 _log.info("camera %s is live: %s", self.camera_id, self.shown_url)
             self._backoff.reset()
-            self._changed.notify_all()
+        skipped = frame.slot is None or reading.slots is None
+        if frame.slot is not None and reading.slots is not None:
+            skipped = self._latest.put(reading.link, reading.slots, session, frame, frame.slot)
+        with self._lock:
+            self._skipped += skipped
+        if frame.info.index % _MEMORY_EVERY == _MEMORY_EVERY - 1:
+            self._check_memory(reading)
+
+    def _check_memory(self, reading: _Reading) -> None:
+        taken = reading.link.resident_bytes()
+        if taken > self._reader_max_bytes:
+            raise SourceLostError(
+                f"the camera's reader grew to {taken / 1e6:.0f} MB and is started anew"
+            )
 
     def _failed(self, state: CameraState, detail: str) -> None:
         safe = redact(detail, self._url)
-        with self._changed:
+        with self._lock:
             news = (state, safe) != (self._state, self._detail)
             self._state, self._detail = state, safe
         if news and not self._stop.is_set():
             _log.warning("camera %s is %s: %s", self.camera_id, state.value, safe)
-
-
-def _state_after(error: SourceError) -> CameraState:
-    if isinstance(error, SourceUnauthorizedError):
-        return CameraState.UNAUTHORIZED
-    if isinstance(error, SourceNotFoundError):
-        return CameraState.NOT_FOUND
-    if isinstance(error, SourceStalledError):
-        return CameraState.STALLED
-    return CameraState.OFFLINE

@@ -42,6 +42,8 @@ class PictureDecoder:
 
     def __init__(self, codec: VideoCodecContext, look_ahead: int = LOOK_AHEAD) -> None:
         self._codec = codec
+        self._look_ahead = look_ahead
+        self._dropped_before = 0
         self._repair: StampRepair[tuple[av.VideoFrame, bool]] = StampRepair(look_ahead)
         self._distrust = True
         self._distrust_until_after: int | None = None
@@ -51,6 +53,17 @@ class PictureDecoder:
     def repair(self) -> StampRepair[tuple[av.VideoFrame, bool]]:
         """The stamps' counts."""
         return self._repair
+
+    @property
+    def dropped(self) -> int:
+        """Pictures without a usable time stamp so far."""
+        repair = self._repair
+        return self._dropped_before + repair.dropped_repeated + repair.dropped_unstamped
+
+    def restart_stamps(self) -> None:
+        """Another count of time begins; the pictures themselves go on."""
+        self._dropped_before = self.dropped
+        self._repair = StampRepair(self._look_ahead)
 
     def decode(self, packet: "av.Packet[VideoStream]") -> Iterator[Picture]:
         """The pictures that are ready after a packet; an empty packet empties the decoder."""
@@ -105,6 +118,13 @@ class Converter:
 
     def image(self, frame: av.VideoFrame) -> Image:
         """The picture (H, W, 3); it shares no memory with the decoder."""
+        return np.array(self._upright(frame), np.uint8, order="C")
+
+    def write(self, frame: av.VideoFrame, into: Image) -> None:
+        """Write the picture to memory (H, W, 3) of its size."""
+        np.copyto(into, self._upright(frame))
+
+    def _upright(self, frame: av.VideoFrame) -> Image:
         # to_ndarray gives a view with padded rows, of the decoder's own frame if that is BGR.
         view = self._reformatter.reformat(frame, format="bgr24").to_ndarray()
-        return np.array(np.rot90(view, self._quarter_turns), np.uint8, order="C")
+        return np.rot90(view, self._quarter_turns)

@@ -1,7 +1,7 @@
 """The packets a live camera sent lately, kept compressed, as a source of evidence.
 
-Filled by the camera's reader, read by whoever writes evidence; the only live type with two
-threads in it besides the camera itself.
+Filled in the watching process with what a camera's reader process sends, so it outlives that;
+read by whoever writes evidence.
 """
 
 import io
@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -47,20 +48,33 @@ class PacketRing:
     after the session has ended.
     """
 
-    def __init__(self, stream: VideoStream, seconds: float, max_bytes: int = RING_BYTES) -> None:
-        self._time_base = stream.time_base or Fraction(1, 90000)
+    def __init__(
+        self,
+        codec_name: str,
+        extradata: bytes | None,
+        time_base: Fraction,
+        seconds: float,
+        max_bytes: int = RING_BYTES,
+    ) -> None:
+        self._codec_name = codec_name
+        self._extradata = extradata
+        self._time_base = time_base
         self._seconds = seconds
         self._max_bytes = max_bytes
-        # The stream's description must outlive its connection: it is copied to an output nobody
-        # writes.
-        self._unwritten = av.open(io.BytesIO(), "w", format="matroska")
-        self._template = self._unwritten.add_stream_from_template(stream, opaque=True)
-        self._codec_name = stream.codec_context.name
-        self._extradata = stream.codec_context.extradata
+        self._sample: InputContainer | None = None
         self._packets: deque[Coded] = deque()
         self._bytes = 0
         self._noted: deque[_Noted] = deque()
         self._lock = threading.Lock()
+
+    def describe(self, sample: bytes) -> None:
+        """Take the stream's description, in the form of a file of one of its key frames; without
+        it a clip is encoded anew.
+        """
+        try:
+            self._sample = av.open(io.BytesIO(sample), "r", format="nut")
+        except av.error.FFmpegError:
+            self._sample = None
 
     @property
     def newest_s(self) -> float | None:
@@ -74,13 +88,11 @@ class PacketRing:
         with self._lock:
             return self._bytes
 
-    def add(self, packet: "av.Packet[VideoStream]") -> None:
+    def add(self, coded: Coded) -> None:
         """Keep a packet; those before the first key frame are of no use and are not kept."""
-        if not packet.size or not (self._packets or packet.is_keyframe):
-            return
-        stamp = packet.pts if packet.pts is not None else _UNKNOWN
-        coded = Coded(bytes(packet), stamp, packet.is_keyframe, packet.duration or 0)
         with self._lock:
+            if not (self._packets or coded.is_key):
+                return
             self._packets.append(coded)
             self._bytes += len(coded.data)
             self._shrink(coded)
@@ -121,7 +133,7 @@ class PacketRing:
         try:
             try:
                 chosen = select(_stamped(packets), start, end)
-                path = write_packets(self._template, chosen, self._time_base, stem)
+                path = write_packets(self._template(), chosen, self._time_base, stem)
             except CannotKeepPacketsError:
                 return self._encode(packets, held, stem)
         except OSError as error:
@@ -130,6 +142,11 @@ class PacketRing:
         first_s = float((min(stamps) - origin) * self._time_base)
         last_s = float((max(stamps) - origin) * self._time_base)
         return Clip(path, first_s, last_s, reencoded=False)
+
+    def _template(self) -> VideoStream:
+        if self._sample is None or not self._sample.streams.video:
+            raise CannotKeepPacketsError("the stream was not described")
+        return self._sample.streams.video[0]
 
     def _shrink(self, newest: Coded) -> None:
         """Drop whole groups from the old end; called with the lock held."""
@@ -213,6 +230,14 @@ class PacketRing:
 
         path = write_images(images(), stem)
         return Clip(path, written[0], written[-1], reencoded=True)
+
+
+def coded_packet(packet: "av.Packet[VideoStream]") -> Coded | None:
+    """A packet as it is kept; None for the empty one at the end."""
+    if not packet.size:
+        return None
+    stamp = packet.pts if packet.pts is not None else _UNKNOWN
+    return Coded(bytes(packet), stamp, packet.is_keyframe, packet.duration or 0)
 
 
 def _stamped(packets: Sequence[Coded]) -> list[Coded]:

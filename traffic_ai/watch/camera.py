@@ -93,7 +93,7 @@ class WatchedCamera:
         self._note_state()
         frame = self._live.latest(0.0)
         if frame is None:
-            if self._state is not CameraState.LIVE:
+            if not self._state.has_pictures:
                 # What only the end makes certain must not wait until the camera is back.
                 self._end_session()
             return False

@@ -15,7 +15,7 @@ from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Violation
 from traffic_ai.evidence.grounds import Grounds
 from traffic_ai.evidence.recorder import EvidenceRecorder, EvidenceResult
-from traffic_ai.sources.footage import PacketRing
+from traffic_ai.sources.ring import PacketRing
 from traffic_ai.stores.database import ViolationStore
 
 _log = logging.getLogger(__name__)
