@@ -1,0 +1,484 @@
+#!/usr/bin/env python3
+"""Checks evidence of traffic-ai without traffic-ai.
+
+One file; needs Python 3.11 and the package `cryptography`, and imports nothing of the project.
+docs/evidence.md describes the format it reads, so that you need not believe this file either.
+
+    python verify_evidence.py FOLDER [--public-key FILE_OR_HEX]... [--head FILE]...
+
+FOLDER is a run folder (it holds `evidence/`) or one package (it holds `manifest.json`).
+Exit status: 0 nothing wrong, 1 something wrong, 2 called wrongly.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import sqlite3
+import sys
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+ENTRY_KEYS = {
+    "camera_id", "clock", "format", "kind", "payload", "previous", "public_key", "sealed_at",
+    "sequence", "signature",
+}  # fmt: skip
+HEAD_KEYS = {
+    "camera_id", "entry_sha256", "format", "public_key", "sequence", "signature", "taken_at"
+}  # fmt: skip
+HANDOVER_KEYS = {"format", "made_at", "new", "old", "signature"}
+OWN_FILES = {"manifest.json", "seal.json", "seal.tsr"}
+HEX64 = re.compile(r"[0-9a-f]{64}")
+HEX128 = re.compile(r"[0-9a-f]{128}")
+
+
+class FormatError(Exception):
+    """Something is not as the format wants it."""
+
+
+# -- the format ------------------------------------------------------------------------------------
+
+
+def canonical(value):
+    """The only way to write a value: sorted keys, no spaces, UTF-8, whole numbers."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode("utf-8")
+
+
+def no_fraction(text):
+    """Refuse numbers that are not whole."""
+    raise FormatError(f"it holds the fraction {text}")
+
+
+def parse(data, keys, form):
+    """The object in canonical bytes that has exactly these keys."""
+    try:
+        text = data.decode("utf-8")
+        value = json.loads(text, parse_float=no_fraction, parse_constant=no_fraction)
+        again = canonical(value)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"it is not JSON ({error})") from None
+    if again != data:
+        raise FormatError("it is JSON, but not in canonical form")
+    if not isinstance(value, dict) or set(value) != keys or value["format"] != form:
+        raise FormatError(f"it is not of the format {form!r}")
+    return value
+
+
+def parse_entry(data):
+    """An entry of a chain: one line of it, or seal.json, without the newline."""
+    entry = parse(data, ENTRY_KEYS, "traffic-ai seal 1")
+    texts = ("camera_id", "kind", "previous", "sealed_at")
+    if not all(isinstance(entry[name], str) for name in texts):
+        raise FormatError("a field that is text holds something else")
+    if not all(isinstance(entry[name], str | None) for name in ("public_key", "signature")):
+        raise FormatError("its key or its signature is no text")
+    if not isinstance(entry["payload"], dict) or not isinstance(entry["clock"], dict):
+        raise FormatError("payload or clock is no object")
+    if type(entry["sequence"]) is not int or entry["sequence"] < 1:
+        raise FormatError("its sequence is no number from 1 on")
+    if not HEX64.fullmatch(entry["previous"]):
+        raise FormatError("its `previous` is no SHA-256")
+    try:
+        datetime.strptime(entry["sealed_at"], "%Y-%m-%dT%H:%M:%S.%fZ")
+    except ValueError:
+        raise FormatError("its `sealed_at` is no time") from None
+    if entry["kind"] == "package":
+        payload = entry["payload"]
+        if not isinstance(payload.get("path"), str):
+            raise FormatError("it names no package")
+        if not HEX64.fullmatch(str(payload.get("manifest_sha256"))):
+            raise FormatError("it names no SHA-256 of a manifest")
+    return entry
+
+
+def sha256(data):
+    """Of bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path):
+    """Of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def signed_by(value, key):
+    """Whether `signature` is the key's, over the canonical form of everything else."""
+    if not HEX64.fullmatch(str(key)) or not HEX128.fullmatch(str(value["signature"])):
+        return False
+    signed = canonical({name: value[name] for name in value if name != "signature"})
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(
+            bytes.fromhex(value["signature"]), signed
+        )
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def folder_name(text):
+    """The folder that a camera or violation of this name lies in."""
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", text):
+        return text
+    cleaned = re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:60].strip("_") or "_"
+    return f"{cleaned}-{sha256(text.encode('utf-8', 'backslashreplace'))[:8]}"
+
+
+# -- checking --------------------------------------------------------------------------------------
+
+
+class Check:
+    """Collects what is wrong (`problems`) and what is only worth knowing (`notes`)."""
+
+    def __init__(self, trusted=(), heads=()):
+        self.trusted = set(trusted)
+        self.heads = list(heads)
+        self.problems = []
+        self.notes = []
+        self.package_count = 0
+
+    def wrong(self, place, what):
+        """Add a problem."""
+        self.problems.append(f"{place}: {what}")
+
+    def note(self, place, what):
+        """Add a note."""
+        self.notes.append(f"{place}: {what}")
+
+    def lone_package(self, folder):
+        """A package by its own seal; its place in the chain cannot be seen from it."""
+        self.package_count = 1
+        try:
+            data = (folder / "seal.json").read_bytes()
+            if not data.endswith(b"\n"):
+                raise FormatError("it is cut off")
+            entry = parse_entry(data[:-1])
+            if entry["kind"] != "package":
+                raise FormatError("it is not the seal of a package")
+        except FileNotFoundError:
+            return self.wrong("seal.json", "is missing")
+        except FormatError as error:
+            return self.wrong("seal.json", str(error))
+        keys = set()
+        if entry["public_key"] is not None or entry["signature"] is not None:
+            keys.add(entry["public_key"])
+            if not signed_by(entry, entry["public_key"]):
+                self.wrong("seal.json", "the signature does not hold")
+        self.trust("seal.json", keys)
+        self.package(folder, ".", entry)
+        return None
+
+    def run(self, run):
+        """A whole run folder."""
+        lengths = {}
+        packages = {}
+        root = run / "evidence"
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            if folder.is_symlink() or not folder.is_dir():
+                self.wrong(f"evidence/{folder.name}", "is no camera's folder")
+                continue
+            found, lengths[folder.name] = self.camera(folder)
+            packages |= {f"evidence/{folder.name}/{path}": p for path, p in found.items()}
+        for head in self.heads:
+            self.head(head, lengths)
+        if (run / "violations.sqlite").is_file():
+            self.store(run, packages)
+        else:
+            self.note("violations.sqlite", "is not here; the packages were checked alone")
+
+    def camera(self, folder):
+        """A camera's chain and packages: the packages that should be there, the lines' hashes."""
+        where = f"evidence/{folder.name}"
+        there = self.tree(folder, where)
+        lines = self.lines(folder, where, there)
+        expected = self.chain(folder.name, where, lines)
+        for path in sorted(there - set(expected)):
+            self.wrong(f"{where}/{path}", "is in no entry of the chain")
+        for path, entry in expected.items():
+            self.package_count += 1
+            if path in there:
+                self.package(folder / path, f"{where}/{path}", entry)
+            else:
+                self.wrong(f"{where}/{path}", f"is missing; entry {entry['sequence']} names it")
+        return expected, [sha256(line) for line in lines]
+
+    def tree(self, folder, where):
+        """The packages (kind/date/id) in a camera's folder; whatever else lies there is wrong."""
+        packages = set()
+        level = [folder]
+        for depth in (1, 2, 3):
+            below = []
+            for path in sorted(path for parent in level for path in parent.iterdir()):
+                name = path.relative_to(folder).as_posix()
+                if path.is_symlink() or not path.is_dir():
+                    if name not in ("chain.jsonl", "chain.next"):
+                        self.wrong(f"{where}/{name}", "belongs to no package")
+                elif path.name.startswith(".") and path.name.endswith(".partial"):
+                    self.note(f"{where}/{name}", "is a package that was never finished")
+                elif depth == 3:
+                    packages.add(name)
+                else:
+                    below.append(path)
+            level = below
+        return packages
+
+    def lines(self, folder, where, there):
+        """The chain's lines, with the one in chain.next if a stopped program left it there."""
+        chain, waiting = folder / "chain.jsonl", folder / "chain.next"
+        after = waiting.read_bytes().removesuffix(b"\n") if waiting.exists() else b""
+        *lines, rest = chain.read_bytes().split(b"\n") if chain.exists() else [b""]
+        if after:
+            try:
+                entry = parse_entry(after)
+                fits = entry["sequence"] == len(lines) + 1
+                fits = fits and entry["previous"] == (sha256(lines[-1]) if lines else "0" * 64)
+                came = entry["kind"] != "package" or entry["payload"]["path"] in there
+            except FormatError:
+                fits = came = False
+            if fits and came and after.startswith(rest):
+                self.note(f"{where}/chain.next", "holds the last entry; the program was stopped")
+                return [*lines, after]
+            self.note(f"{where}/chain.next", "holds an entry that is not in force")
+        if rest:
+            self.wrong(f"{where}/chain.jsonl", "ends in the middle of a line")
+        return lines
+
+    def chain(self, name, where, lines):
+        """Goes through a chain; returns its packages by path."""
+        packages, keys = {}, set()
+        before, sequence, key, time = "0" * 64, 0, None, ""
+        for number, line in enumerate(lines, 1):
+            place = f"{where}/chain.jsonl line {number}"
+            named, before = before, sha256(line)
+            sequence += 1
+            try:
+                entry = parse_entry(line)
+            except FormatError as error:
+                self.wrong(place, str(error))
+                continue
+            if entry["previous"] != named:
+                self.wrong(place, f"names {entry['previous']} as the line before, which is {named}")
+            if entry["sequence"] != sequence:
+                self.wrong(place, f"is number {entry['sequence']}, {sequence} was due")
+                sequence = entry["sequence"]
+            if folder_name(entry["camera_id"]) != name:
+                self.wrong(place, f"is of the camera {entry['camera_id']!r}")
+            if entry["public_key"] is None and entry["signature"] is None:
+                if key is not None:
+                    self.wrong(place, "has no signature, and the entries before have one")
+            else:
+                if not signed_by(entry, entry["public_key"]):
+                    self.wrong(place, "the signature does not hold")
+                if key not in (None, entry["public_key"]) and not handed_over(entry, key):
+                    self.wrong(place, f"is signed by {entry['public_key']}, not by {key}")
+                key = entry["public_key"]
+                keys.add(key)
+            if entry["sealed_at"] < time:
+                self.note(place, f"is of {entry['sealed_at']}, earlier than the line before")
+            time = entry["sealed_at"]
+            path = entry["payload"].get("path")
+            if entry["kind"] == "package":
+                if path in packages:
+                    self.wrong(place, f"enters {path} a second time")
+                packages[path] = entry
+            elif entry["kind"] == "deletion":
+                self.note(place, f"says that {path} was deleted")
+                if packages.pop(str(path), None) is None:
+                    self.wrong(place, f"deletes {path}, which was not there")
+        if lines:
+            self.trust(f"{where}/chain.jsonl", keys)
+        return packages
+
+    def trust(self, place, keys):
+        """One key is enough: keys hand over to each other, and each signs what came before."""
+        if self.trusted and not self.trusted & keys:
+            self.wrong(place, "is not signed with a key given with --public-key")
+        elif not keys:
+            self.note(place, "is not signed")
+        elif not self.trusted:
+            self.note(place, "whose key signed is not known; give it with --public-key")
+
+    def package(self, folder, where, entry):
+        """Seal, manifest and files of a package against its entry."""
+        there = set()
+        for path in folder.iterdir():
+            if path.is_symlink() or not path.is_file():
+                self.wrong(f"{where}/{path.name}", "is no plain file")
+            else:
+                there.add(path.name)
+        if "seal.json" not in there:
+            self.wrong(f"{where}/seal.json", "is missing")
+        elif (folder / "seal.json").read_bytes() != canonical(entry) + b"\n":
+            self.wrong(f"{where}/seal.json", f"is not entry {entry['sequence']}")
+        if {"seal.json", "seal.tsr"} <= there:
+            imprint = hashlib.sha256((folder / "seal.json").read_bytes()).digest()
+            if b"\x04\x20" + imprint not in (folder / "seal.tsr").read_bytes():
+                self.wrong(f"{where}/seal.tsr", "stamps something else than seal.json")
+        if "manifest.json" not in there:
+            self.wrong(f"{where}/manifest.json", "is missing")
+            return
+        expected = entry["payload"]["manifest_sha256"]
+        found = sha256_of_file(folder / "manifest.json")
+        if found != expected:
+            self.wrong(f"{where}/manifest.json", f"SHA-256 is {found}, sealed was {expected}")
+            return
+        try:
+            manifest = json.loads((folder / "manifest.json").read_bytes())
+            listed = {f["file"]: (f["size_bytes"], f["sha256"]) for f in manifest["files"]}
+            violation = manifest["violation"]
+            names = tuple(str(violation[name]) for name in ("camera_id", "kind", "id"))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            self.wrong(f"{where}/manifest.json", "is no manifest")
+            return
+        kind, _, own_name = ("/" * 3 + entry["payload"]["path"]).split("/")[-3:]
+        if tuple(map(folder_name, names)) != (folder_name(entry["camera_id"]), kind, own_name):
+            self.wrong(f"{where}/manifest.json", f"is of {names}")
+        for name, (size_bytes, digest) in listed.items():
+            if name not in there:
+                self.wrong(f"{where}/{name}", "is missing")
+            elif (size := (folder / name).stat().st_size) != size_bytes:
+                self.wrong(f"{where}/{name}", f"has {size} bytes, sealed were {size_bytes}")
+            elif (found := sha256_of_file(folder / name)) != digest:
+                self.wrong(f"{where}/{name}", f"SHA-256 is {found}, sealed was {digest}")
+        for name in sorted(there - set(listed) - OWN_FILES):
+            self.wrong(f"{where}/{name}", "is in no manifest")
+
+    def head(self, head, lengths):
+        """A deposited head against the chain: is what it saw still there?"""
+        place = f"evidence/{folder_name(head['camera_id'])}/chain.jsonl"
+        hashes = lengths.get(folder_name(head["camera_id"]), [])
+        if not 1 <= head["sequence"] <= len(hashes):
+            self.wrong(place, f"has {len(hashes)} entries, the head saw {head['sequence']}")
+        elif hashes[head["sequence"] - 1] != head["entry_sha256"]:
+            self.wrong(place, f"entry {head['sequence']} is not the one that the head saw")
+        if head["signature"] is not None and not signed_by(head, head["public_key"]):
+            self.wrong(place, "the signature of the head does not hold")
+
+    def store(self, run, packages):
+        """Every record with evidence against its sealed manifest."""
+        left = dict(packages)
+        path_of = {path.split("/")[-1]: path for path in packages}
+        uri = (run / "violations.sqlite").resolve().as_uri()
+        # Without a log beside it nobody writes to it, and it may lie where nobody can.
+        alone = not (run / "violations.sqlite-wal").exists()
+        uri += "?mode=ro&immutable=1" if alone else "?mode=ro"
+        try:
+            with closing(sqlite3.connect(uri, uri=True)) as connection:
+                rows = connection.execute(
+                    "SELECT id, evidence_state, evidence_path, document FROM violations"
+                )
+                for row in rows:
+                    self.row(run, left, path_of, *row)
+        except sqlite3.Error as error:
+            self.wrong("violations.sqlite", f"cannot be read: {error}")
+            return
+        for path in left:
+            self.wrong(path, "no violation of the store names this package")
+
+    def row(self, run, left, path_of, name, state, path, document):
+        """One record."""
+        place = f"violations.sqlite violation {name}"
+        if state != "written":  # its package may be there: a run stopped before it noted that
+            left.pop(path_of.get(name), None)
+            return
+        if left.pop(path, None) is None:
+            self.wrong(place, f"names the package {path}, which no chain knows")
+            return
+        try:
+            sealed = json.loads((run / path / "manifest.json").read_bytes())["violation"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return  # told where the package was checked
+        try:
+            same = sealed == json.loads(document) and sealed["id"] == name
+        except (ValueError, TypeError, RecursionError):
+            same = False
+        if not same:
+            self.wrong(place, "is not what its sealed manifest says")
+
+
+def handed_over(entry, key):
+    """Whether an entry of kind `key` leads from the key so far to its own."""
+    steps = entry["payload"].get("handovers")
+    if entry["kind"] != "key" or not isinstance(steps, list):
+        return False
+    for step in steps:
+        if not isinstance(step, dict) or set(step) != HANDOVER_KEYS or step["old"] != key:
+            return False
+        if step["format"] != "traffic-ai key handover 1" or not signed_by(step, key):
+            return False
+        key = step["new"]
+    return key == entry["public_key"]
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+def public_keys(given):
+    """Keys of a PEM file, or one as 64 hex digits."""
+    if HEX64.fullmatch(given.lower()):
+        return [given.lower()]
+    pattern = rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----"
+    blocks = re.findall(pattern, Path(given).read_bytes(), re.DOTALL)
+    keys = [load_pem_public_key(block) for block in blocks]
+    if not keys or not all(isinstance(key, Ed25519PublicKey) for key in keys):
+        raise FormatError(f"{given} holds no Ed25519 public key")
+    return [key.public_bytes_raw().hex() for key in keys]
+
+
+def read_heads(path):
+    """The heads of a file."""
+    heads = [parse(line, HEAD_KEYS, "traffic-ai head 1") for line in path.read_bytes().splitlines()]
+    if not heads:
+        raise FormatError(f"{path} holds no head")
+    for head in heads:
+        if type(head["sequence"]) is not int or not isinstance(head["camera_id"], str):
+            raise FormatError(f"{path} holds a damaged head")
+    return heads
+
+
+def check(folder, trusted=(), heads=()):
+    """Check a run folder or a package; the finished Check, or None where there is neither."""
+    checked = Check(trusted, heads)
+    if (folder / "evidence").is_dir() or (folder / "violations.sqlite").is_file():
+        checked.run(folder)
+    elif (folder / "manifest.json").is_file() or (folder / "seal.json").is_file():
+        checked.lone_package(folder)
+    else:
+        return None
+    return checked
+
+
+def main():
+    """Check what the command line names."""
+    parser = argparse.ArgumentParser(description="Check evidence of traffic-ai.")
+    parser.add_argument("folder", type=Path, help="a run folder or a package")
+    parser.add_argument(
+        "--public-key", action="append", default=[], help="PEM file or 64 hex digits"
+    )
+    parser.add_argument("--head", action="append", default=[], type=Path, help="a deposited head")
+    given = parser.parse_args()
+    try:
+        trusted = [key for one in given.public_key for key in public_keys(one)]
+        heads = [head for path in given.head for head in read_heads(path)]
+        checked = check(given.folder, trusted, heads)
+    except (OSError, ValueError, FormatError) as error:
+        parser.error(f"cannot check: {error}")
+    if checked is None:
+        parser.error(f"{given.folder} is neither a run folder nor a package")
+    for note in checked.notes:
+        print(f"note: {note}")
+    for problem in checked.problems:
+        print(f"PROBLEM {problem}")
+    print(f"{checked.package_count} packages, {len(checked.problems)} problems")
+    sys.exit(1 if checked.problems else 0)
+
+
+if __name__ == "__main__":
+    main()
