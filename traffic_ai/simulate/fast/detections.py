@@ -4,7 +4,7 @@ Second step of the fast mode. Each vehicle's errors come from its own random num
 vehicle more changes nothing about the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.geometry import Array
+from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Scene
 from traffic_ai.detectors.suppression import survivors
 from traffic_ai.detectors.yolo import MIN_CONFIDENCE
@@ -99,7 +100,7 @@ class _Looker:
     def boxes(self) -> list[_Boxes]:
         """The vehicle's own boxes, and those of a part of it."""
         whole_px, logit = self._whole_px(), self._logit()
-        classes = self._classes()
+        classes = self._classes(self._group.classes[self._sight.vehicle.body.road_user])
         joins = self._held(self._errors.class_way_px) < self._errors.merge_share
         joins &= self._sight.visible < self._errors.merge_below
         fragment = self._group.fragment
@@ -108,10 +109,11 @@ class _Looker:
         size = (whole_px[:, 2:] - whole_px[:, :2])[:, [0, 1, 0, 1]]
         part_px = whole_px[:, [0, 1, 0, 1]] + inside * size
         doubt = np.where(there, fragment.confidence + logit - np.median(logit), -np.inf)
+        part_classes = self._classes(fragment.classes)
         own = np.full(len(logit), self._sight.vehicle.id)
         return [
             self._given(own, whole_px, logit, classes, joins),
-            self._given(np.full_like(own, -1), part_px, doubt, classes, np.zeros_like(joins)),
+            self._given(np.full_like(own, -1), part_px, doubt, part_classes, np.zeros_like(joins)),
         ]
 
     def _given(
@@ -178,8 +180,7 @@ class _Looker:
             - c.hidden * (1.0 - self._sight.visible)
         )
 
-    def _classes(self) -> NDArray[np.int64]:
-        shares = self._group.classes[self._sight.vehicle.body.road_user]
+    def _classes(self, shares: Mapping[RoadUser, float]) -> NDArray[np.int64]:
         draws = self._held(self._errors.class_way_px)
         names = np.array([int(name) for name in shares])
         return np.asarray(names[chosen(draws, np.array(list(shares.values())))])

@@ -80,12 +80,14 @@ class Fragment:
     """A second box on part of a vehicle: how often (share of the way), and where in its box.
 
     box: left, top, right, bottom as shares of the box; spread: their SD. confidence: log-odds.
+    classes: what the part is taken for, and how often.
     """
 
     share: float
     box: tuple[float, float, float, float]
     spread: float
     confidence: float
+    classes: Mapping[RoadUser, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,9 @@ _CAR = GroupErrors(
         ),
     },
     confidence=Confidence((-0.3, 0.7, 1.25, 1.0, 0.6, 0.6), 0.4, 0.4, 5.0),
-    fragment=Fragment(0.02, (0.0, 0.35, 1.0, 1.0), 0.05, -1.5),
+    fragment=Fragment(
+        0.006, (0.0, 0.05, 1.05, 0.95), 0.12, -1.2, {RoadUser.CAR: 0.9, RoadUser.TRUCK: 0.1}
+    ),
     classes={RoadUser.CAR: {RoadUser.CAR: 0.96, RoadUser.TRUCK: 0.04}},
 )
 _HEAVY = GroupErrors(
@@ -199,7 +203,9 @@ _HEAVY = GroupErrors(
         ),
     },
     confidence=Confidence((-1.6, -0.7, 0.0, 0.5, 0.9, 1.2), 0.3, 0.4, 5.0),
-    fragment=Fragment(0.03, (0.0, 0.5, 1.0, 1.0), 0.08, -1.5),
+    fragment=Fragment(
+        0.15, (0.1, 0.35, 1.0, 1.0), 0.15, -1.6, {RoadUser.CAR: 0.75, RoadUser.TRUCK: 0.25}
+    ),
     classes={
         RoadUser.BUS: {RoadUser.BUS: 0.7, RoadUser.TRUCK: 0.3},
         RoadUser.TRUCK: {RoadUser.TRUCK: 0.55, RoadUser.BUS: 0.3, RoadUser.CAR: 0.15},
@@ -233,7 +239,13 @@ _TWO_WHEELED = GroupErrors(
         ),
     },
     confidence=Confidence((-2.6, -1.3, -0.4, -0.2, -0.4, -0.4), 0.4, 0.5, 5.0),
-    fragment=Fragment(0.25, (0.0, 0.0, 1.0, 0.6), 0.08, -1.0),
+    fragment=Fragment(
+        0.2,
+        (0.05, 0.0, 0.95, 0.75),
+        0.1,
+        -1.0,
+        {RoadUser.PERSON: 0.6, RoadUser.CAR: 0.25, RoadUser.MOTORCYCLE: 0.15},
+    ),
     classes={
         RoadUser.MOTORCYCLE: {
             RoadUser.MOTORCYCLE: 0.75,

@@ -190,6 +190,8 @@ def _visible_parts(
         return parts
     flat = _Flat.of([*vehicles, *poles])
     hidden, nearer = flat.overlaps(sum(len(o.frames) for o in vehicles))
+    if len(hidden) == 0:
+        return parts
     needed = np.unique(np.concatenate([hidden, nearer]))
     hulls = dict(zip(needed.tolist(), flat.hulls(needed), strict=True))
     rows, first = np.unique(hidden, return_index=True)
