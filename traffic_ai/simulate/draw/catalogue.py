@@ -14,6 +14,7 @@ from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.simulate.arrays import Floats
 from traffic_ai.simulate.draw import buses, cars, heavy, two_wheelers
+from traffic_ai.simulate.draw.solid import Solid
 from traffic_ai.simulate.draw.surface import Colour
 from traffic_ai.simulate.draw.vehicle import VehicleModel
 from traffic_ai.simulate.world import Body
@@ -142,6 +143,16 @@ def body(model: str, colour: str = "") -> Body:
 def vehicle_model(of: Body) -> VehicleModel:
     """What a body looks like. Raises ConfigError for one that is not of the catalogue."""
     return _model(of.model, of.colour or _entry(of.model).colour)
+
+
+def solid_of(of: Body) -> Solid:
+    """A body ready to be drawn."""
+    return _solid(of.model, of.colour or _entry(of.model).colour)
+
+
+@cache
+def _solid(model: str, colour: str) -> Solid:
+    return Solid(_model(model, colour))
 
 
 def _entry(model: str) -> _Entry:

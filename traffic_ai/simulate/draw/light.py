@@ -71,7 +71,7 @@ class FinishArrays:
             Glow.TAIL: 0.4,
             Glow.HEAD: 1.0,
             Glow.BRAKE: 1.0 if switches.braking else 0.10,
-        }[finish.glow]
+        }.get(finish.glow, 0.0)
         self.emission[where] = level * np.asarray(finish.emits)
 
 

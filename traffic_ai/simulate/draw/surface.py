@@ -24,6 +24,9 @@ class Glow(Enum):
     TAIL = "tail"
     BRAKE = "brake"
     HEAD = "head"
+    RED = "red"
+    YELLOW = "yellow"
+    GREEN = "green"
 
 
 @dataclass(frozen=True)

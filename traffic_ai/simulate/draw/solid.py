@@ -1,0 +1,184 @@
+"""A solid drawn by itself: linear colours with coverage, ready to be laid over a picture."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import ConvexHull
+
+from traffic_ai.simulate.arrays import Floats
+from traffic_ai.simulate.camera import Camera
+from traffic_ai.simulate.draw.lighting import Lighting
+from traffic_ai.simulate.draw.mesh import Mesh
+from traffic_ai.simulate.draw.raster import NEAREST_DEPTH_M, Hits, rasterise
+from traffic_ai.simulate.draw.shading import LocalLight, shade
+from traffic_ai.simulate.draw.skin import Skin
+from traffic_ai.simulate.draw.surface import Glow
+from traffic_ai.simulate.draw.vehicle import VehicleModel
+
+MARGIN_PX = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a solid stands: its origin on the road, and its heading clockwise from +Y."""
+
+    x_m: float
+    y_m: float
+    heading_rad: float
+
+    @cached_property
+    def turn(self) -> Floats:
+        """Rows are the solid's axes in the world (3, 3): points @ turn."""
+        sine, cosine = np.sin(self.heading_rad), np.cos(self.heading_rad)
+        return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+
+    def to_world_m(self, points_m: Floats) -> Floats:
+        """Points (..., 3) of the solid's frame in the world."""
+        return np.asarray(points_m @ self.turn + np.array([self.x_m, self.y_m, 0.0]))
+
+
+@dataclass(frozen=True)
+class Switches:
+    """How strongly each kind of lamp shines, and how far the wheels have rolled."""
+
+    lit: tuple[tuple[Glow, float], ...]
+    rolled_m: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """Pre-multiplied linear colour (h, w, 3) and coverage (h, w), its corner at (left, top)."""
+
+    left_px: int
+    top_px: int
+    colour: Floats
+    coverage: Floats
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture it lies on."""
+        height, width = self.coverage.shape
+        return (
+            slice(self.top_px, self.top_px + height),
+            slice(self.left_px, self.left_px + width),
+        )
+
+
+class Solid:
+    """A model ready to be drawn any number of times."""
+
+    def __init__(self, model: VehicleModel) -> None:
+        self.model = model
+        self._skin = Skin(model)
+        self._corners = model.mesh.vertices_m[model.mesh.faces].astype(np.float32)
+        self._normals = model.mesh.normals.astype(np.float32)
+
+    @cached_property
+    def reach_m(self) -> tuple[Floats, Floats]:
+        """The lowest and highest corner (3,) of all it is made of."""
+        vertices_m = self.mesh.vertices_m
+        return vertices_m.min(axis=0), vertices_m.max(axis=0)
+
+    @cached_property
+    def parts_m(self) -> tuple[Floats, ...]:
+        """The hull corners (K, 3) of each closed part it is made of."""
+        faces, vertices_m = self.mesh.faces, self.mesh.vertices_m
+        links = coo_array(
+            (np.ones(2 * len(faces)), (faces[:, [0, 0]].ravel(), faces[:, 1:].ravel())),
+            shape=(len(vertices_m), len(vertices_m)),
+        )
+        count, part = connected_components(links, directed=False)
+        used = np.zeros(len(vertices_m), bool)
+        used[faces] = True
+        found = [vertices_m[(part == number) & used] for number in range(count)]
+        return tuple(points[ConvexHull(points).vertices] for points in found if len(points) > 3)
+
+    @property
+    def mesh(self) -> Mesh:
+        """Its mesh."""
+        return self.model.mesh
+
+    def draw(
+        self,
+        place: Place,
+        switches: Switches,
+        camera: Camera,
+        light: Lighting,
+        lamps: LocalLight | None = None,
+    ) -> Sprite | None:
+        """Draw it over nothing, anti-aliased by supersampling; None outside the picture."""
+        in_camera_m = camera.to_camera_m(place.to_world_m(self.mesh.vertices_m))
+        depth_m = in_camera_m[:, 2]
+        ahead = depth_m > NEAREST_DEPTH_M
+        if not ahead.any():
+            return None
+        in_camera_m[:, 2] = np.maximum(depth_m, NEAREST_DEPTH_M)
+        points_px = camera.from_camera_px(in_camera_m)
+        low, high = window_px(points_px[ahead], camera)
+        width, height = (int(side) for side in high - low)
+        if width <= 0 or height <= 0:
+            return None
+        scale = _scale(max(width, height))
+        wide, tall = round(width * scale), round(height * scale)
+        hits = rasterise((points_px - low) * scale, depth_m, self.mesh.faces, wide, tall)
+        if len(hits.pixel) == 0:
+            return None
+        canvas = np.zeros((tall * wide, 4), np.float32)
+        canvas[hits.pixel, :3] = self._colours(place, switches, camera, light, lamps, hits)
+        canvas[hits.pixel, 3] = 1.0
+        stacked = canvas.reshape(tall, wide, 4)
+        area = cv2.INTER_AREA
+        small = np.asarray(cv2.resize(stacked, (width, height), interpolation=area), np.float32)
+        return Sprite(int(low[0]), int(low[1]), small[..., :3], small[..., 3])
+
+    def _colours(
+        self,
+        place: Place,
+        switches: Switches,
+        camera: Camera,
+        light: Lighting,
+        lamps: LocalLight | None,
+        hits: Hits,
+    ) -> Floats:
+        """Linear colours (P, 3) of the pixels it covers."""
+        weights, triangle = hits.weights[:, None, :], hits.triangle
+        points_m = np.matmul(weights, self._corners[triangle])[:, 0]
+        normals = np.matmul(weights, self._normals[triangle])[:, 0]
+        normals /= np.sqrt(np.einsum("ij,ij->i", normals, normals))[:, None]
+        turn = place.turn.astype(np.float32)
+        eye_m = np.asarray(camera.position_m) - np.array([place.x_m, place.y_m, 0.0])
+        toward_eye = eye_m.astype(np.float32) - points_m @ turn
+        distance_m = np.sqrt(np.einsum("ij,ij->i", toward_eye, toward_eye))
+        toward_eye /= distance_m[:, None]
+        numbers = self._skin.finish_numbers(
+            points_m, normals, self.mesh.material[triangle], switches.rolled_m
+        )
+        table = self._skin.table(dict(switches.lit))
+        colour = shade(normals @ turn, toward_eye, points_m[:, 2], numbers, table, light, lamps)
+        return light.through_air(colour, distance_m)
+
+
+def window_px(points_px: Floats, camera: Camera) -> tuple[Floats, Floats]:
+    """The part of the picture around points: first and end pixel of both axes."""
+    limit = np.array([camera.width_px, camera.height_px])
+    low = np.clip(np.floor(points_px.min(axis=0)) - MARGIN_PX, 0, limit).astype(int)
+    high = np.clip(np.ceil(points_px.max(axis=0)) + MARGIN_PX, 0, limit).astype(int)
+    return low, high
+
+
+def _scale(side_px: int) -> float:
+    """Samples a pixel along each axis: the smaller the solid, the more its edges matter."""
+    if side_px < 64:
+        return 3.0
+    return 2.0 if side_px < 400 else 1.5
+
+
+def lay_over(picture: Floats, sprite: Sprite) -> None:
+    """Lay a sprite over a linear picture (H, W, 3)."""
+    window = picture[sprite.window]
+    window *= 1.0 - sprite.coverage[..., None]
+    window += sprite.colour
