@@ -142,7 +142,7 @@ def test_a_rotation_that_was_cut_off_leaves_the_old_key_and_can_be_done_again(
 
 
 def test_without_a_key_there_is_nothing_to_rotate(folder):
-    with pytest.raises(UsageError, match="no key in .*keys init"):
+    with pytest.raises(UsageError, match=r"no key in .*keys init"):
         rotate_key(folder)
 
 
