@@ -134,7 +134,7 @@ class _Comparison:
         return Hit(
             place=self._true_place(true),
             record_id=record.id,
-            found_s=record.t_s,
+            found_s=(claim.start_s, claim.end_s),
             time_error_s=_time_error_s(record, claim, true),
             wrong_lane=bool(true.lane_id) and record.lane_id != true.lane_id,
             red=_red_times(record, true),
@@ -165,7 +165,7 @@ class _Comparison:
         if claim.vehicle is not None:
             vehicle = self._truth.vehicle(claim.vehicle)
             road_user, deed = vehicle.road_user, vehicle.deed
-        place = Place(self._truth.name, record.kind, record.t_s, lane_id, road_user, claim.vehicle)
+        place = self._place(claim, lane_id, road_user)
         return FalseAlarm(place, record.id, why, deed)
 
     def _speeds(self, chosen: Mapping[int, int]) -> list[SpeedReading]:
@@ -191,8 +191,18 @@ class _Comparison:
 
     def _true_place(self, true: TrueViolation) -> Place:
         return Place(
-            self._truth.name, true.kind, true.t_s, true.lane_id, true.road_user, true.vehicle
+            self._truth.name,
+            true.kind,
+            true.t_s,
+            true.until_s,
+            true.lane_id,
+            true.road_user,
+            true.vehicle,
         )
+
+    def _place(self, claim: Claim, lane_id: str, road_user: str) -> Place:
+        name, when = self._truth.name, (claim.start_s, claim.end_s)
+        return Place(name, claim.kind, *when, lane_id, road_user, claim.vehicle)
 
     def _deed(self, true: TrueViolation) -> str:
         if true.vehicle is None or not self._truth.vehicles:
@@ -240,9 +250,7 @@ class _Comparison:
         road_user = miss.road_user.label
         if near.claim.vehicle is not None:
             road_user = self._truth.vehicle(near.claim.vehicle).road_user
-        place = Place(
-            self._truth.name, miss.kind, miss.t_s, miss.lane_id, road_user, near.claim.vehicle
-        )
+        place = self._place(near.claim, miss.lane_id, road_user)
         return WithheldRecord(place, miss.reason, of)
 
 

@@ -5,7 +5,7 @@ from html import escape
 
 from traffic_ai.evaluate import plots
 from traffic_ai.evaluate.page_style import STYLE
-from traffic_ai.evaluate.report import Report
+from traffic_ai.evaluate.report import Place, Report
 from traffic_ai.evaluate.summary import SpeedFigures, Summary, summarize
 from traffic_ai.evaluate.words import (
     NONE,
@@ -42,10 +42,11 @@ def _sections(report: Report, summary: Summary) -> Iterator[str]:
     yield from _figures(
         ("Precision and recall", plots.precision_recall(summary), _legend("recall", "precision")),
         (
-            "Time into red: charged against true",
+            "Time into red: charged less true",
             plots.time_into_red(report),
-            "<p>In the shaded half more would be charged than is true. A line leads from the time "
-            "charged to the longest possible one.</p>",
+            _legend(*_users(hit.place for hit in report.hits if hit.red is not None))
+            + "<p>In the shaded part more would be charged than is true. A line leads from the "
+            "time charged to the longest possible one.</p>",
         ),
     )
     yield from _figures(
@@ -58,7 +59,7 @@ def _sections(report: Report, summary: Summary) -> Iterator[str]:
     )
     if summary.speeds is not None:
         yield _section("Speeds", _speeds(summary))
-    users = _legend(*sorted({plots.user_class(r.place.road_user) for r in report.speeds}))
+    users = _legend(*_users(reading.place for reading in report.speeds))
     yield from _figures(
         ("Speed error by speed", plots.speed_by_speed(report), users + _SPEED_WORDS),
         ("Speed error by distance", plots.speed_by_distance(report), users),
@@ -67,7 +68,9 @@ def _sections(report: Report, summary: Summary) -> Iterator[str]:
         yield _section("Tracks", _tracks(summary))
     withheld = plots.withheld(summary)
     if withheld is not None:
-        yield from _figures(("Withheld, by reason", withheld, _legend("lost", "harmless")))
+        yield from _figures(
+            ("Withheld, by reason", withheld, _legend("lost", "harmless")), wide=True
+        )
     if report.misses:
         yield _section(f"Missed ({len(report.misses)})", _misses(report))
     if report.false_alarms:
@@ -87,6 +90,10 @@ _LEGEND_WORDS = {
     "harmless": "no violation, or one that need not be reported",
 }
 _LEGEND_CLASSES = {"lost": "miss", "harmless": "neither"}
+
+
+def _users(places: Iterable[Place]) -> list[str]:
+    return sorted({plots.user_class(place.road_user) for place in places})
 
 
 def _legend(*kinds: str) -> str:

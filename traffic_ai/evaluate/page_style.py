@@ -27,6 +27,8 @@ figcaption p { margin:4px 0 0; }
 .scroll { overflow-x:auto; }
 table { border-collapse:collapse; width:100%; font-size:13px; font-variant-numeric:tabular-nums; }
 th { text-align:left; color:var(--soft); font-weight:600; vertical-align:bottom; }
+td { white-space:nowrap; }
+td:last-child { white-space:normal; }
 th, td { padding:5px 12px 5px 0; border-bottom:1px solid var(--line); }
 tr:last-child td { border-bottom:0; }
 .legend span { margin-right:16px; white-space:nowrap; }
@@ -40,6 +42,8 @@ svg .zero { stroke:var(--soft); stroke-width:1.2; fill:none; }
 svg .allowance { stroke:var(--red); stroke-width:1.2; stroke-dasharray:5 4; fill:none; }
 svg .bound { stroke:var(--grey); stroke-width:1; opacity:.7; fill:none; }
 svg .band { fill:var(--sky); opacity:.18; }
+svg .edge { stroke:var(--sky); stroke-width:1.6; fill:none; }
+svg rect { opacity:.82; }
 svg .forbidden { fill:var(--red); opacity:.10; }
 svg .whisker { stroke-width:3; stroke-linecap:round; opacity:.45; fill:none; }
 svg .whisker.recall { stroke:var(--blue); }

@@ -20,7 +20,7 @@ from traffic_ai.evaluate.words import counted, kind_words, where
 
 # More dots are thinned evenly; more whiskers hide the dots.
 MOST_DOTS, MOST_WHISKERS = 3000, 120
-_BINS = 8
+_PARTS = 8
 T = TypeVar("T")
 ROAD_USERS = ("car", "motorcycle", "truck", "bus", "bicycle", "person")
 
@@ -32,8 +32,13 @@ def precision_recall(summary: Summary) -> str | None:
         return None
     count = len(kinds)
     names = tuple((count - i - 0.5, kind_words(one.kind)) for i, one in enumerate(kinds))
+    lowest = 100.0 * min(
+        share.low for one in kinds for share in (one.recall, one.precision) if share.of
+    )
     plot = Plot(
-        Axis(0.0, 100.0, "percent, with the 95 % interval"),
+        Axis(
+            0.0 if lowest < 50.0 else 10.0 * (lowest // 10.0), 100.0, "percent, with 95 % interval"
+        ),
         Axis(0.0, float(count), "", names),
         "precision and recall",
         height=58.0 + 56.0 * count,
@@ -81,27 +86,30 @@ def _speed_plot(
     if not readings:
         return None
     x = Axis.around([at for at, _, _ in readings], label, least=10.0)
+    few = len(readings) <= MOST_WHISKERS
+    halves = [COVERAGE_FACTOR * r.standard_uncertainty_kmh for _, r, _ in readings]
     reach = max(
-        [abs(error) for _, _, error in readings]
-        + [COVERAGE_FACTOR * r.standard_uncertainty_kmh for _, r, _ in readings]
+        [abs(error) + half * few for (_, _, error), half in zip(readings, halves, strict=True)]
         + ([ALLOWED_KMH] if allowance else [])
     )
     plot = Plot(x, Axis(-1.1 * reach, 1.1 * reach, "measured less true, km/h"), f"error by {label}")
-    _uncertainty_band(plot, readings)
+    edges = _uncertainty(plot, readings)
+    plot.area(edges + [(at, -half) for at, half in reversed(edges)], "band")
     if allowance:
         for sign in (-1.0, 1.0):
             plot.line([(v, sign * _allowed_kmh(v)) for v in (x.low, UP_TO_KMH, x.high)
                        if x.low <= v <= x.high], "allowance")  # fmt: skip
     plot.line([(x.low, 0.0), (x.high, 0.0)], "zero")
-    for at, reading, error in readings:
-        if len(readings) <= MOST_WHISKERS:
-            half = COVERAGE_FACTOR * reading.standard_uncertainty_kmh
+    for (at, reading, error), half in zip(readings, halves, strict=True):
+        if few:
             plot.line([(at, error - half), (at, error + half)], "bound")
         words = (
             f"{where(reading.place)}: {reading.measured_kmh:.1f} km/h, "
             f"true {reading.true_kmh:.1f} km/h, {reading.place.world}"
         )
-        plot.point(at, error, user_class(reading.place.road_user), words)
+        plot.point(at, error, user_class(reading.place.road_user), words, 3.0 if few else 2.0)
+    for sign in (-1.0, 1.0):
+        plot.line([(at, sign * half) for at, half in edges], "edge")
     return plot.svg()
 
 
@@ -109,17 +117,17 @@ def _allowed_kmh(speed_kmh: float) -> float:
     return ALLOWED_KMH if speed_kmh <= UP_TO_KMH else ALLOWED_SHARE * speed_kmh
 
 
-def _uncertainty_band(plot: Plot, readings: Sequence[tuple[float, SpeedReading, float]]) -> None:
-    """The stated uncertainty (95 %) in the middle of each part of the axis."""
+def _uncertainty(
+    plot: Plot, readings: Sequence[tuple[float, SpeedReading, float]]
+) -> list[tuple[float, float]]:
+    """The stated uncertainty (95 %) along the axis: the middle one of each part of the readings."""
     ordered = sorted(readings, key=lambda row: row[0])
-    parts = [part for part in np.array_split(np.arange(len(ordered)), _BINS) if len(part)]
     middle = []
-    for part in parts:
+    for part in np.array_split(np.arange(len(ordered)), min(_PARTS, len(ordered))):
         rows = [ordered[i] for i in part]
         half = float(np.median([COVERAGE_FACTOR * r.standard_uncertainty_kmh for _, r, _ in rows]))
         middle.append((float(np.median([at for at, _, _ in rows])), half))
-    edges = [(plot.x.low, middle[0][1]), *middle, (plot.x.high, middle[-1][1])]
-    plot.area(edges + [(at, -half) for at, half in reversed(edges)], "band")
+    return [(plot.x.low, middle[0][1]), *middle, (plot.x.high, middle[-1][1])]
 
 
 def user_class(road_user: str) -> str:
@@ -128,24 +136,29 @@ def user_class(road_user: str) -> str:
 
 
 def time_into_red(report: Report) -> str | None:
-    """The chargeable time into red over the true one; above the line more is charged than true."""
+    """The chargeable time into red less the true one, over the true one."""
     hits = _thinned([(hit, hit.red) for hit in report.hits if hit.red is not None])
     if not hits:
         return None
-    times = [t for _, red in hits for t in (red.true_s, red.chargeable_s)]
-    x = Axis.around(times, "true time into red, s", zero=True, least=1.0)
-    plot = Plot(x, Axis(x.low, x.high, "charged, s"), "time into red")
-    plot.area([(x.low, x.low), (x.high, x.high), (x.low, x.high)], "forbidden")
-    plot.line([(x.low, x.low), (x.high, x.high)], "zero")
-    for hit, red in hits:
-        if len(hits) <= MOST_WHISKERS:
-            top = min(red.latest_s, x.high)
-            plot.line([(red.true_s, red.chargeable_s), (red.true_s, top)], "bound")
+    few = len(hits) <= MOST_WHISKERS
+    errors = [red.chargeable_s - red.true_s for _, red in hits]
+    ends = [red.latest_s - red.true_s for _, red in hits] if few else []
+    plot = Plot(
+        Axis.around([red.true_s for _, red in hits], "true time into red, s", zero=True),
+        Axis.around([0.0, *errors, *ends], "charged less true, s", least=0.1),
+        "time into red",
+    )
+    low, high = plot.x.low, plot.x.high
+    plot.area([(low, 0.0), (high, 0.0), (high, plot.y.high), (low, plot.y.high)], "forbidden")
+    plot.line([(low, 0.0), (high, 0.0)], "zero")
+    for (hit, red), error in zip(hits, errors, strict=True):
+        if few:
+            plot.line([(red.true_s, error), (red.true_s, red.latest_s - red.true_s)], "bound")
         words = (
             f"{where(hit.place)}: charged {red.chargeable_s:.2f} s, at most {red.latest_s:.2f} s, "
             f"true {red.true_s:.2f} s, {hit.place.world}"
         )
-        plot.point(red.true_s, red.chargeable_s, user_class(hit.place.road_user), words)
+        plot.point(red.true_s, error, user_class(hit.place.road_user), words)
     return plot.svg()
 
 
@@ -166,23 +179,26 @@ def timeline(report: Report) -> str | None:
     )
     rows = {kind: count - i - 0.5 for i, kind in enumerate(kinds)}
 
-    def mark(place: Place, t_s: float, kind: str, words: str, above: bool) -> None:
+    def mark(place: Place, when: tuple[float, float], kind: str, words: str, above: bool) -> None:
         y = rows[place.kind]
-        half = 0.01 * plot.x.high / 4.0
         at = (y + 0.04, y + 0.34) if above else (y - 0.34, y - 0.04)
-        plot.bar((t_s - half, t_s + half), at, kind, f"{words}: {where(place)} at {t_s:.2f} s")
+        plot.bar(when, at, kind, f"{words}: {where(place)} at {when[0]:.2f} s")
 
     for hit in report.hits:
-        mark(hit.place, hit.place.t_s, "hit", "true, found", above=True)
+        mark(hit.place, _span(hit.place), "hit", "true, found", above=True)
         mark(hit.place, hit.found_s, "hit", "record, right", above=False)
     for miss in report.misses:
-        mark(miss.place, miss.place.t_s, "miss", f"true, missed ({miss.detail})", above=True)
+        mark(miss.place, _span(miss.place), "miss", f"true, missed ({miss.detail})", above=True)
     for false in report.false_alarms:
         words = "reported twice" if false.why is FalseReason.DUPLICATE else "false"
-        mark(false.place, false.place.t_s, "false", f"record, {words}", above=False)
+        mark(false.place, _span(false.place), "false", f"record, {words}", above=False)
     for one in report.neither_way:
-        mark(one.place, one.place.t_s, "neither", "true, counts neither way", above=True)
+        mark(one.place, _span(one.place), "neither", "true, counts neither way", above=True)
     return plot.svg()
+
+
+def _span(place: Place) -> tuple[float, float]:
+    return place.t_s, place.until_s
 
 
 def withheld(summary: Summary) -> str | None:
@@ -197,9 +213,10 @@ def withheld(summary: Summary) -> str | None:
     )
     most = max(one.count for one in rows)
     plot = Plot(
-        Axis(0.0, 1.15 * most, "near misses"),
+        Axis(0.0, 1.1 * most, "near misses"),
         Axis(0.0, float(count), "", names),
         "withheld by reason",
+        width=1140.0,
         height=58.0 + 24.0 * count,
         left=245.0,
     )

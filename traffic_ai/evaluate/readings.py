@@ -49,7 +49,15 @@ def _reading(
         distance_m = truth.distance_m(vehicle, middle_s)
         lane_id, road_user = vehicle.lane_id or lane_id, vehicle.road_user
     return SpeedReading(
-        place=Place(truth.name, ViolationKind.SPEEDING, middle_s, lane_id, road_user, of),
+        place=Place(
+            truth.name,
+            ViolationKind.SPEEDING,
+            measured.start_s,
+            measured.end_s,
+            lane_id,
+            road_user,
+            of,
+        ),
         record_id=record_id,
         measured_kmh=measured.speed_kmh,
         standard_uncertainty_kmh=measured.standard_uncertainty_kmh,

@@ -14,13 +14,14 @@ from traffic_ai.core.violation import ViolationKind
 class Place:
     """Where and when something was, or was reported. `world`: the truth's name.
 
-    vehicle: the true vehicle, None where none is known. road_user and lane_id: of the truth where
-    it knows them, else of the record.
+    t_s..until_s: how long it lasted. vehicle: the true vehicle, None where none is known. road_user
+    and lane_id: of the truth where it knows them, else of the record.
     """
 
     world: str
     kind: ViolationKind
     t_s: float
+    until_s: float
     lane_id: str
     road_user: str
     vehicle: int | None
@@ -47,7 +48,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A true violation that was reported.
+    """A true violation that was reported. found_s: its bounds in time by the record.
 
     time_error_s: the record's moment less the true one (of a crossing, an onset, a stop); for a
     speed 0 where the measured stretch meets the true one, else the time between them.
@@ -55,7 +56,7 @@ class Hit:
 
     place: Place
     record_id: str
-    found_s: float
+    found_s: tuple[float, float]
     time_error_s: float
     wrong_lane: bool
     red: RedTimes | None = None

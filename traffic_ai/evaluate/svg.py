@@ -86,8 +86,9 @@ class Plot:
     def bar(
         self, x: tuple[float, float], y: tuple[float, float], kind: str, words: str = ""
     ) -> None:
-        """A rectangle, at least 2 pixels wide, with a tooltip."""
-        left, right = self.across(x[0]), self.across(x[1])
+        """A rectangle with a tooltip, at least 2 pixels wide, cut at the axis's ends."""
+        low, high = self.x.low, self.x.high
+        left, right = (self.across(min(max(at, low), high)) for at in x)
         top, bottom = self.down(y[1]), self.down(y[0])
         self._parts.append(
             f'<rect class="{kind}" x="{left:.1f}" y="{top:.1f}" rx="1.5" '

@@ -32,19 +32,26 @@ def rate(value: Rate) -> str:
     """A rate with its interval: 0.3 (0.1-0.9)."""
     if value.per_hour is None or value.high is None:
         return NONE
-    return f"{value.per_hour:.3g} ({value.low:.2g}-{value.high:.2g})"
+    return f"{_plain(value.per_hour)} ({_plain(value.low)}-{_plain(value.high)})"
+
+
+def _plain(value: float) -> str:
+    """Two digits, never an exponent."""
+    if value == 0.0:
+        return "0"
+    return f"{value:.0f}" if value >= 10.0 else f"{value:.2g}" if value >= 0.001 else f"{value:.3f}"
 
 
 def signed(value: float | None, digits: int = 2) -> str:
     """A number with its sign."""
-    return NONE if value is None else f"{value:+.{digits}f}"
+    return NONE if value is None else f"{value:+z.{digits}f}"
 
 
 def spread(value: Spread | None, unit: str, digits: int = 2) -> str:
     """Median with sign and largest size: +0.02 s, at most 0.11."""
     if value is None:
         return NONE
-    return f"{value.median:+.{digits}f} {unit}, at most {value.largest:.{digits}f}"
+    return f"{value.median:+z.{digits}f} {unit}, at most {value.largest:.{digits}f}"
 
 
 def kind_words(kind: str) -> str:
