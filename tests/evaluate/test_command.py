@@ -121,7 +121,7 @@ def test_the_page_holds_by_itself_and_escapes_every_name(case, call, tmp_path):
         ({"t_s": [0.0, 1.0]}, ["t_s ends at 1"]),
         ({"violations": [{"kind": "parking", "t_s": 1}]}, ["'parking'", "wrong_way"]),
         ({"violations": [{"kind": "wrong_way"}]}, ["t_s of violations[0] is missing"]),
-        ({"violations": [{"kind": "wrong_way", "t_s": 1, "vehicle": 7}]}, ["vehicle", "7"]),
+        ({"violations": [{"kind": "wrong_way", "t_s": 1, "vehicle": "7"}]}, ["vehicle", "'7'"]),
         ({"violations": [{"kind": "wrong_way", "t_s": 3, "until_s": 1}]}, ["ends at 1"]),
         ({"vehicles": [{"id": 1, "class": "tank", "first_frame": 0}]}, ["'tank'", "truck"]),
         ({"vehicles": [{"id": 1, "first_frame": 0, "box_px": [[1, 2]]}]}, ["box_px", "shape"]),

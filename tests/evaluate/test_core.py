@@ -335,6 +335,26 @@ def test_a_speed_is_held_against_the_mean_over_the_measured_time():
     assert summarize(report).speeds.error_kmh.mean == pytest.approx(1.0)
 
 
+def test_a_vehicle_that_was_too_fast_where_it_was_measured_is_no_false_record():
+    # It brakes: 72 km/h in the first three seconds, below the limit over all of its way.
+    braking = vehicle(1)
+    y_m = [min(20.0 * t, 60.0) for t in (i * 0.1 for i in range(60))]
+    braking |= {
+        "ground_m": [[2.0, y] for y in y_m],
+        "box_px": [[11.0, 10 * y - 22, 29.0, 10 * y + 22] for y in y_m],
+    }
+    report = judged([speed_record(0.5, 2.5, 71.0, braking)], truth([], [braking]))
+    assert not report.false_alarms
+    assert [one.reported for one in report.neither_way] == [True]
+    late = judged([speed_record(3.5, 5.5, 71.0, braking)], truth([], [braking]))
+    assert len(late.false_alarms) == 1
+
+
+def test_a_violator_that_never_came_into_the_picture_counts_neither_way():
+    report = judged([], truth([red_light(99, 2.0)], [vehicle(1)]))
+    assert (len(report.misses), len(report.neither_way)) == (0, 1)
+
+
 def test_speeds_that_were_measured_and_not_reported_are_judged_too():
     car = vehicle(1, speed_mps=14.0)
     near = near_miss(

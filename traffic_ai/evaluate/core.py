@@ -91,12 +91,17 @@ class _Comparison:
         chosen, possible = pairs(self._claims, self._true, self._duties, self._tolerance_s)
         hits: list[Hit] = []
         false: list[FalseAlarm] = []
+        true_elsewhere: list[NeitherWay] = []
         for row in range(len(self._records)):
             column = chosen.get(row)
             if column is None:
                 twice = bool(possible[row].any())
                 reason = FalseReason.DUPLICATE if twice else FalseReason.NO_VIOLATION
-                if not (twice and self._only_either(possible[row])):
+                if not twice and self._was_too_fast(row):
+                    claim = self._claims[row]
+                    place = self._place(claim, claim.lane_id, claim.road_user)
+                    true_elsewhere.append(NeitherWay(place, reported=True))
+                elif not (twice and self._only_either(possible[row])):
                     false.append(self._false(row, reason))
             elif self._duties[column] is Duty.REPORT:
                 hits.append(self._hit(row, self._true[column]))
@@ -115,7 +120,7 @@ class _Comparison:
             hits=tuple(hits),
             false_alarms=tuple(false),
             misses=tuple(misses),
-            neither_way=tuple(neither),
+            neither_way=(*neither, *true_elsewhere),
             withheld=tuple(self._withheld(near, found) for near in self._near),
             speeds=tuple(self._speeds(chosen)),
             exposures=(exposure,),
@@ -126,6 +131,19 @@ class _Comparison:
         return all(
             duty is Duty.EITHER for duty, may in zip(self._duties, possible, strict=True) if may
         )
+
+    def _was_too_fast(self, row: int) -> bool:
+        """Whether a vehicle that was reported as speeding truly was, in the time it was measured.
+
+        Truth calls speeding what was too fast in the mean over all of the watched stretch.
+        """
+        measured, vehicle = self._records[row].measurement, self._claims[row].vehicle
+        if not isinstance(measured, SpeedMeasurement) or vehicle is None:
+            return False
+        true_kmh = self._truth.mean_speed_kmh(
+            self._truth.vehicle(vehicle), measured.start_s, measured.end_s
+        )
+        return true_kmh is not None and true_kmh > measured.limit_kmh
 
     # -- records ------------------------------------------------------------------------------
 

@@ -196,16 +196,19 @@ def _road_user(fields: Fields) -> str:
 def _violation(fields: Fields, vehicle_ids: set[int]) -> TrueViolation:
     kind = _kind(fields.values.get("kind"), f"kind of {fields.at}")
     t_s, until_s, standing_s = _times(fields, kind)
+    vehicle = fields.whole("vehicle") if fields.has("vehicle") else None
+    # A vehicle of which nothing was ever in the picture is not among them; nobody can report it.
+    unseen = bool(vehicle_ids) and vehicle is not None and vehicle not in vehicle_ids
     if fields.has("tolerance_s") and fields.number("tolerance_s") < 0.0:
         raise UsageError(f"tolerance_s of {fields.at} is {fields.number('tolerance_s')}, below 0")
     return TrueViolation(
         kind=kind,
         t_s=t_s,
         until_s=until_s,
-        vehicle=_vehicle_id(fields, vehicle_ids),
+        vehicle=None if unseen else vehicle,
         road_user=_road_user(fields),
         lane_id=fields.text("lane", ""),
-        certain=fields.flag("certain", True),
+        certain=fields.flag("certain", True) and not unseen,
         tolerance_s=fields.optional("tolerance_s"),
         box_px=_box(fields),
         time_into_red_s=_time_into_red(fields) if kind is ViolationKind.RED_LIGHT else None,
@@ -235,15 +238,6 @@ def _time_into_red(fields: Fields) -> float | None:
     if not fields.has("time_into_red_s") and fields.has("red_onset_s"):
         return fields.number("t_s") - fields.number("red_onset_s")
     return fields.optional("time_into_red_s")
-
-
-def _vehicle_id(fields: Fields, vehicle_ids: set[int]) -> int | None:
-    if not fields.has("vehicle"):
-        return None
-    vehicle = fields.whole("vehicle")
-    if vehicle_ids and vehicle not in vehicle_ids:
-        raise UsageError(f"vehicle of {fields.at} is {vehicle}, which is not among the vehicles")
-    return vehicle
 
 
 def _box(fields: Fields) -> tuple[float, float, float, float] | None:
