@@ -183,6 +183,20 @@ def test_a_package_sealed_while_verifying_is_not_accused(run, signer, monkeypatc
     assert verify(run, [signer.public_key]).problems == []
 
 
+def test_a_package_that_its_keeper_deleted_is_not_missed(tmp_path, signer):
+    run = tmp_path / "run"
+    chain = sealed.chain(run, signer=signer)
+    folder = sealed.add_package(run, 0, chain)
+    path = folder.relative_to(run / "evidence" / "gate").as_posix()
+    chain.add("deletion", {"path": path})
+    assert all(both(run))  # the entry alone does not make it gone
+    shutil.rmtree(folder)
+    assert both(run, [signer.public_key]) == ([], [])
+    assert "was deleted by its keeper" in str(verify(run).notes)
+    chain.add("deletion", {"path": path})
+    assert all(both(run))
+
+
 # -- heads -----------------------------------------------------------------------------------------
 
 
