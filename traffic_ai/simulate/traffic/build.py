@@ -41,7 +41,7 @@ _WARM_UP_S, _AFTER_S = 50.0, 4.0
 _KEPT_S = 3.5
 _KERB_GAP_M = 0.2
 _PARKING_PITCH_M, _PARKING_OFF_LINE_M = 7.5, 32.0
-_PARKED_KIND, _PARKED_FROM = "car", 1_000_000
+_PARKED_FROM = 1_000_000
 # A driver timed to cross at a moment may be this late or early; whoever was that close before it
 # stood in its way.
 _LATE_S, _BLOCKED_S = 0.3, 8.0
@@ -93,8 +93,7 @@ def _vehicles(
 ) -> list[Vehicle]:
     traffic = scenario.traffic
     speed_kmh = traffic.speed_kmh or lawful_kmh(scenario.road.limit_kmh)
-    mix: dict[str, float] = {**traffic.mix}
-    makers = [DriverMaker(one, mix, speed_kmh, traffic.headway_s) for one in chances]
+    makers = [DriverMaker(one, traffic.mix, speed_kmh, traffic.headway_s) for one in chances]
     lawful = list(_lawful(traffic, layout, makers[0], chances[0], until_s))
     planner = DeedPlanner(
         layout,
@@ -233,7 +232,7 @@ def _parked(
     found = []
     for number, i in enumerate(chance.permutation(len(free))[: traffic.parked].tolist()):
         lane, place_m = free[i]
-        driver = maker.driver(lane, lane.ways[Turn.THROUGH], 0.0, _PARKED_KIND)
+        driver = maker.driver(lane, lane.ways[Turn.THROUGH], 0.0, "car")
         place = np.array([place_m])
         heading = lane.path.headings(place)
         right = np.stack([np.cos(heading), -np.sin(heading)], axis=-1)

@@ -39,12 +39,13 @@ class Orders:
 
 class Conduct:
     """Base of all conducts. obeys_line: stops at red like anybody. assertive: others let it pass.
-    yields: it lets everyone else pass.
+    yields: it lets everyone else pass. blind: it follows nobody.
     """
 
     obeys_line = True
     assertive = False
     yields = False
+    blind = False
 
     def orders(self, sight: Sight) -> Orders | None:
         """What to do now beyond following the leader; None for nothing."""
@@ -76,10 +77,16 @@ class Timed(Conduct):
 
 
 class Unstoppable(Conduct):
-    """Drives on whatever comes: the wrong way, or far too fast."""
+    """Drives on whatever the signal shows."""
 
     obeys_line = False
     assertive = True
+
+
+class Oncoming(Unstoppable):
+    """Drives the wrong way whoever comes; the others must get out of its way."""
+
+    blind = True
 
 
 class _Stage(Enum):
@@ -139,7 +146,8 @@ class Reverse(Conduct):
     assertive = True
 
     def __init__(self, stop_m: float, by_m: float, for_s: float) -> None:
-        self._stop_m, self._by_m, self._for_s = stop_m, by_m, for_s
+        self.by_m = by_m
+        self._stop_m, self._for_s = stop_m, for_s
         self._stage, self._since_s, self._from_m = _Stage.COMING, 0.0, 0.0
 
     def orders(self, sight: Sight) -> Orders | None:
@@ -155,7 +163,7 @@ class Reverse(Conduct):
                 self._stage, self._since_s = _Stage.ACTING, sight.t_s
             return Orders(sight.front_m)
         if self._stage is _Stage.ACTING:
-            left_m = self._by_m - (self._from_m - sight.front_m)
+            left_m = self.by_m - (self._from_m - sight.front_m)
             if left_m > 0.02:
                 return Orders(drive_mps=-min(_BACKING_MPS, 0.15 + float(np.sqrt(left_m))))
             self._stage, self._since_s = _Stage.DONE, sight.t_s

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from traffic_ai.core.errors import ConfigError
+from traffic_ai.core.signal import Aspect
 from traffic_ai.simulate.traffic.conduct import (
     Conduct,
+    Oncoming,
     Park,
     Reverse,
     StopBeyond,
@@ -21,16 +24,21 @@ from traffic_ai.simulate.traffic.roads import EDGE_M
 from traffic_ai.simulate.traffic.schema import SIGNAL_DEEDS, DeedPart
 from traffic_ai.simulate.traffic.signals import red_spells_s
 from traffic_ai.simulate.traffic.values import Range, drawn
-from traffic_ai.simulate.world import RoadMap, SignalProgram
+from traffic_ai.simulate.world import Phase, RoadMap, SignalProgram
 
-# Where deeds that need no signal happen, metres from the camera's foot, as shares of the watched
-# stretch.
+# Where deeds that need no signal happen, as shares of the watched stretch.
 _PLACE_SHARES = (0.35, 0.65)
 # Deeds begin so long after the first frame and are over so long before the last.
 _HEAD_S, _TAIL_S = 2.5, 5.0
 _CLEAR_BEFORE_S, _CLEAR_AFTER_S = 4.0, 2.0
-_STANDS_BEFORE_S = 1.5
 _KERB_GAP_M = 0.2
+# Who drives the wrong way comes in and leaves so far from the watched stretch: where a camera
+# sees far, and behind it.
+_FAR_M, _NEAR_M = 60.0, 30.0
+# Drivers with deeds pass the line on a green that has lasted so long, when the queue has gone.
+_GREEN_S = 7.0
+_TRIALS = 60
+_FIRST = SIGNAL_DEEDS | {"reverse"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +52,11 @@ class Clearance:
 
     def hits(self, driver: Driver) -> bool:
         """Whether a driver, unhindered, would be there then."""
-        if driver.lane.id != self.lane_id:
-            return False
-        at_s = driver.enters_s + self.place_m / driver.wanted_mps
-        return self.from_s <= at_s <= self.until_s
+        place_m = self.place_m
+        if driver.way.turn is Turn.WRONG_WAY:
+            place_m = driver.way.path.length_m - place_m
+        at_s = driver.enters_s + (place_m - driver.from_m) / driver.wanted_mps
+        return driver.lane.id == self.lane_id and self.from_s <= at_s <= self.until_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +86,20 @@ class DeedPlanner:
         self._spells: Mapping[str, list[tuple[float, float, float]]] = {
             program.group_id: red_spells_s(program) for program in signals
         }
+        self._programs = {program.group_id: program for program in signals}
         self._taken: set[tuple[str, float]] = set()
         self._drivers: list[Driver] = []
         self._clearances: list[Clearance] = []
 
     def plan(self, deeds: Sequence[DeedPart]) -> Plan:
         """Raises ConfigError where a deed has no place or no time."""
-        for deed in deeds:
+        # Those bound to a red first: the others find room around them.
+        for deed in sorted(deeds, key=lambda one: one.deed not in _FIRST):
             lanes = self._lanes(deed)
-            if deed.deed in SIGNAL_DEEDS:
+            at_line = deed.deed in SIGNAL_DEEDS or (
+                deed.deed == "reverse" and self._road.stop_lines
+            )
+            if at_line:
                 self._at_signal(deed, lanes)
             else:
                 self._anywhere(deed, lanes)
@@ -95,7 +109,8 @@ class DeedPlanner:
         """The lanes a deed may happen in."""
         at_line = {lane for line in self._road.stop_lines for lane in line.lane_ids}
         watched = {lane.id for lane in self._road.lanes if lane.watched}
-        usable = at_line if deed.deed in SIGNAL_DEEDS else watched
+        signalled = deed.deed in SIGNAL_DEEDS or (deed.deed == "reverse" and bool(at_line))
+        usable = at_line if signalled else watched
         if deed.deed in SIGNAL_DEEDS and not at_line:
             raise ConfigError(
                 f"{deed.deed} needs a stop line with a signal, and road.kind is "
@@ -179,8 +194,11 @@ class DeedPlanner:
             "stop_over_line": StopBeyond(over_m, creeps=False),
             "creep": StopBeyond(over_m, creeps=True),
             "turn_on_red": TurnOnRed(),
+            "reverse": self._reverse(deed, line_m + self._chance.uniform(0.3, 2.5)),
         }
         driver.conduct = conducts[deed.deed]
+        if isinstance(driver.conduct, Reverse):
+            driver.keep_m = driver.conduct.by_m + 1.5
         self._drivers.append(driver)
         from_s = min(spell[0] - _CLEAR_BEFORE_S, at_s - _CLEAR_BEFORE_S)
         self._clearances.append(Clearance(lane.id, line_m, from_s, at_s + _CLEAR_AFTER_S))
@@ -188,78 +206,123 @@ class DeedPlanner:
     # -- anywhere -----------------------------------------------------------------------------
 
     def _anywhere(self, deed: DeedPart, lanes: Sequence[LaneLine]) -> None:
-        moments = deed.at_s or tuple(
-            _HEAD_S
-            + (self._duration_s - _HEAD_S - _TAIL_S)
-            * (number + self._chance.uniform(0.3, 0.7))
-            / deed.times
-            for number in range(deed.times)
-        )
-        for number, at_s in enumerate(moments):
-            self._add_anywhere(deed, lanes[number % len(lanes)], at_s)
+        spread_s = max(self._duration_s - _HEAD_S - _TAIL_S, 0.0) / deed.times
+        for number in range(deed.times):
+            for trial in range(_TRIALS):
+                at_s = _HEAD_S + spread_s * (number + float(self._chance.uniform(0.1, 0.9)))
+                if deed.at_s:
+                    at_s = deed.at_s[number] + 0.1 * trial * float(self._chance.uniform(-1.0, 1.0))
+                lane = lanes[(number + trial) % len(lanes)]
+                if self._added(deed, lane, at_s):
+                    break
+            else:
+                raise ConfigError(
+                    f"{deed.times} x {deed.deed} do not fit beside the other deeds in "
+                    f"{self._duration_s:g} s; lengthen timing.duration_s or ask for fewer"
+                )
 
-    def _add_anywhere(self, deed: DeedPart, lane: LaneLine, at_s: float) -> None:
-        """The driver is at its place at the moment."""
-        place_m = self._place_m(deed, lane)
+    def _added(self, deed: DeedPart, lane: LaneLine, at_s: float) -> bool:
+        """Whether a driver could be added who is at its place at the moment."""
+        ends_m = self._ends_m(lane)
+        share = float(self._chance.uniform(*_PLACE_SHARES))
+        place_m = ends_m[0] + share * (ends_m[1] - ends_m[0])
         turn = {"wrong_way": Turn.WRONG_WAY, "uturn": Turn.UTURN}.get(deed.deed, Turn.THROUGH)
         driver = self._driver(deed, lane, lane.ways[turn], 0.0)
-        driver.enters_s = at_s - place_m / driver.wanted_mps
+        if turn is Turn.WRONG_WAY:
+            length_m = lane.path.length_m
+            place_m = length_m - ends_m[1]
+            near, far = (_NEAR_M, _FAR_M) if lane.turned else (_FAR_M, _NEAR_M)
+            driver.from_m = max(place_m - near, 0.0)
+            driver.to_m = length_m - ends_m[0] + far
+        driver.enters_s = at_s - (place_m - driver.from_m) / driver.wanted_mps
+        line_m = lane.ways[Turn.THROUGH].line_m
+        if line_m is not None:
+            passed_m = lane.path.length_m - line_m if turn is Turn.WRONG_WAY else line_m
+            passes_s = driver.enters_s + (passed_m - driver.from_m) / driver.wanted_mps
+            if not self._is_green(lane, passes_s):
+                return False
+        self._give_conduct(deed, lane, driver, place_m)
+        wanted = self._room(deed, lane, driver, at_s, place_m)
+        taken = any(c.hits(one) for c in wanted for one in self._drivers)
+        if taken or any(c.hits(driver) for c in self._clearances):
+            return False
+        self._drivers.append(driver)
+        self._clearances += wanted
+        return True
+
+    def _is_green(self, lane: LaneLine, at_s: float) -> bool:
+        """Whether the signal has been green for a while, as far as it ever is."""
+        program = self._programs.get(lane.ways[Turn.THROUGH].group_id or "")
+        if program is None or all(p.aspect is not Aspect.GREEN for p in program.phases):
+            return True
+        greens = [
+            (phase.start_s, after.start_s)
+            for phase, after in pairwise((*program.phases, Phase(np.inf, Aspect.UNKNOWN)))
+            if phase.aspect is Aspect.GREEN
+        ]
+        return any(
+            from_s + min(_GREEN_S, (until_s - from_s) / 2) <= at_s <= until_s
+            for from_s, until_s in greens
+        )
+
+    def _give_conduct(self, deed: DeedPart, lane: LaneLine, driver: Driver, place_m: float) -> None:
         half_m = driver.body.length_m / 2
-        if deed.deed in ("wrong_way", "speeding"):
+        if deed.deed == "wrong_way":
+            driver.conduct = Oncoming()
+        elif deed.deed == "speeding":
             driver.conduct = Unstoppable()
         elif deed.deed == "reverse":
-            by_m = drawn(self._chance, deed.by_m or (1.5, 5.0))
-            for_s = drawn(self._chance, deed.for_s or (1.0, 2.5))
-            driver.conduct = Reverse(place_m, by_m, for_s)
-            driver.keep_m = by_m + 1.5
+            driver.conduct = self._reverse(deed, place_m)
+            driver.keep_m = driver.conduct.by_m + 1.5
         elif deed.deed == "park":
             driver.conduct = Park(place_m + 14.0)
             across_m = lane.kerb_m + EDGE_M + _KERB_GAP_M + driver.body.width_m / 2
             start_m = place_m - 10.0 - half_m
             driver.shifts.append((start_m, start_m + 22.0, across_m - driver.right_m))
         elif deed.deed == "change_lane":
-            side_m = list(lane.neighbours.values())[
-                int(self._chance.integers(len(lane.neighbours)))
-            ]
+            sides_m = list(lane.neighbours.values())
+            side_m = sides_m[int(self._chance.integers(len(sides_m)))]
             length_m = max(2.8 * driver.wanted_mps, 14.0)
             driver.shifts.append((place_m - length_m / 2, place_m + length_m / 2, side_m))
-        self._drivers.append(driver)
-        self._clear(deed, lane, driver, at_s, place_m)
 
-    def _place_m(self, deed: DeedPart, lane: LaneLine) -> float:
-        """Where along its way, drawn within the middle of the watched stretch."""
-        ends = [
-            float(place)
-            for place in lane.path.project(self._road.lane(lane.id).centre_m[[0, -1]])[0]
-        ]
-        share = self._chance.uniform(*_PLACE_SHARES)
-        place_m = ends[0] + share * (ends[1] - ends[0])
-        line_m = lane.ways[Turn.THROUGH].line_m
-        if deed.deed == "reverse" and line_m is not None:
-            place_m = line_m + float(self._chance.uniform(-1.0, 2.5))
-        if deed.deed == "wrong_way":
-            place_m = lane.path.length_m - ends[1] + 2.0
-        return place_m
+    def _reverse(self, deed: DeedPart, stop_m: float) -> Reverse:
+        by_m = drawn(self._chance, deed.by_m or (1.5, 5.0))
+        return Reverse(stop_m, by_m, drawn(self._chance, deed.for_s or (1.0, 2.5)))
 
-    def _clear(
+    def _ends_m(self, lane: LaneLine) -> tuple[float, float]:
+        """The watched stretch along the lane's path."""
+        ends_m = lane.path.project(self._road.lane(lane.id).centre_m[[0, -1]])[0]
+        return float(ends_m[0]), float(ends_m[1])
+
+    def _room(
         self, deed: DeedPart, lane: LaneLine, driver: Driver, at_s: float, place_m: float
-    ) -> None:
+    ) -> list[Clearance]:
         """Nobody slower ahead of a fast driver, nobody at all ahead of a wrong-way driver."""
-        length_m = lane.path.length_m
-        add = self._clearances.append
         if deed.deed == "wrong_way":
-            gone_s = driver.enters_s + length_m / driver.wanted_mps
-            for way_m in np.linspace(0.0, length_m, 8):
-                add(Clearance(lane.id, float(way_m), driver.enters_s - 12.0, gone_s + 2.0))
-        elif deed.deed == "speeding":
+            length_m = lane.path.length_m
+            way_m = min(driver.to_m, length_m) - driver.from_m
+            gone_s = driver.enters_s + way_m / driver.wanted_mps
+            before_s = 8.0 + self._longest_red_s(lane)
+            stretch_m = np.linspace(length_m - driver.from_m - way_m, length_m - driver.from_m, 8)
+            return [
+                Clearance(lane.id, float(at_m), driver.enters_s - before_s, gone_s + 2.0)
+                for at_m in stretch_m
+            ]
+        if deed.deed == "speeding":
             end_m = place_m + 60.0
             arrives_s = driver.enters_s + end_m / driver.wanted_mps
-            add(Clearance(lane.id, end_m, driver.enters_s, arrives_s + 1.5))
-            add(Clearance(lane.id, 0.0, driver.enters_s - 3.0, driver.enters_s + 0.5))
-        elif deed.deed in ("uturn", "reverse", "park", "change_lane"):
-            add(Clearance(lane.id, place_m, at_s - 3.0, at_s + 5.0))
-            for other in lane.neighbours if deed.deed == "change_lane" else ():
-                add(Clearance(other, place_m, at_s - 4.0, at_s + 4.0))
+            return [
+                Clearance(lane.id, end_m, driver.enters_s, arrives_s + 1.5),
+                Clearance(lane.id, 0.0, driver.enters_s - 3.0, driver.enters_s + 0.5),
+            ]
+        found = [Clearance(lane.id, place_m, at_s - 3.0, at_s + 6.0)]
+        if deed.deed == "change_lane":
+            found += [Clearance(one, place_m, at_s - 4.0, at_s + 4.0) for one in lane.neighbours]
+        return found
+
+    def _longest_red_s(self, lane: LaneLine) -> float:
+        spells = self._spells.get(lane.ways[Turn.THROUGH].group_id or "", [])
+        return max((min(end - onset, 60.0) for _, onset, end in spells), default=0.0)
 
     def _driver(self, deed: DeedPart, lane: LaneLine, way: Way, enters_s: float) -> Driver:
         driver = self._maker.driver(lane, way, enters_s, deed.kind)

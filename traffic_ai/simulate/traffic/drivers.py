@@ -11,6 +11,7 @@ from traffic_ai.simulate.draw.catalogue import COLOURS, body, models
 from traffic_ai.simulate.traffic.conduct import Conduct, Lawful
 from traffic_ai.simulate.traffic.layout import LaneLine, Way
 from traffic_ai.simulate.traffic.motion import Motion
+from traffic_ai.simulate.traffic.schema import Kind
 from traffic_ai.simulate.traffic.values import Range, drawn
 from traffic_ai.simulate.world import Body
 
@@ -35,7 +36,8 @@ class Driver:
 
     right_m: how far to the right of the lane's middle it keeps. shifts: (from, to, metres to the
     right): changes of that by place along the way. keep_m: what others keep behind it beyond
-    their own gap. script: its motion where every move is written down.
+    their own gap. script: its motion where every move is written down. from_m, to_m:
+    where its front comes in and its middle leaves, along the way.
     """
 
     id: int
@@ -54,6 +56,8 @@ class Driver:
     deed: str = ""
     keep_m: float = 0.0
     script: Motion | None = None
+    from_m: float = 0.0
+    to_m: float = float("inf")
     shifts: list[tuple[float, float, float]] = field(default_factory=list)
 
     def afresh(self) -> "Driver":
@@ -72,7 +76,7 @@ class DriverMaker:
     def __init__(
         self,
         chance: np.random.Generator,
-        mix: Mapping[str, float],
+        mix: Mapping[Kind, float],
         speed_kmh: Range,
         headway_s: Range,
     ) -> None:
@@ -83,12 +87,12 @@ class DriverMaker:
         self._speed_kmh, self._headway_s = speed_kmh, headway_s
         self._count = 0
 
-    def driver(self, lane: LaneLine, way: Way, enters_s: float, kind: str | None = None) -> Driver:
+    def driver(self, lane: LaneLine, way: Way, enters_s: float, kind: Kind | None = None) -> Driver:
         """The next driver; of a kind, or of one drawn from the mix."""
         chance = self._chance
         kind = kind or self._kinds[int(chance.choice(len(self._kinds), p=self._shares))]
         model = str(chance.choice(models(kind)))
-        vehicle = body(model, str(chance.choice(list(COLOURS))))
+        vehicle = replace(body(model), colour=str(chance.choice(list(COLOURS))))
         bike = vehicle.road_user is RoadUser.MOTORCYCLE
         right_m = float(np.clip(chance.normal(0.0, _WANDER_M / 2), -_WANDER_M, _WANDER_M))
         if bike:

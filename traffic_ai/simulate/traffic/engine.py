@@ -105,11 +105,11 @@ class Engine:
             return wanted
         points_m, _ = fleet.placed()
         along_m, right_m = driver.way.path.project(points_m)
-        room_m = along_m - fleet.half_length_m - driver.body.length_m / 2
+        room_m = along_m - driver.from_m - fleet.half_length_m
         beside = np.abs(right_m - driver.right_m) < (
             fleet.half_width_m + driver.body.width_m / 2 + _BESIDE_M
         )
-        ahead = beside & (along_m > -2.0) & (room_m < _SIGHT_M)
+        ahead = beside & (along_m > driver.from_m - 2.0) & (room_m < _SIGHT_M)
         if not ahead.any() or not driver.is_lawful:
             return wanted
         nearest = int(np.flatnonzero(ahead)[np.argmin(room_m[ahead])])
@@ -179,7 +179,7 @@ class Engine:
         nearest = np.argmin(gaps, axis=1)
         rows = np.arange(len(fleet))
         closing = fleet.speed_mps - fleet.speed_mps[nearest] * np.cos(turn[rows, nearest])
-        return leads.any(axis=1), gaps[rows, nearest], closing
+        return leads.any(axis=1) & ~fleet.blind, gaps[rows, nearest], closing
 
     def _at_lines(self, t_s: float) -> tuple[Floats, Bools, Floats]:
         """How far ahead each must stop for its signal or orders, whether its line is open to it,
@@ -247,14 +247,15 @@ class Engine:
     def _integrate(self, acceleration: Floats) -> None:
         """One step; who would roll back without being told to comes to rest."""
         fleet = self._fleet
-        speed, backs = fleet.speed_mps, fleet.backs(acceleration)
+        speed: Floats = fleet.speed_mps
+        backs = fleet.backs(acceleration)
         resting = ~backs & (speed < _REST_MPS) & (speed >= 0) & (acceleration < _SET_OFF_MPS2)
         acceleration = np.where(resting, -speed / STEP_S, acceleration)
         after = speed + acceleration * STEP_S
         stops = ~backs & (after < 0.0)
-        moved: Floats = speed * STEP_S + 0.5 * acceleration * STEP_S**2
-        safe = np.where(stops, acceleration, -1.0)
-        moved = np.where(stops, speed**2 / (-2.0 * safe), moved)
+        braking = np.where(stops, acceleration, -1.0)
+        whole_m = speed * STEP_S + 0.5 * acceleration * STEP_S**2
+        moved = np.where(stops, speed**2 / (-2.0 * braking), whole_m)
         fleet.place_m = fleet.place_m + moved
         fleet.speed_mps = np.where(stops, 0.0, after)
         fleet.acceleration_mps2 = acceleration

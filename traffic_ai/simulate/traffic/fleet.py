@@ -29,11 +29,19 @@ class Fleet:
         self._bend = [bend_speeds_mps(way.path) for way in self.ways]
         self._groups = np.array([way.group_id or "" for way in self.ways])
         self.drivers: list[Driver] = []
-        self.place_m = self.speed_mps = self.acceleration_mps2 = np.zeros(0)
-        self.right_m = self.final_right_m = np.zeros(0)
-        self.half_length_m = self.half_width_m = self.wanted_mps = np.zeros(0)
-        self.line_m = self.line_gap_m = self.keep_m = self.end_m = np.zeros(0)
-        self.goes = self.obeys = np.zeros(0, bool)
+        self.place_m: Floats = np.zeros(0)
+        self.speed_mps: Floats = np.zeros(0)
+        self.acceleration_mps2: Floats = np.zeros(0)
+        self.right_m: Floats = np.zeros(0)
+        self.final_right_m: Floats = np.zeros(0)
+        self.half_length_m: Floats = np.zeros(0)
+        self.half_width_m: Floats = np.zeros(0)
+        self.wanted_mps: Floats = np.zeros(0)
+        self.line_m: Floats = np.zeros(0)
+        self.line_gap_m: Floats = np.zeros(0)
+        self.keep_m: Floats = np.zeros(0)
+        self.end_m: Floats = np.zeros(0)
+        self.goes = self.obeys = self.blind = np.zeros(0, bool)
         self.way = np.zeros(0, np.int64)
         self.ordered: Ints = np.zeros(0, np.int64)
         self._chosen_s = np.zeros(0)
@@ -53,9 +61,9 @@ class Fleet:
     # -- who is on the road -------------------------------------------------------------------
 
     def add(self, driver: Driver, speed_mps: float) -> None:
-        """A vehicle whose front comes in at the start of its way."""
+        """A vehicle whose front comes in where it begins its way."""
         self.drivers.append(driver)
-        self.place_m = np.append(self.place_m, -driver.body.length_m / 2)
+        self.place_m = np.append(self.place_m, driver.from_m - driver.body.length_m / 2)
         self.speed_mps = np.append(self.speed_mps, speed_mps)
         self.acceleration_mps2 = np.append(self.acceleration_mps2, 0.0)
         self.goes = np.append(self.goes, False)
@@ -94,7 +102,8 @@ class Fleet:
         )
         self.line_gap_m = np.array([one.line_gap_m for one in own])
         self.keep_m = np.array([one.keep_m for one in own])
-        self.end_m = np.array([one.way.path.length_m for one in own]) - 0.5
+        self.end_m = np.array([min(one.way.path.length_m, one.to_m) for one in own]) - 0.5
+        self.blind = np.array([one.conduct.blind for one in own], bool)
         self.way = np.array([self._number[one.way.id] for one in own], dtype=np.int64)
         self.ordered = np.array(
             [i for i, one in enumerate(own) if not one.is_lawful], dtype=np.int64

@@ -1,6 +1,8 @@
 """Giving way at the junction: nobody drives into a place another is in, or is about to be."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +17,40 @@ _KEEP_OFF_M = 0.8
 _MARGIN_S = 1.2
 _LONG_S = 30.0
 _HARDEST_MPS2 = 7.0
+_STANDS_MPS = 0.5
+
+
+@dataclass(slots=True)
+class _Comer:
+    """What others see of a vehicle near the junction, in plain numbers."""
+
+    index: int
+    front_m: float
+    length_m: float
+    speed_mps: float
+    top_mps: float
+    pull_mps2: float
+    past_line: bool
+    open_line: bool
+    assertive: bool
+    yields: bool
+
+    def soonest_s(self, way_m: float) -> float:
+        """How soon it can have gone so far."""
+        if way_m <= 0.0:
+            return 0.0
+        if self.speed_mps >= self.top_mps:
+            return way_m / self.speed_mps
+        gaining_m = (self.top_mps**2 - self.speed_mps**2) / (2 * self.pull_mps2)
+        if way_m <= gaining_m:
+            root = (self.speed_mps**2 + 2 * self.pull_mps2 * way_m) ** 0.5
+            return float((root - self.speed_mps) / self.pull_mps2)
+        gaining_s = (self.top_mps - self.speed_mps) / self.pull_mps2
+        return gaining_s + (way_m - gaining_m) / self.top_mps
+
+    def latest_s(self, way_m: float) -> float:
+        """How long it takes for it at its present speed."""
+        return min(way_m / max(self.speed_mps, _STANDS_MPS), _LONG_S)
 
 
 class GiveWay:
@@ -22,71 +58,80 @@ class GiveWay:
 
     def __init__(self, ways: Sequence[Way]) -> None:
         self._zones = zones_of(ways)
+        self._last_m = [
+            max(
+                [zone.last_m for zone in zones]
+                + [z.other_last_m for others in self._zones for z in others if z.other == number],
+                default=-np.inf,
+            )
+            for number, zones in enumerate(self._zones)
+        ]
 
     def stops_m(self, fleet: Fleet, open_line: Bools) -> Floats:
         """The nearest place (N,) along its way each must wait before; infinite for none."""
         found = np.full(len(fleet), np.inf)
-        members = {way: np.flatnonzero(fleet.way == way).tolist() for way in np.unique(fleet.way)}
-        for way, own in members.items():
-            for zone in self._zones[way]:
-                others = members.get(zone.other)
-                if not others:
+        comers = self._comers(fleet, open_line)
+        for way, own in comers.items():
+            for one in own:
+                if one.assertive or not one.open_line:
                     continue
-                for i in own:
-                    to_m = zone.first_m - fleet.front_m[i]
-                    if not 0.0 < to_m < _LOOK_M or not open_line[i]:
+                for zone in self._zones[way]:
+                    to_m = zone.first_m - one.front_m
+                    if to_m > _LOOK_M:
+                        break
+                    if to_m <= 0.0 or zone.other not in comers:
                         continue
-                    if fleet.drivers[i].conduct.assertive:
+                    room_m = max(to_m - _KEEP_OFF_M, 0.05)
+                    if one.speed_mps**2 / (2 * room_m) > _HARDEST_MPS2:
                         continue
-                    if self._must_wait(fleet, i, zone, others, open_line):
-                        stop_m = zone.first_m - _KEEP_OFF_M
-                        room_m = max(stop_m - fleet.front_m[i], 0.05)
-                        if fleet.speed_mps[i] ** 2 / (2 * room_m) < _HARDEST_MPS2:
-                            found[i] = min(found[i], stop_m)
+                    if any(_comes_first(one, zone, other) for other in comers[zone.other]):
+                        found[one.index] = zone.first_m - _KEEP_OFF_M
+                        break
         return found
 
-    def _must_wait(
-        self, fleet: Fleet, i: int, zone: Zone, others: Sequence[int], open_line: Bools
-    ) -> bool:
-        length_m = 2 * fleet.half_length_m[i]
-        enters_s = _soonest_s(fleet, i, zone.first_m - fleet.front_m[i])
-        leaves_s = _soonest_s(fleet, i, zone.last_m + length_m - fleet.front_m[i])
-        for j in others:
-            front_m = fleet.front_m[j]
-            rear_m = front_m - 2 * fleet.half_length_m[j]
-            if rear_m > zone.other_last_m:
+    def _comers(self, fleet: Fleet, open_line: Bools) -> dict[int, list[_Comer]]:
+        """Vehicles that have not left the junction, by way."""
+        found: dict[int, list[_Comer]] = defaultdict(list)
+        fronts_m, speeds = fleet.front_m.tolist(), fleet.speed_mps.tolist()
+        lines_m, opens = fleet.line_m.tolist(), open_line.tolist()
+        for i, way in enumerate(fleet.way.tolist()):
+            driver, front_m = fleet.drivers[i], fronts_m[i]
+            length_m = driver.body.length_m
+            if front_m - length_m > self._last_m[way]:
                 continue
-            if front_m > zone.other_first_m - 0.5:
-                return True
-            conduct = fleet.drivers[j].conduct
-            passed = front_m > fleet.line_m[j]
-            first = zone.gives_way or fleet.drivers[i].conduct.yields or conduct.assertive
-            if not (first or passed) or not open_line[j]:
-                continue
-            if not first and fleet.speed_mps[j] < 0.5:
-                continue
-            comes_s = _soonest_s(fleet, j, zone.other_first_m - front_m)
-            clears_s = _latest_s(fleet, j, zone.other_last_m - rear_m)
-            if comes_s < leaves_s + _MARGIN_S and enters_s < clears_s + _MARGIN_S:
-                return True
+            conduct = driver.conduct
+            found[way].append(
+                _Comer(
+                    i,
+                    front_m,
+                    length_m,
+                    max(speeds[i], 0.0),
+                    max(driver.wanted_mps, 1.0),
+                    driver.pull_mps2,
+                    front_m > lines_m[i],
+                    opens[i],
+                    conduct.assertive,
+                    conduct.yields,
+                )
+            )
+        return found
+
+
+def _comes_first(one: _Comer, zone: Zone, other: _Comer) -> bool:
+    """Whether the one must wait before the zone for the other."""
+    rear_m = other.front_m - other.length_m
+    if rear_m > zone.other_last_m:
         return False
-
-
-def _soonest_s(fleet: Fleet, i: int, way_m: float) -> float:
-    """How soon a vehicle can have gone so far."""
-    if way_m <= 0.0:
-        return 0.0
-    speed, top = float(fleet.speed_mps[i]), max(float(fleet.wanted_mps[i]), 1.0)
-    pull = float(fleet.temper.pull_mps2[i])
-    if speed >= top:
-        return float(way_m / speed)
-    gaining_m = (top**2 - max(speed, 0.0) ** 2) / (2 * pull)
-    if way_m <= gaining_m:
-        return float((np.sqrt(speed**2 + 2 * pull * way_m) - speed) / pull)
-    return float((top - speed) / pull + (way_m - gaining_m) / top)
-
-
-def _latest_s(fleet: Fleet, j: int, way_m: float) -> float:
-    """How long a vehicle takes for it at its present speed, at most _LONG_S."""
-    speed = max(float(fleet.speed_mps[j]), 0.5)
-    return min(float(way_m) / speed, _LONG_S)
+    if other.front_m > zone.other_first_m - 0.5:
+        return True
+    first = zone.gives_way or one.yields or other.assertive
+    if not (first or other.past_line) or not other.open_line:
+        return False
+    if not first and other.speed_mps < _STANDS_MPS:
+        return False
+    comes_s = other.soonest_s(zone.other_first_m - other.front_m)
+    leaves_s = one.soonest_s(zone.last_m + one.length_m - one.front_m)
+    if comes_s >= leaves_s + _MARGIN_S:
+        return False
+    clears_s = other.latest_s(zone.other_last_m - rear_m)
+    return one.soonest_s(zone.first_m - one.front_m) < clears_s + _MARGIN_S
