@@ -18,7 +18,9 @@ from traffic_ai.core.ports import Observation
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.track import HISTORY_LIMIT, Track, Tracks
-from traffic_ai.core.violation import SpeedMeasurement, SpeedMethod, ViolationKind
+from traffic_ai.core.violation import NearMiss, SpeedMeasurement, SpeedMethod, ViolationKind
+from traffic_ai.rules import speeding
+from traffic_ai.rules.deduction import DeductionScheme
 from traffic_ai.rules.parameters import SpeedingParameters
 from traffic_ai.rules.speeding import RULE_VERSION, Speeding
 
@@ -223,3 +225,48 @@ def test_lanes_that_do_not_judge_the_class_are_left_alone():
         seconds=5.0,
     )
     assert found == []
+
+
+def test_what_the_second_method_gave_is_in_the_record_and_in_its_conditions():
+    (found,) = run(car(80.0), noise_px=1.0)
+    m = found.measurement
+    assert m.gate_speed_kmh == pytest.approx(m.speed_kmh, rel=0.03)
+    agreement = next(c for c in found.explanation if c.name == "difference of the second method")
+    assert agreement.met
+    assert agreement.measured == pytest.approx(100.0 * abs(m.gate_speed_kmh / m.speed_kmh - 1.0))
+    assert (agreement.threshold, agreement.unit) == (10.0, "%")
+
+
+def test_where_the_methods_disagree_nothing_is_reported(monkeypatch):
+    monkeypatch.setattr(speeding, "gate_speed_kmh", lambda *given: 95.0)
+    (found,) = run(car(80.0))
+    assert isinstance(found, NearMiss)
+    assert found.reason == "methods_disagree"
+    assert found.measurement.gate_speed_kmh == 95.0
+    monkeypatch.setattr(speeding, "gate_speed_kmh", lambda *given: None)
+    (found,) = run(car(80.0))
+    assert found.reason == "methods_disagree"
+
+
+def test_how_far_they_may_differ_can_be_set(monkeypatch):
+    monkeypatch.setattr(speeding, "gate_speed_kmh", lambda *given: 83.0)
+    assert [
+        f.reason for f in run(car(80.0), parameters=SpeedingParameters(max_gate_difference=0.03))
+    ]
+    assert violations(run(car(80.0), parameters=SpeedingParameters(max_gate_difference=0.05)))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "deducted_kmh"), [(DeductionScheme.DE, 3.0), (DeductionScheme.CH_RADAR, 5.0)]
+)
+def test_the_deduction_is_told_and_what_is_left_must_exceed_the_limit(scheme, deducted_kmh):
+    parameters = SpeedingParameters(deduction=scheme)
+    (found,) = violations(run(car(80.0), parameters=parameters))
+    m = found.measurement
+    assert (m.deduction, m.deducted_kmh) == (scheme.value, deducted_kmh)
+    assert m.enforced_kmh == int(m.speed_kmh) - deducted_kmh <= 80.0
+    (near,) = run(car(80.0), limit_kmh=78.0, parameters=parameters)
+    assert isinstance(near, NearMiss)
+    assert near.reason == "within_deduction"
+    assert near.measurement.enforced_kmh <= 78.0
+    assert violations(run(car(80.0), limit_kmh=78.0)), "without a deduction it is reported"

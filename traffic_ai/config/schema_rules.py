@@ -1,13 +1,14 @@
 """The keys under `rules` in a site file: which rules there are and what each takes."""
 
 from dataclasses import fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from traffic_ai.config.strict import StrictModel
 from traffic_ai.config.values import Number, RoadUserLabel
 from traffic_ai.core.road_user import RoadUser
+from traffic_ai.rules.deduction import DeductionScheme
 from traffic_ai.rules.parameters import (
     RedLightParameters,
     SpeedingParameters,
@@ -115,6 +116,16 @@ class SpeedingModel(StrictModel):
         description="How many standard uncertainties are taken off a speed, in the driver's "
         "favour.",
     )
+    max_gate_difference: Number = Field(
+        default_of(SpeedingParameters, "max_gate_difference"),
+        description="How far the speed between two gates, the second method, may differ before "
+        "the vehicle is not reported: a share, such as 0.1.",
+    )
+    deduction: Literal["none", "DE", "CH-radar", "CH-laser", "CH-section", "VIC"] = Field(
+        default_of(SpeedingParameters, "deduction").value,
+        description="What the authority takes off a measured speed, by country and kind of "
+        "device; a vehicle is reported only if what is left is above the limit.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "SpeedingModel":
@@ -127,6 +138,7 @@ class SpeedingModel(StrictModel):
         by_class = values.pop("tolerance_by_class_kmh")
         return SpeedingParameters(
             tolerance_by_class_kmh={RoadUser.from_label(k): v for k, v in by_class.items()},
+            deduction=DeductionScheme(values.pop("deduction")),
             **values,
         )
 

@@ -98,6 +98,9 @@ class SpeedMeasurement:
     `expanded_uncertainty_kmh` = coverage_factor * standard_uncertainty_kmh. `components_kmh`: the
     parts the standard uncertainty is made of (their root sum of squares). The vehicle is reported
     when speed_kmh - expanded_uncertainty_kmh > limit_kmh + tolerance_kmh.
+
+    gate_speed_kmh: by the second method, None where there is none. deduction: the scheme by which
+    deducted_kmh is taken off the whole km/h measured, which leaves enforced_kmh; None without one.
     """
 
     speed_kmh: float
@@ -112,6 +115,10 @@ class SpeedMeasurement:
     point_count: int
     limit_kmh: float
     tolerance_kmh: float
+    gate_speed_kmh: float | None = None
+    deduction: str = "none"
+    deducted_kmh: float | None = None
+    enforced_kmh: float | None = None
 
 
 Measurement = RedLightMeasurement | StopOverLineMeasurement | WrongWayMeasurement | SpeedMeasurement

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from traffic_ai.core.road_user import RoadUser
+from traffic_ai.rules.deduction import DeductionScheme
 
 
 def _at_least(name: str, value: float, least: float) -> None:
@@ -68,7 +69,9 @@ class SpeedingParameters:
     """tolerance_kmh: added to the limit; by class in tolerance_by_class_kmh.
 
     min_baseline_m and min_points: the least a speed is measured over. coverage_factor: how many
-    standard uncertainties are taken off before a vehicle is reported.
+    standard uncertainties are taken off before a vehicle is reported. max_gate_difference: how far
+    the second method may differ, as a share. deduction: what the authority takes off; what is left
+    must be above the limit too.
     """
 
     tolerance_kmh: float = 0.0
@@ -76,6 +79,8 @@ class SpeedingParameters:
     min_baseline_m: float = 10.0
     min_points: int = 5
     coverage_factor: float = 2.0
+    max_gate_difference: float = 0.1
+    deduction: DeductionScheme = DeductionScheme.NONE
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
@@ -85,3 +90,4 @@ class SpeedingParameters:
         _at_least("min_baseline_m", self.min_baseline_m, 2.0)
         _at_least("min_points", self.min_points, 3)
         _at_least("coverage_factor", self.coverage_factor, 1.0)
+        _at_least("max_gate_difference", self.max_gate_difference, 0.01)

@@ -3,8 +3,8 @@
 Each vehicle is judged when it has left the calibrated area or its track has ended, so that the
 measurement rests on all of its pass. Where the scene has no road plane, its speed sections are
 used instead. A vehicle is reported when the speed less coverage_factor standard uncertainties is
-above limit and tolerance; a reading above the limit that falls short of that, or was refused, is
-logged.
+above limit and tolerance, the second method agrees, and what the authority's deduction leaves is
+above the limit; a reading above the limit that falls short of that, or was refused, is logged.
 """
 
 from collections.abc import Sequence
@@ -29,18 +29,32 @@ from traffic_ai.core.violation import (
     Violation,
     ViolationKind,
     at_least,
+    at_most,
 )
+from traffic_ai.rules.deduction import deduct
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged, lane_of_points
 from traffic_ai.rules.parameters import SpeedingParameters
 from traffic_ai.rules.section import measure_section
 from traffic_ai.rules.speed import PassPoints, SpeedEstimate, SpeedRefusal, estimate_speed
+from traffic_ai.rules.speed_gates import gate_speed_kmh
 from traffic_ai.rules.track_rows import TrackRows, grown
 
-RULE_VERSION = "speeding-1"
+RULE_VERSION = "speeding-2"
 
 # A vehicle outside the area for this long does not come back by jitter at its border.
 _LEFT_AFTER_S = 1.0
+
+# Conditions, and what a near miss is called that fails one of them first.
+_SPEED, _LEAST_SPEED = "speed", "speed less its uncertainty"
+_ENFORCED = "speed after deduction"
+_AGREEMENT = "difference of the second method"
+_REASONS = {
+    _SPEED: "within_tolerance",
+    _LEAST_SPEED: "uncertainty",
+    _ENFORCED: "within_deduction",
+    _AGREEMENT: "methods_disagree",
+}
 
 
 @dataclass(slots=True)
@@ -69,11 +83,12 @@ class _Followed:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a measurement gave, in which lane, and by which method."""
+    """What a measurement gave, in which lane, by which method, and the second method's speed."""
 
     lane: Lane
     result: SpeedEstimate | SpeedRefusal
     method: SpeedMethod
+    gate_speed_kmh: float | None = None
 
 
 class Speeding:
@@ -155,21 +170,23 @@ class Speeding:
         return [finding]
 
     def _measure(self, track: Track, start_s: float) -> _Reading | None:
-        if self._scene.homography is None:
+        homography = self._scene.homography
+        if homography is None:
             return self._measure_sections(track)
         points = PassPoints.of_track(track, start_s)
         result = estimate_speed(
             points,
-            self._scene.homography,
+            homography,
             track.road_user,
             self._parameters.min_baseline_m,
             self._parameters.min_points,
         )
-        anchors = points.anchor_px
+        anchors, gates_kmh = points.anchor_px, None
         if isinstance(result, SpeedEstimate):
             anchors = anchors[(points.t_s >= result.start_s) & (points.t_s <= result.end_s)]
+            gates_kmh = gate_speed_kmh(points, result, homography, track.road_user)
         lane = lane_of_points(self._scene.lanes, anchors)
-        return None if lane is None else _Reading(lane, result, SpeedMethod.PLANE_FIT)
+        return None if lane is None else _Reading(lane, result, SpeedMethod.PLANE_FIT, gates_kmh)
 
     def _measure_sections(self, track: Track) -> _Reading | None:
         """The first section the vehicle passed whole, in one of its lanes."""
@@ -216,7 +233,7 @@ class Speeding:
         speed_kmh = estimate.speed_kmh
         if speed_kmh <= limit_kmh:
             return None
-        measurement = self._measurement(estimate, reading.method, limit_kmh, track.road_user)
+        measurement = self._measurement(estimate, reading, limit_kmh, track.road_user)
         explanation = self._explanation(measurement)
         middle_s = (estimate.start_s + estimate.end_s) / 2.0
         if all(condition.met for condition in explanation):
@@ -224,43 +241,59 @@ class Speeding:
             return self._report.violation(
                 track, reading.lane.id, info, middle_s, stills_s, measurement, explanation
             )
-        within = speed_kmh <= limit_kmh + measurement.tolerance_kmh
-        reason = "within_tolerance" if within else "uncertainty"
+        failed = next(condition.name for condition in explanation if not condition.met)
+        reason = _REASONS.get(failed, "uncertainty")
         return self._report.near_miss(
             track, reading.lane.id, info, middle_s, reason, explanation, measurement
         )
 
     def _measurement(
-        self, estimate: SpeedEstimate, method: SpeedMethod, limit_kmh: float, road_user: RoadUser
+        self, estimate: SpeedEstimate, reading: _Reading, limit_kmh: float, road_user: RoadUser
     ) -> SpeedMeasurement:
-        factor = self._parameters.coverage_factor
+        factor, scheme = self._parameters.coverage_factor, self._parameters.deduction
+        deduction = deduct(scheme, estimate.speed_kmh)
         return SpeedMeasurement(
             speed_kmh=estimate.speed_kmh,
             standard_uncertainty_kmh=estimate.standard_uncertainty_kmh,
             expanded_uncertainty_kmh=factor * estimate.standard_uncertainty_kmh,
             coverage_factor=factor,
             components_kmh=estimate.components_kmh,
-            method=method,
+            method=reading.method,
             start_s=estimate.start_s,
             end_s=estimate.end_s,
             baseline_m=estimate.baseline_m,
             point_count=estimate.point_count,
             limit_kmh=limit_kmh,
             tolerance_kmh=self._tolerance_kmh(road_user),
+            gate_speed_kmh=reading.gate_speed_kmh,
+            deduction=scheme.value,
+            deducted_kmh=None if deduction is None else deduction.deducted_kmh,
+            enforced_kmh=None if deduction is None else deduction.enforced_kmh,
         )
 
     def _explanation(self, m: SpeedMeasurement) -> tuple[Condition, ...]:
         threshold_kmh = m.limit_kmh + m.tolerance_kmh
         least_kmh = m.speed_kmh - m.expanded_uncertainty_kmh
         conditions = [
-            _above("speed", m.speed_kmh, threshold_kmh, "km/h"),
-            _above("speed less its uncertainty", least_kmh, threshold_kmh, "km/h"),
+            _above(_SPEED, m.speed_kmh, threshold_kmh, "km/h"),
+            _above(_LEAST_SPEED, least_kmh, threshold_kmh, "km/h"),
         ]
+        if m.enforced_kmh is not None:
+            conditions.append(_above(_ENFORCED, m.enforced_kmh, m.limit_kmh, "km/h"))
         if m.method is SpeedMethod.PLANE_FIT:
+            conditions.append(self._agreement(m))
             least_m, points = self._parameters.min_baseline_m, float(self._parameters.min_points)
             conditions.append(at_least("baseline", m.baseline_m, least_m, "m"))
             conditions.append(at_least("points", float(m.point_count), points, ""))
         return tuple(conditions)
+
+    def _agreement(self, m: SpeedMeasurement) -> Condition:
+        """That the second method gives nearly the same speed."""
+        most_percent = 100.0 * self._parameters.max_gate_difference
+        if m.gate_speed_kmh is None:
+            return Condition(_AGREEMENT, "not measured", most_percent, "%", met=False)
+        apart_percent = 100.0 * abs(m.gate_speed_kmh / m.speed_kmh - 1.0)
+        return at_most(_AGREEMENT, apart_percent, most_percent, "%")
 
 
 def _above(name: str, measured: float, threshold: float, unit: str) -> Condition:
