@@ -109,7 +109,7 @@ def lamps_lit(light: Lighting, braking: bool) -> tuple[tuple[Glow, float], ...]:
         Glow.ALWAYS: 1.0,
         Glow.TAIL: 0.4,
         Glow.BRAKE: 1.0 if braking else tail,
-        Glow.HEAD: 6.0 if light.lamps else 1.0,
+        Glow.HEAD: 16.0 if light.lamps else 1.0,
     }
     return tuple((glow, dimmed * strengths.get(glow, 0.0)) for glow in Glow)
 

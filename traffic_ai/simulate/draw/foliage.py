@@ -103,5 +103,6 @@ def _trunk(
         return
     side = np.array([0.16 * metre_px, 0])
     corners = np.array([foot - side, foot + side, top + side * 0.6, top - side * 0.6])
-    colour = _TRUNK * (light.sun * 0.4 + light.sky)
+    lit = (_TRUNK * (light.sun * 0.4 + light.sky))[None]
+    colour = light.through_air(lit, np.array([distance_m]))[0]
     cv2.fillConvexPoly(picture, corners.astype(np.int32), colour.tolist())

@@ -17,8 +17,8 @@ WEATHERS = ("clear", "overcast", "rain", "fog")
 FOG_SIGHT_M = 90.0
 """How far one sees in weather "fog" unless told."""
 CLEAR_SIGHT_M = 5000.0
-RAIN_SIGHT_M = 700.0
-# Contrast left at the meteorological sight distance (Koschmieder): 5 %... of it 2 % is used here.
+RAIN_SIGHT_M = 1400.0
+# At the sight distance 2 % of the contrast is left (Koschmieder, 1924).
 _SIGHT_EXTINCTION = 3.912
 SUN_COLOUR = np.array([0.78, 0.92, 1.0]) * 1.275
 LAMP_COLOUR = np.array([0.50, 0.78, 1.0])
@@ -103,7 +103,7 @@ def lighting(look: Look, seed: int) -> Lighting:
         zenith=zenith,
         horizon=horizon,
         street=np.array([0.17, 0.19, 0.20]) * level,
-        exposure={"day": 1.0 if sun_part else 1.35, "dusk": 11.0, "night": 26.0}[look.light],
+        exposure={"day": 1.0 if sun_part else 1.35, "dusk": 11.0, "night": 17.0}[look.light],
         lamps={"day": 0.0, "dusk": 0.5, "night": 1.0}[look.light],
         sight_m=_sight_m(look),
         air=_air(look, horizon),

@@ -105,7 +105,7 @@ def surroundings(world: World) -> Surroundings:
     town = road.kind == "junction"
     view = _View(eye_m, near)
     posts = [
-        Post(float(x), float(y), turn + np.pi, view.clear(Point(x, y).buffer(0.3), 8.0))
+        Post(float(x), float(y), turn + np.pi, view.clear(Point(x, y).buffer(1.5), 8.0))
         for (x, y), turn in _beside(near, 1.4, 27.0, chance)
     ]
     houses: list[House] = []
