@@ -386,8 +386,9 @@ class Check:
         """One record."""
         place = f"violations.sqlite violation {name}"
         if state != "written":  # its package may be there: a run stopped before it noted that
-            left.pop(path_of.get(name), None)
-            return
+            path = path_of.get(name)
+            if path is None:
+                return
         if left.pop(path, None) is None:
             self.wrong(place, f"names the package {path}, which no chain knows")
             return

@@ -129,6 +129,39 @@ def test_an_altered_column_is_named(run, column, value):
     assert f"its column {column} is not the sealed one" in problem
 
 
+@pytest.mark.parametrize("state", ["pending", "failed"])
+def test_a_row_is_compared_whatever_it_says_of_its_evidence(run, state):
+    made = VIOLATIONS[-1]
+    text = json.dumps(document(made)).replace("83.456", "93.456")
+    sql = (
+        "UPDATE violations SET document = ?, evidence_state = ?, evidence_path = NULL WHERE id = ?"
+    )
+    change(run, sql, text, state, made.id)
+    [ours], [theirs] = both(run)
+    assert "its measurement.speed_kmh is not the sealed one" in ours
+    assert made.id in theirs
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("kind", "parking"), ("evidence_state", "lost"), ("occurred_at", "yesterday")],
+)
+def test_a_row_that_cannot_be_read_does_not_hide_other_faults(run, column, value):
+    (package(run) / "at.jpg").unlink()
+    change(run, f"UPDATE violations SET {column} = ? WHERE kind = 'red_light'", value)
+    ours, _ = both(run)
+    assert any("at.jpg" in problem for problem in ours)
+    assert any(value in problem for problem in ours)
+
+
+def test_a_damaged_store_does_not_hide_other_faults(run):
+    (package(run) / "at.jpg").unlink()
+    (run / "violations.sqlite").write_bytes(b"no database" * 100)
+    for said in both(run):
+        assert any("at.jpg" in problem for problem in said)
+        assert any("violations.sqlite" in problem for problem in said)
+
+
 def test_a_row_that_was_deleted_leaves_a_package_without_one(run):
     change(run, "DELETE FROM violations WHERE kind = 'speeding'")
     [ours], [theirs] = both(run)

@@ -24,7 +24,7 @@ def verify(path: Path, trusted: Collection[str] = (), heads: Sequence[Head] = ()
 
     trusted: public keys (hex) that signed, by the verifier's own knowledge; where some are given,
     everything must lead to one of them. heads: how far chains are known to have come. Raises
-    UsageError where there is nothing to verify, StoreError, EvidenceError.
+    UsageError where there is nothing to verify, EvidenceError where it cannot be read.
     """
     try:
         if (path / EVIDENCE_NAME).is_dir() or (path / STORE_NAME).is_file():

@@ -8,6 +8,7 @@ from typing import Any
 
 from traffic_ai.audit.verify_package import SealedPackage, read_seal
 from traffic_ai.audit.verify_report import Report
+from traffic_ai.core.errors import StoreError
 from traffic_ai.core.record import DocumentedViolation, EvidenceState, StoredViolation
 from traffic_ai.evidence.package import folder_name
 from traffic_ai.stores.database import ViolationStore
@@ -26,6 +27,8 @@ _MEASURED: Mapping[str, tuple[str, ...]] = {
     "distance_m": ("distance_m", "distance_over_m"),
     "distance_uncertainty_m": ("distance_standard_uncertainty_m",),
     "duration_s": ("duration_s", "standing_s"),
+    "deducted_kmh": ("deducted_kmh",),
+    "enforced_kmh": ("enforced_kmh",),
 }
 _ABSENT = object()
 
@@ -38,12 +41,22 @@ def check_store(
 ) -> None:
     """Compare every row with its package. packages: by path relative to the run folder.
     chain_lengths: by camera folder, how many entries were read.
-
-    Raises StoreError where the store cannot be read.
     """
     if not (run / STORE_NAME).is_file():
         report.note(STORE_NAME, "there is no store here; the packages were checked alone")
         return
+    try:
+        _check_rows(run, packages, chain_lengths, report)
+    except (StoreError, ValueError, TypeError) as error:  # also what no row can hold
+        report.accuse(STORE_NAME, f"its rows cannot all be read: {error}")
+
+
+def _check_rows(
+    run: Path,
+    packages: Mapping[str, SealedPackage],
+    chain_lengths: Mapping[str, int],
+    report: Report,
+) -> None:
     missing = dict(packages)
     path_of = {path.rpartition("/")[2]: path for path in packages}
     waiting = 0
@@ -51,15 +64,15 @@ def check_store(
         for record in store.documents():
             stored = record.stored
             where = f"{STORE_NAME} violation {stored.id}"
-            if stored.evidence_state is not EvidenceState.WRITTEN:
-                # The package may be there all the same: a run ended before it was noted.
-                path = path_of.get(folder_name(stored.id), "")
-                waiting += missing.pop(path, None) is None
-                continue
+            written = stored.evidence_state is EvidenceState.WRITTEN
             path = stored.evidence_path or ""
+            if not written:  # its package may be there all the same: a run ended just then
+                path = path_of.get(folder_name(stored.id), "")
             package = missing.pop(path, None)
             if package is not None and package.sound:
                 _check_row(where, record, package.violation(), report)
+            elif package is None and not written:
+                waiting += 1
             elif package is None and not _is_newer(run, path, chain_lengths):
                 report.accuse(where, "no chain knows the package it names", path)
     for package in missing.values():
