@@ -8,8 +8,9 @@ from importlib.util import find_spec
 import pytest
 
 from tests.batch.runs import analyse
-from tests.blocks import write_blocks, write_site
+from tests.blocks import ROOT, write_blocks, write_site
 from tests.evaluate.conftest import truth_document
+from traffic_ai.evaluate.truth_document import read_truth
 
 needs_trackers = pytest.mark.skipif(
     find_spec("trackers") is None, reason="the extra `evaluate` is not installed"
@@ -206,3 +207,13 @@ def test_a_kind_whose_rule_did_not_run_is_told(case, call):
     violations = [*truth_document()["violations"], {"kind": "red_light", "t_s": 1.0}]
     called = call(case.run, "--truth", case.write(violations=violations), "--site", case.site)
     assert "red_light: true violations, but its rule did not run" in called.out
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path):
+    text = (ROOT / "docs" / "evaluation.md").read_text()
+    path = tmp_path / "truth.json"
+    path.write_text(text.split("```json\n")[1].split("```")[0])
+    truth = read_truth(path)
+    assert (truth.camera_id, len(truth.violations), len(truth.kinds)) == ("high-street", 3, 2)
+    assert [true.certain for true in truth.violations] == [True, True, False]
+    assert truth.violations[0].time_into_red_s == 1.9

@@ -63,11 +63,8 @@ def overlaps(path: BoxPath, truth: Truth) -> dict[int, float]:
     if len(path.t_s) == 0 or len(truth.stamp_s) < 2:
         return {}
     frames = truth.frames_at(path.t_s)
-    first, last = int(frames.min()), int(frames.max())
     found = {}
-    for vehicle in truth.vehicles:
-        if vehicle.first_frame > last or vehicle.first_frame + len(vehicle) <= first:
-            continue
+    for vehicle in truth.near(frames, path.xyxy_px):
         mean = float(overlap(path.xyxy_px, vehicle.boxes_at(frames)).mean())
         if mean >= LEAST_OVERLAP:
             found[vehicle.id] = mean

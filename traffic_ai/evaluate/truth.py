@@ -104,6 +104,32 @@ class Truth:
         """The vehicle of that id; raises KeyError."""
         return self._by_id[vehicle_id]
 
+    @cached_property
+    def _reach(self) -> Array:
+        """First and last frame of each vehicle, and the box around all of its boxes (V, 6)."""
+        rows = [
+            [
+                vehicle.first_frame,
+                vehicle.first_frame + len(vehicle) - 1,
+                *np.fmin.reduce(vehicle.box_px[:, :2], axis=0, initial=np.inf),
+                *np.fmax.reduce(vehicle.box_px[:, 2:], axis=0, initial=-np.inf),
+            ]
+            for vehicle in self.vehicles
+        ]
+        return np.array(rows, float).reshape(-1, 6)
+
+    def near(self, frames: NDArray[np.int64], xyxy_px: Array) -> list[TrueVehicle]:
+        """The vehicles that boxes (N, 4) in frames (N,) may lie on; the others surely not."""
+        low, high = xyxy_px[:, :2].min(axis=0), xyxy_px[:, 2:].max(axis=0)
+        reach = self._reach
+        met = (
+            (reach[:, 0] <= frames.max())
+            & (reach[:, 1] >= frames.min())
+            & (reach[:, 2:4] <= high).all(axis=1)
+            & (reach[:, 4:] >= low).all(axis=1)
+        )
+        return [self.vehicles[i] for i in np.flatnonzero(met)]
+
     def frames_at(self, t_s: Array) -> NDArray[np.int64]:
         """The frames (N,) whose stamps are nearest to moments (N,)."""
         after = np.clip(np.searchsorted(self.stamp_s, t_s), 1, len(self.stamp_s) - 1)
