@@ -5,6 +5,7 @@ Shared by the truth, the fast mode and the tests of drawing. Nothing here knows 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.spatial import ConvexHull
@@ -17,8 +18,11 @@ from traffic_ai.simulate.world import Body, Poses
 NEAR_M = 0.3
 # Under a lens that bends straight lines, hull edges are followed at this many inner points.
 _INNER_POINTS = 7
+_LONG_EDGE_M = 0.3
 # Boxes with a side shorter than this inside the picture are not in it.
 _LEAST_SIDE_PX = 1.0
+# Points worked on at once.
+_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,48 +64,87 @@ def _spans_px(body: Body, poses: Poses, camera: Camera | Sequence[Camera]) -> tu
     low_px, high_px = np.full((count, 2), np.nan), np.full((count, 2), np.nan)
     if lens is None or count == 0:
         return low_px, high_px
-    triangles: Ints = ConvexHull(body.outline_m).simplices
-    sides = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    edges: Ints = np.unique(sides, axis=0)
     points_m = body.outline_m
     if lens.k1 or lens.k2:
-        points_m, edges = _followed(points_m, edges)
-    camera_m = _camera_m(poses.to_world_m(points_m), camera)
-    ahead = camera_m[..., 2] >= NEAR_M
-    whole = ahead.all(axis=1)
-    if whole.any():
-        points_px = lens.from_camera_px(camera_m[whole])
-        low_px[whole], high_px[whole] = points_px.min(axis=1), points_px.max(axis=1)
-    for i in np.flatnonzero(ahead.any(axis=1) & ~whole):
-        points_px = lens.from_camera_px(_cut_at_lens(camera_m[i], ahead[i], edges))
-        low_px[i], high_px[i] = points_px.min(axis=0), points_px.max(axis=0)
+        points_m = _followed(body)
+    turns, shifts_m = _to_camera(poses, camera)
+    near = _near_picture(body, turns, shifts_m, lens)
+    for chosen in np.array_split(near, max(1, len(near) * len(points_m) // _AT_ONCE)):
+        # Three planes (T, K), not (T, K, 3): all that follows runs along contiguous rows.
+        x_m, y_m, depth_m = (
+            turns[chosen, axis] @ points_m.T + shifts_m[chosen, axis, None] for axis in range(3)
+        )
+        ahead = depth_m >= NEAR_M
+        whole = ahead.all(axis=1)
+        low_px[chosen[whole]], high_px[chosen[whole]] = _extent_px(
+            lens, x_m[whole], y_m[whole], depth_m[whole]
+        )
+        for i in np.flatnonzero(ahead.any(axis=1) & ~whole):
+            camera_m = np.stack([x_m[i], y_m[i], depth_m[i]], axis=-1)
+            points_px = lens.from_camera_px(_cut_at_lens(camera_m, ahead[i]))
+            low_px[chosen[i]], high_px[chosen[i]] = points_px.min(axis=0), points_px.max(axis=0)
     return low_px, high_px
 
 
-def _followed(points_m: Floats, edges: Ints) -> tuple[Floats, Ints]:
-    """Points along the edges as well, and the short edges between them."""
-    shares = np.linspace(0.0, 1.0, _INNER_POINTS + 2)[None, :, None]
-    along_m = points_m[edges[:, :1]] * (1 - shares) + points_m[edges[:, 1:]] * shares
-    number = np.arange(along_m.shape[0] * along_m.shape[1]).reshape(along_m.shape[:2])
-    short = np.stack([number[:, :-1], number[:, 1:]], axis=-1).reshape(-1, 2)
-    return along_m.reshape(-1, 3), short
+def _extent_px(lens: Camera, x_m: Floats, y_m: Floats, depth_m: Floats) -> tuple[Floats, Floats]:
+    """Lowest and highest picture coordinates (T, 2) each of camera points, three planes (T, K)."""
+    if lens.k1 or lens.k2:
+        points_px = lens.from_camera_px(np.stack([x_m, y_m, depth_m], axis=-1))
+        return points_px.min(axis=1), points_px.max(axis=1)
+    planes = [x_m / depth_m, y_m / depth_m]
+    low = np.stack([plane.min(axis=1) for plane in planes], axis=-1)
+    high = np.stack([plane.max(axis=1) for plane in planes], axis=-1)
+    return lens.focal_px * low + lens.centre_px, lens.focal_px * high + lens.centre_px
 
 
-def _camera_m(world_m: Floats, camera: Camera | Sequence[Camera]) -> Floats:
-    """Camera points (T, K, 3) of world points (T, K, 3)."""
+def _to_camera(poses: Poses, camera: Camera | Sequence[Camera]) -> tuple[Floats, Floats]:
+    """Rotations (T, 3, 3) and shifts (T, 3) from the vehicle's frame into the camera's."""
+    sine, cosine = np.sin(poses.heading_rad), np.cos(poses.heading_rad)
+    zero, one = np.zeros_like(sine), np.ones_like(sine)
+    own = np.stack([cosine, sine, zero, -sine, cosine, zero, zero, zero, one], axis=-1)
     if isinstance(camera, Camera):
-        return camera.to_camera_m(world_m)
-    turns = np.stack([one.rotation for one in camera])
-    away_m = world_m - np.asarray(camera[0].position_m)
-    return np.asarray(away_m @ np.swapaxes(turns, 1, 2))
+        turn, at_m = camera.rotation[None], np.asarray(camera.position_m)
+    else:
+        turn, at_m = np.stack([c.rotation for c in camera]), np.asarray(camera[0].position_m)
+    away_m = np.concatenate([poses.middle_m, zero[:, None]], axis=1) - at_m
+    return turn @ own.reshape(-1, 3, 3), (turn @ away_m[:, :, None])[:, :, 0]
 
 
-def _cut_at_lens(camera_m: Floats, ahead: Bools, edges: Ints) -> Floats:
-    """The points ahead, and where edges pass through the plane NEAR_M before the lens."""
-    passing = edges[ahead[edges[:, 0]] != ahead[edges[:, 1]]]
-    a_m, b_m = camera_m[passing[:, 0]], camera_m[passing[:, 1]]
-    share = (NEAR_M - a_m[:, 2:]) / (b_m[:, 2:] - a_m[:, 2:])
-    return np.concatenate([camera_m[ahead], a_m + share * (b_m - a_m)])
+def _near_picture(body: Body, turns: Floats, shifts_m: Floats, lens: Camera) -> Ints:
+    """Moments at which a ball around the body may be in the picture; the others need no work."""
+    middle_m = np.array([0.0, 0.0, body.height_m / 2])
+    radius_m = float(np.linalg.norm(body.outline_m - middle_m, axis=1).max())
+    ball_m = turns @ middle_m + shifts_m
+    near = ball_m[:, 2] > NEAR_M - radius_m
+    if lens.k1 == 0.0 and lens.k2 == 0.0:
+        for axis, half_px in enumerate(lens.centre_px.tolist()):
+            reach_m = radius_m * float(np.hypot(lens.focal_px, half_px))
+            near &= np.abs(ball_m[:, axis]) * lens.focal_px < half_px * ball_m[:, 2] + reach_m
+    return np.flatnonzero(near)
+
+
+@cache
+def _followed(body: Body) -> Floats:
+    """The corners of a body's hull, and points along its edges."""
+    triangles: Ints = ConvexHull(body.outline_m).simplices
+    sides = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    edges = np.unique(sides, axis=0)
+    ends_m = body.outline_m[edges]
+    long_m = ends_m[np.linalg.norm(ends_m[:, 1] - ends_m[:, 0], axis=1) > _LONG_EDGE_M]
+    shares = np.linspace(0.0, 1.0, _INNER_POINTS + 2)[1:-1, None, None]
+    inner_m = (1 - shares) * long_m[:, 0] + shares * long_m[:, 1]
+    return np.concatenate([body.outline_m, inner_m.reshape(-1, 3)])
+
+
+def _cut_at_lens(camera_m: Floats, ahead: Bools) -> Floats:
+    """The points ahead, and where the hull passes through the plane NEAR_M before the lens.
+
+    Every line between a point ahead and one behind lies in the hull, and its edges are among them.
+    """
+    before, behind = camera_m[ahead], camera_m[~ahead]
+    share = (NEAR_M - behind[:, 2])[None, :] / (before[:, 2][:, None] - behind[:, 2][None, :])
+    cut_m = behind[None] + share[..., None] * (before[:, None] - behind[None])
+    return np.concatenate([before, cut_m.reshape(-1, 3)])
 
 
 def _size_px(camera: Camera | Sequence[Camera]) -> Floats:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class DriverMaker:
         chance = self._chance
         kind = kind or self._kinds[int(chance.choice(len(self._kinds), p=self._shares))]
         model = str(chance.choice(models(kind)))
-        vehicle = replace(body(model), colour=str(chance.choice(list(COLOURS))))
+        vehicle = _painted(model, str(chance.choice(list(COLOURS))))
         bike = vehicle.road_user is RoadUser.MOTORCYCLE
         right_m = float(np.clip(chance.normal(0.0, _WANDER_M / 2), -_WANDER_M, _WANDER_M))
         if bike:
@@ -112,6 +113,12 @@ class DriverMaker:
             line_gap_m=drawn(chance, _LINE_GAP_M),
             right_m=right_m,
         )
+
+
+@cache
+def _painted(model: str, colour: str) -> Body:
+    """A model in a colour; its shape is built once for all colours."""
+    return replace(body(model), colour=colour)
 
 
 def lawful_kmh(limit_kmh: float | None) -> Range:
