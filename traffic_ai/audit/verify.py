@@ -109,7 +109,7 @@ def _check_camera(
     for path in files.strays:
         report.accuse(f"{where}/{path}", "no package holds this file")
     for path in files.remains:
-        report.note(f"{where}/{path}", "remains of a package that was not finished")
+        report.note(f"{where}/{path}", "a package in work, or remains of one")
     checked = {}
     for path in files.packages:
         if path not in chain.packages:
