@@ -34,6 +34,7 @@ from traffic_ai.tracking.boxes import iou
 _OUTWARD = np.array([-1.0, -1.0, 1.0, 1.0])
 _SIDE_OF_EDGE = [0, 1, 0, 2]
 LEAST_BOX_PX = 2.0
+FOG_LOGIT = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +179,16 @@ class _Looker:
             + level
             + c.wander * wander
             - c.hidden * (1.0 - self._sight.visible)
+            - self._fog()
         )
+
+    def _fog(self) -> Array:
+        """What fog takes off the log-odds (T,) as contrast falls with distance."""
+        sight_m = self._errors.fog_sight_m
+        if sight_m is None:
+            return np.zeros(len(self._height_px))
+        # Koschmieder (1924): contrast at the limit of sight is 5 %.
+        return FOG_LOGIT * (1.0 - np.exp(-3.0 * self._sight.depth_m / sight_m))
 
     def _classes(self, shares: Mapping[RoadUser, float]) -> NDArray[np.int64]:
         draws = self._held(self._errors.class_way_px)

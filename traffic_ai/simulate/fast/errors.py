@@ -18,6 +18,7 @@ import numpy as np
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.violation import VehicleEnd
+from traffic_ai.simulate.world import Look
 
 Sides = tuple[float, float, float]
 """Of the left and right edges, of the upper, of the lower one; outward is positive."""
@@ -112,7 +113,7 @@ class BoxErrors:
     merge_share, merge_below: of two overlapping vehicles of which less than merge_below of the
     farther is seen, how often one box holds both. extra_px: noise added to every edge, in the
     picture's own pixels, changing in extra_s (0: anew in each picture). confidence_shift: on the
-    log-odds, for light and weather; wander_factor: on what wanders.
+    log-odds, for light and weather; wander_factor: on what wanders; fog_sight_m: how far one sees.
     """
 
     groups: Mapping[RoadUser, GroupErrors]
@@ -125,14 +126,11 @@ class BoxErrors:
     extra_s: float = 0.0
     confidence_shift: float = 0.0
     wander_factor: float = 1.0
+    fog_sight_m: float | None = None
 
     def with_noise(self, extra_px: float, extra_s: float = 0.0) -> "BoxErrors":
         """The same with noise added to every edge."""
         return replace(self, extra_px=extra_px, extra_s=extra_s)
-
-    def in_look(self, confidence_shift: float, wander_factor: float) -> "BoxErrors":
-        """The same in another light."""
-        return replace(self, confidence_shift=confidence_shift, wander_factor=wander_factor)
 
 
 def logit_at(confidence: Confidence, height_px: Array) -> Array:
@@ -274,3 +272,41 @@ MEASURED = BoxErrors(
     merge_below=0.5,
 )
 """The default detector by day."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookEffect:
+    """What light, weather or sensor does: to the log-odds of confidences, and to what wanders."""
+
+    confidence: float
+    wander: float
+
+
+_LOOKS: Mapping[str, LookEffect] = {
+    "night": LookEffect(-1.0, 1.5),
+    "dusk": LookEffect(-0.4, 1.2),
+    "rain": LookEffect(-0.4, 1.2),
+    "overcast": LookEffect(0.0, 1.0),
+    "noise": LookEffect(-0.4, 1.3),
+    "blur": LookEffect(-0.4, 1.3),
+    "bitrate": LookEffect(-0.3, 1.3),
+    "glare": LookEffect(-0.4, 1.2),
+}
+
+
+def in_look(errors: BoxErrors, look: Look) -> BoxErrors:
+    """The errors in the light, weather and through the sensor of a world."""
+    there = {
+        look.light: True,
+        look.weather: True,
+        "noise": look.noise_levels >= 6.0,
+        "blur": look.blur_px >= 1.2,
+        "bitrate": look.bitrate_kbps is not None and look.bitrate_kbps <= 400,
+        "glare": look.glare >= 0.3,
+    }
+    effects = [_LOOKS[name] for name, is_so in there.items() if is_so and name in _LOOKS]
+    shift = errors.confidence_shift + sum(effect.confidence for effect in effects)
+    factor = errors.wander_factor * float(np.prod([effect.wander for effect in effects]))
+    return replace(
+        errors, confidence_shift=shift, wander_factor=factor, fog_sight_m=look.fog_sight_m
+    )

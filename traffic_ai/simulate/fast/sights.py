@@ -37,17 +37,24 @@ class Sight:
     """One vehicle in the frames (T,) in which it is in the picture.
 
     box_px (T, 4): its projection, cut at the picture's edges. seen_px (T, 4): the box of its part
-    that nothing hides; visible (T,): that part as a share of the whole projection. depth_m (T,):
-    of its nearest point. end (T,): which end is nearest the camera, as positions in `ENDS`.
+    that nothing hides; unhidden (T,): that part as a share of what is in the picture; inside (T,):
+    the share of the whole projection that is in the picture. depth_m (T,): of its nearest point.
+    end (T,): which end is nearest the camera, as positions in `ENDS`.
     """
 
     vehicle: Vehicle
     frames: NDArray[np.int64]
     box_px: Array
     seen_px: Array
-    visible: Array
+    unhidden: Array
+    inside: Array
     depth_m: Array
     end: NDArray[np.int64]
+
+    @property
+    def visible(self) -> Array:
+        """Share (T,) of the whole projection that is in the picture and that nothing hides."""
+        return np.asarray(self.unhidden * self.inside)
 
 
 def sights(world: World) -> list[Sight]:
@@ -62,11 +69,12 @@ def sights(world: World) -> list[Sight]:
             outline.frames,
             outline.box_px,
             seen_px,
-            visible,
+            unhidden,
+            outline.inside,
             outline.depth_m,
             mount.end(vehicle, outline.frames),
         )
-        for (vehicle, outline), (seen_px, visible) in zip(shown, parts, strict=True)
+        for (vehicle, outline), (seen_px, unhidden) in zip(shown, parts, strict=True)
     ]
 
 
@@ -185,7 +193,7 @@ def _visible_parts(
     vehicles: Sequence[_Outline], poles: Sequence[_Outline]
 ) -> list[tuple[Array, Array]]:
     """For each vehicle the box of what is seen of it (T, 4) and its share (T,)."""
-    parts = [(outline.box_px.copy(), outline.inside.copy()) for outline in vehicles]
+    parts = [(outline.box_px.copy(), np.ones(len(outline.frames))) for outline in vehicles]
     if not vehicles:
         return parts
     flat = _Flat.of([*vehicles, *poles])
@@ -196,11 +204,10 @@ def _visible_parts(
     hulls = dict(zip(needed.tolist(), flat.hulls(needed), strict=True))
     rows, first = np.unique(hidden, return_index=True)
     for row, hiders in zip(rows.tolist(), np.split(nearer, first[1:]), strict=True):
-        seen_px, visible = parts[flat.owner[row]]
+        seen_px, unhidden = parts[flat.owner[row]]
         at = flat.row[row]
         before = [hulls[hider] for hider in hiders.tolist()]
-        seen_px[at], share = _left_over(hulls[row], flat.box_px[row], before)
-        visible[at] *= share
+        seen_px[at], unhidden[at] = _left_over(hulls[row], flat.box_px[row], before)
     return parts
 
 

@@ -1,0 +1,74 @@
+"""One world in the fast mode, judged by its truth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from traffic_ai.core.violation import NearMiss, Violation
+from traffic_ai.evaluate.boxes import BoxPath
+from traffic_ai.evaluate.core import evaluate
+from traffic_ai.evaluate.judging import Parameters
+from traffic_ai.evaluate.report import Report
+from traffic_ai.evaluate.truth_document import truth_of
+from traffic_ai.simulate.fast.errors import MEASURED, in_look
+from traffic_ai.simulate.fast.identities import Mixups
+from traffic_ai.simulate.fast.run import FastOptions, FastRun, run_fast
+from traffic_ai.simulate.fast.sights import Sight
+from traffic_ai.simulate.fast.signals import SignalView
+from traffic_ai.simulate.fast.site import world_camera
+from traffic_ai.simulate.truth_file import truth_document
+from traffic_ai.simulate.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class LookAt:
+    """What is made worse than the default detector and tracker: noise on every edge of every box
+    (SD in the picture's pixels, changing in extra_s), identities swapped and broken.
+    """
+
+    extra_px: float = 0.0
+    extra_s: float = 0.0
+    swaps_per_s: float = 0.0
+    breaks_per_s: float = 0.0
+
+    def options(self, world: World) -> FastOptions:
+        mixups = None
+        if self.swaps_per_s or self.breaks_per_s:
+            mixups = Mixups(self.swaps_per_s, self.breaks_per_s)
+        errors = in_look(MEASURED, world.look).with_noise(self.extra_px, self.extra_s)
+        view = SignalView.LOG if world.signal_log else SignalView.LAMPS
+        return FastOptions(errors, mixups, view)
+
+
+@dataclass(frozen=True, eq=False)
+class Driven:
+    """A world's fast run and how it was judged."""
+
+    world: World
+    run: FastRun
+    report: Report
+
+
+def drive(world: World, seed: int, look_at: LookAt | None = None) -> Driven:
+    """The world through tracker and rules, and what of it was right."""
+    camera = world_camera(world)
+    scene = camera.scene(world.camera.width_px, world.camera.height_px)
+    options = (look_at or LookAt()).options(world)
+    run = run_fast(world, scene, camera.rules, seed, options)
+    unhidden = _unhidden(run.sights, len(world.timing.t_s))
+    report = evaluate(
+        [f for f in run.findings if isinstance(f, Violation)],
+        [f for f in run.findings if isinstance(f, NearMiss)],
+        truth_of(truth_document(world, unhidden)),
+        Parameters.of(camera.rules, scene),
+        {number: BoxPath.of_track(track) for number, track in run.tracks.items()},
+    )
+    return Driven(world, run, report)
+
+
+def _unhidden(sights: Sequence[Sight], count: int) -> list[Mapping[int, float]]:
+    """By frame, the share of each vehicle in the picture that nothing hides."""
+    found: list[dict[int, float]] = [{} for _ in range(count)]
+    for sight in sights:
+        for frame, share in zip(sight.frames.tolist(), sight.unhidden.tolist(), strict=True):
+            found[frame][sight.vehicle.id] = share
+    return list(found)
