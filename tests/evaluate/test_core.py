@@ -26,6 +26,7 @@ from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.core import evaluate
 from traffic_ai.evaluate.report import FalseReason, Report, Withheld
 from traffic_ai.evaluate.summary import summarize
+from traffic_ai.rules.deduction import DeductionScheme
 from traffic_ai.rules.parameters import RedLightParameters, SpeedingParameters
 
 
@@ -207,6 +208,42 @@ def test_the_tolerance_is_that_of_the_class():
     given = hand_made([speeding(None, 1.0, 58.0)])
     assert not judged([], given, parameters=parameters).misses
     assert len(judged([], given).misses) == 1
+
+
+def test_what_the_sites_deduction_leaves_within_the_limit_counts_neither_way():
+    parameters = dataclasses.replace(
+        PARAMETERS, speeding=SpeedingParameters(deduction=DeductionScheme.DE)
+    )
+    for speed_kmh, missed in ((53.9, 0), (54.1, 1)):
+        given = hand_made([speeding(None, 1.0, speed_kmh)])
+        assert len(judged([], given, parameters=parameters).misses) == missed
+
+
+@pytest.mark.parametrize(
+    ("measured_kmh", "true_kmh", "over"), [(83.9, 80.0, 0), (84.0, 80.0, 1), (151.0, 145.9, 1),
+                                           (151.0, 146.0, 0)]
+)  # fmt: skip
+def test_over_reads_are_counted_after_the_deduction(measured_kmh, true_kmh, over):
+    given = hand_made([speeding(None, 1.0, true_kmh)])
+    report = judged([speed_record(1.0, 3.0, measured_kmh)], given)
+    assert summarize(report).speeds.over_read.count == over
+
+
+def test_speeds_are_covered_within_two_standard_uncertainties():
+    given = hand_made([speeding(None, 1.0, 80.0)])
+    for measured_kmh, covered in ((80.99, 1), (79.01, 1), (81.01, 0)):
+        report = judged([speed_record(1.0, 3.0, measured_kmh, sigma_kmh=0.5)], given)
+        assert summarize(report).speeds.covered.count == covered
+
+
+@pytest.mark.parametrize(
+    ("measured_kmh", "true_kmh", "within"),
+    [(83.0, 80.0, 1), (76.9, 80.0, 0), (205.9, 200.0, 1), (206.1, 200.0, 0)],
+)
+def test_speeds_are_within_3_kmh_or_3_percent(measured_kmh, true_kmh, within):
+    given = hand_made([speeding(None, 1.0, true_kmh)])
+    report = judged([speed_record(1.0, 3.0, measured_kmh)], given)
+    assert summarize(report).speeds.within.count == within
 
 
 def test_what_truth_is_not_certain_of_counts_neither_way():

@@ -12,6 +12,7 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.truth import TrueViolation
+from traffic_ai.rules.deduction import deduct
 from traffic_ai.rules.parameters import (
     RedLightParameters,
     SpeedingParameters,
@@ -96,10 +97,12 @@ class Parameters:
         limit_kmh = self._limit_kmh(true)
         if self.speeding is None or true.speed_kmh is None or limit_kmh is None:
             return Duty.REPORT
-        over_kmh = true.speed_kmh - limit_kmh
-        if over_kmh <= 0.0:
+        if true.speed_kmh <= limit_kmh:
             return Duty.NOT_REPORT
-        return Duty.REPORT if over_kmh > self.tolerance_kmh(true.road_user) else Duty.EITHER
+        excused = true.speed_kmh <= limit_kmh + self.tolerance_kmh(true.road_user)
+        deduction = deduct(self.speeding.deduction, true.speed_kmh)
+        excused = excused or (deduction is not None and deduction.enforced_kmh <= limit_kmh)
+        return Duty.EITHER if excused else Duty.REPORT
 
     @property
     def _measured(self) -> bool:

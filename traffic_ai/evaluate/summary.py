@@ -18,6 +18,7 @@ from traffic_ai.evaluate.report import (
     TrackScores,
     Withheld,
 )
+from traffic_ai.rules.deduction import DeductionScheme, deduct
 
 # A chargeable time that exceeds the truth by no more than its rounding does not exceed it.
 ROUNDING_S = 0.0005
@@ -29,11 +30,10 @@ SPEED_BANDS_KMH = (0.0, 30.0, 50.0, 70.0, 100.0, 130.0, math.inf)
 DISTANCE_BANDS_M = (0.0, 15.0, 30.0, 45.0, 60.0, math.inf)
 
 
-def deducted_kmh(measured_kmh: float) -> float:
-    """A speed less the German deduction: 3 km/h, above 100 km/h 3 % rounded up."""
-    if measured_kmh <= UP_TO_KMH:
-        return measured_kmh - ALLOWED_KMH
-    return measured_kmh - math.ceil(ALLOWED_SHARE * measured_kmh)
+def enforced_kmh(measured_kmh: float) -> float:
+    """What is left of a speed by the German deduction: whole km/h less 3, above 100 less 3 %."""
+    deduction = deduct(DeductionScheme.DE, measured_kmh)
+    return measured_kmh if deduction is None else deduction.enforced_kmh
 
 
 def within_allowance(measured_kmh: float, true_kmh: float) -> bool:
@@ -64,7 +64,7 @@ class SpeedFigures:
             return None
         n = len(known)
         within = sum(within_allowance(r.measured_kmh, true_kmh) for r, true_kmh in known)
-        over = sum(deducted_kmh(r.measured_kmh) > true_kmh for r, true_kmh in known)
+        over = sum(enforced_kmh(r.measured_kmh) > true_kmh for r, true_kmh in known)
         covered = sum(
             abs(error) <= COVERAGE_FACTOR * reading.standard_uncertainty_kmh
             for error, (reading, _) in zip(errors, known, strict=True)
