@@ -68,6 +68,14 @@ def test_a_speeding_row_holds_speed_uncertainty_limit_and_nothing_that_does_not_
     assert row["config_hash"] == "c" * 64
 
 
+def test_what_is_enforced_after_a_deduction_stands_at_the_end():
+    [row] = read(written([stored()]))
+    assert (row["deducted_kmh"], row["enforced_kmh"]) == ("", "")
+    figures = dataclasses.replace(stored().headline, deducted_kmh=3.0, enforced_kmh=80.0)
+    [row] = read(written([stored(headline=figures)]))
+    assert list(row.items())[-2:] == [("deducted_kmh", "3"), ("enforced_kmh", "80")]
+
+
 def test_a_red_light_row_holds_the_time_into_red():
     [row] = read(written([stored(ViolationKind.RED_LIGHT)]))
     assert (row["time_into_red_s"], row["yellow_duration_s"], row["speed_kmh"]) == (

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -22,6 +24,8 @@ from tests.records import KEY, near_miss, violation
 from traffic_ai.core.errors import StoreError
 from traffic_ai.stores import connection, tables
 from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.records import RecordFilter
+from traffic_ai.stores.rows import violation_values
 
 
 @pytest.fixture
@@ -137,6 +141,36 @@ def test_the_newest_migration_is_the_schema_revision():
     config = Config()
     config.set_main_option("script_location", str(Path(connection.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == tables.SCHEMA_REVISION
+
+
+def test_a_store_of_the_first_schema_is_brought_up_with_its_rows(tmp_path):
+    path = tmp_path / "old.sqlite"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as opened:
+        config = Config()
+        folder = Path(connection.__file__).parent / "migrations"
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = opened
+        command.upgrade(config, "0001")
+        values = violation_values("source", violation(), datetime(2026, 5, 1, tzinfo=UTC))
+        del values["deducted_kmh"], values["enforced_kmh"]
+        source = dict.fromkeys((c.name for c in tables.sources.columns), "x")
+        times = {"started_at": datetime(2026, 5, 1, tzinfo=UTC), "finished_at": None}
+        numbers = {"frame_count": 1, "duration_s": 1.0}
+        opened.execute(tables.sources.insert(), source | times | numbers | {"id": "source"})
+        opened.execute(tables.violations.insert().values(values))
+    engine.dispose()
+    with ViolationStore.open(path) as store:
+        (kept,) = store.violations(RecordFilter())
+    assert kept.id == violation().id
+    assert kept.headline.speed_kmh == pytest.approx(83.456)
+    assert kept.headline.enforced_kmh is None
+    with sqlite3.connect(path) as database:
+        names = [row[1] for row in database.execute("PRAGMA table_info(violations)")]
+        indexes = {row[1] for row in database.execute("PRAGMA index_list(violations)")}
+    database.close()
+    assert names[-1] == "document"
+    assert {index.name for index in tables.violations.indexes} <= indexes
 
 
 def test_a_store_that_is_up_to_date_opens_without_the_migration_tool(filled):

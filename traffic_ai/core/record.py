@@ -40,6 +40,8 @@ class Headline:
     distance_m: float | None = None
     distance_uncertainty_m: float | None = None
     duration_s: float | None = None
+    deducted_kmh: float | None = None
+    enforced_kmh: float | None = None
 
 
 def headline(measurement: Measurement) -> Headline:
@@ -50,6 +52,8 @@ def headline(measurement: Measurement) -> Headline:
                 speed_kmh=measurement.speed_kmh,
                 speed_uncertainty_kmh=measurement.expanded_uncertainty_kmh,
                 limit_kmh=measurement.limit_kmh,
+                deducted_kmh=measurement.deducted_kmh,
+                enforced_kmh=measurement.enforced_kmh,
             )
         case RedLightMeasurement():
             return Headline(

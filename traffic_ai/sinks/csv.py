@@ -34,6 +34,8 @@ COLUMNS = (
     "source_hash",
     "config_hash",
     "model_hash",
+    "deducted_kmh",
+    "enforced_kmh",
 )
 
 # The last four are the full-width forms of = + - @, which spreadsheets read like the plain ones.
@@ -91,6 +93,8 @@ def _cells(row: StoredViolation, time_zone: tzinfo) -> tuple[str, ...]:
         text_cell(provenance.source_hash),
         text_cell(provenance.config_hash),
         text_cell(provenance.model_hash),
+        _number(figures.deducted_kmh, 0),
+        _number(figures.enforced_kmh, 0),
     )
 
 

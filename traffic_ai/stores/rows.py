@@ -75,6 +75,8 @@ def violation_values(source_id: str, violation: Violation, created_at: datetime)
         "distance_m": figures.distance_m,
         "distance_uncertainty_m": figures.distance_uncertainty_m,
         "duration_s": figures.duration_s,
+        "deducted_kmh": figures.deducted_kmh,
+        "enforced_kmh": figures.enforced_kmh,
         "rule_version": violation.rule_version,
         "source_hash": provenance.source_hash,
         "config_hash": provenance.config_hash,
@@ -133,6 +135,8 @@ def stored_violation(row: Row[Any]) -> StoredViolation:
             distance_m=row.distance_m,
             distance_uncertainty_m=row.distance_uncertainty_m,
             duration_s=row.duration_s,
+            deducted_kmh=row.deducted_kmh,
+            enforced_kmh=row.enforced_kmh,
         ),
         rule_version=row.rule_version,
         provenance=Provenance(

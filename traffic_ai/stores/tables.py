@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 VERSION_TABLE = "traffic_ai_schema"
 
 metadata = MetaData()
@@ -101,6 +101,8 @@ violations = Table(
     Column("distance_m", Float),
     Column("distance_uncertainty_m", Float),
     Column("duration_s", Float),
+    Column("deducted_kmh", Float),
+    Column("enforced_kmh", Float),
     Column("rule_version", Text, nullable=False),
     Column("source_hash", Text, nullable=False),
     Column("config_hash", Text, nullable=False),
