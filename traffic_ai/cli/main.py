@@ -22,6 +22,7 @@ from traffic_ai.cli import (
     process,
     replay,
     seal,
+    simulate,
     validate,
     verify,
     watch,
@@ -46,6 +47,7 @@ app.command()(replay.replay)
 app.add_typer(keys.app, name="keys")
 app.add_typer(seal.app, name="seal")
 app.add_typer(models.app, name="models")
+app.command()(simulate.simulate)
 app.command()(evaluate.evaluate)
 app.command()(doctor.doctor)
 

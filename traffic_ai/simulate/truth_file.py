@@ -26,17 +26,17 @@ _CONVENTIONS = {
     "ground_m": "middle of the rectangle (length_m x width_m) the vehicle covers on the road",
     "contacts_m": "where its tyres touch the road: to its right, ahead of its middle",
     "box_px": "x0, y0, x1, y1 of the projected body, hidden parts too, cut at the picture's edges",
-    "visible": "share of the box inside the picture, times the share of its pixels nothing hides",
+    "visible": "share of its projected pixels that lie in the picture and that nothing hides",
     "front": "a vehicle's front and rear are the ends of its rectangle along its heading",
 }
 _DIGITS = 4
 
 
-def truth_document(world: World, unhidden: Sequence[Mapping[int, float]] = ()) -> dict[str, Any]:
+def truth_document(world: World, visible: Sequence[Mapping[int, float]] = ()) -> dict[str, Any]:
     """The whole truth as plain values.
 
-    unhidden: for each frame, every drawn vehicle's share of pixels in the picture that nothing
-    hides. Without pictures nothing is known of hiding, and `visible` is the share in the picture.
+    visible: for each frame, the share of every drawn vehicle's pixels that lie in the picture and
+    that nothing hides. Without pictures nothing is known of hiding: the share in the picture.
     """
     timing = world.timing
     cameras: Camera | list[Camera] = world.camera
@@ -68,7 +68,7 @@ def truth_document(world: World, unhidden: Sequence[Mapping[int, float]] = ()) -
         "vehicles": [
             entry
             for vehicle in world.vehicles
-            if (entry := _vehicle(vehicle, timing.t_s, cameras, unhidden)) is not None
+            if (entry := _vehicle(vehicle, timing.t_s, cameras, visible)) is not None
         ],
     }
     return document
@@ -111,7 +111,7 @@ def _vehicle(
     vehicle: Vehicle,
     t_s: Floats,
     cameras: Camera | Sequence[Camera],
-    unhidden: Sequence[Mapping[int, float]],
+    visible: Sequence[Mapping[int, float]],
 ) -> dict[str, Any] | None:
     """A vehicle's frames from the first to the last in which any of it is in the picture."""
     there = np.flatnonzero(vehicle.course.present(t_s))
@@ -125,9 +125,8 @@ def _vehicle(
         return None
     kept = slice(int(seen[0]), int(seen[-1]) + 1)
     share = boxes.inside[kept]
-    if unhidden:
-        frames = there[kept].tolist()
-        share = share * np.array([unhidden[i].get(vehicle.id, 0.0) for i in frames])
+    if visible:
+        share = np.array([visible[i].get(vehicle.id, 0.0) for i in there[kept].tolist()])
     body = vehicle.body
     heading_deg = np.degrees(poses.heading_rad[kept]) % 360.0
     return {
