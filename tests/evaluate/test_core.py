@@ -345,6 +345,13 @@ def test_the_chargeable_time_is_held_against_the_true_one():
     assert [figures.bracketed.count for figures in charged] == [1, 1, 0]
 
 
+def test_what_truth_itself_does_not_know_better_is_not_charged_too_much():
+    given = hand_made([red_light(None, 2.0, into_s=0.9, tolerance_s=0.3)])
+    charged = [of_kind(judged([red_record(2.0, into_s=s)], given), ViolationKind.RED_LIGHT).red.over
+               for s in (1.1, 1.3)]  # fmt: skip
+    assert [share.count for share in charged] == [0, 1]
+
+
 def test_a_wrong_way_alarm_is_timed_from_the_confirmable_moment():
     car = vehicle(1, speed_mps=10.0)
     true = {"kind": "wrong_way", "vehicle": 1, "t_s": 1.0, "until_s": 5.0, "driven_m": 40.0}

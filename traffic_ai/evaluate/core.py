@@ -33,6 +33,8 @@ from traffic_ai.evaluate.report import (
 )
 from traffic_ai.evaluate.truth import TrueViolation, Truth
 
+# What truth that is exact is rounded to.
+ROUNDING_S = 0.0005
 # A near miss is timed at what the rule looked at last; its vehicle is sought this far around it.
 _AROUND_S = 3.0
 
@@ -276,7 +278,12 @@ def _red_times(record: Violation, true: TrueViolation) -> RedTimes | None:
     measured = record.measurement
     if not isinstance(measured, RedLightMeasurement) or true.time_into_red_s is None:
         return None
-    return RedTimes(measured.time_into_red_s, measured.time_into_red_latest_s, true.time_into_red_s)
+    return RedTimes(
+        measured.time_into_red_s,
+        measured.time_into_red_latest_s,
+        true.time_into_red_s,
+        true.tolerance_s or ROUNDING_S,
+    )
 
 
 def _time_error_s(record: Violation, claim: Claim, true: TrueViolation) -> float:

@@ -29,11 +29,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class RedTimes:
-    """Time into red: the chargeable one, the longest that is possible, and the true one."""
+    """Time into red: the chargeable one, the longest that is possible, and the true one, which is
+    known to true_bound_s.
+    """
 
     chargeable_s: float
     latest_s: float
     true_s: float
+    true_bound_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,6 @@ from traffic_ai.evaluate.report import (
 )
 from traffic_ai.rules.deduction import DeductionScheme, deduct
 
-# A chargeable time that exceeds the truth by no more than its rounding does not exceed it.
-ROUNDING_S = 0.0005
 # Germany: +-3 km/h up to 100 km/h, +-3 % above, in service (PTB-A 12.01).
 ALLOWED_KMH, ALLOWED_SHARE, UP_TO_KMH = 3.0, 0.03, 100.0
 # The stated uncertainty holds for about 95 % with two standard uncertainties (GUM, 6.3.3).
@@ -75,7 +73,8 @@ class SpeedFigures:
 
 @dataclass(frozen=True, slots=True)
 class RedFigures:
-    """Chargeable time into red less the true one. over: charged more than true.
+    """Chargeable time into red less the true one. over: charged more than true, by more than the
+    truth may be off.
 
     bracketed: the truth lies between the chargeable and the longest possible time.
     """
@@ -196,9 +195,10 @@ def _red_figures(hits: Sequence[Hit]) -> RedFigures | None:
     spread = Spread.of([red.chargeable_s - red.true_s for red in times])
     if spread is None:
         return None
-    over = sum(red.chargeable_s > red.true_s + ROUNDING_S for red in times)
+    over = sum(red.chargeable_s > red.true_s + red.true_bound_s for red in times)
     held = sum(
-        red.chargeable_s - ROUNDING_S <= red.true_s <= red.latest_s + ROUNDING_S for red in times
+        red.chargeable_s - red.true_bound_s <= red.true_s <= red.latest_s + red.true_bound_s
+        for red in times
     )
     return RedFigures(spread, Share.counted(over, len(times)), Share.counted(held, len(times)))
 
