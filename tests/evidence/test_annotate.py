@@ -1,5 +1,6 @@
 """Annotated stills: the vehicle marked where it was, the facts under the picture."""
 
+import dataclasses
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
@@ -21,9 +22,9 @@ def still(t_s=12.0, width_px=352, height_px=288):
     return MadeFootage(width_px, height_px).stills([t_s])[0]
 
 
-def cells_of(made=RED, t_s=12.0, zone=UTC, captured_at=None, histories=None):
+def cells_of(made=RED, t_s=12.0, zone=UTC, captured_at=None, histories=None, place=""):
     info = FrameInfo("gate", 1, t_s, captured_at, 352, 288)
-    cells = bar_cells(info, "at", made, scene(), histories, zone)
+    cells = bar_cells(info, "at", made, scene(), histories, zone, place)
     return {cell.label: cell.value for cell in cells}
 
 
@@ -47,6 +48,31 @@ def test_the_bar_gives_what_a_reviewer_needs_of_a_red_light_violation():
 def test_speed_is_given_with_its_uncertainty_and_the_limit():
     cells = cells_of(violation(ViolationKind.SPEEDING))
     assert (cells["speed"], cells["limit"]) == ("83.5 +- 1.8 km/h", "50 km/h")
+
+
+def test_what_is_deducted_and_enforced_stands_beside_what_was_measured():
+    assert cells_of(violation(ViolationKind.SPEEDING))["deducted"] == "nothing"
+    measured = dataclasses.replace(
+        violation(ViolationKind.SPEEDING).measurement,
+        tolerance_kmh=5.0,
+        deduction="DE",
+        deducted_kmh=3.0,
+        enforced_kmh=80.0,
+    )
+    cells = cells_of(violation(ViolationKind.SPEEDING, measurement=measured))
+    told = ("speed", "limit", "tolerance", "deducted", "enforced")
+    assert [cells[name] for name in told] == [
+        "83.5 +- 1.8 km/h",
+        "50 km/h",
+        "5 km/h",
+        "3 km/h (DE)",
+        "80 km/h",
+    ]
+
+
+def test_the_place_is_named_where_it_has_a_name():
+    assert "place" not in cells_of()
+    assert cells_of(place="Main road, north")["place"] == "Main road, north"
 
 
 def test_distance_and_duration_are_given_where_they_are_measured():

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from traffic_ai.core.frame import CapturedAt, Frame, FrameInfo, Image
-from traffic_ai.core.record import Headline, headline
+from traffic_ai.core.record import headline
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.track import TrackPoint
-from traffic_ai.core.violation import Violation, captured_at
+from traffic_ai.core.violation import Measurement, SpeedMeasurement, Violation, captured_at
 from traffic_ai.evidence.bar import Cell, data_bar
 from traffic_ai.evidence.draw import draw_scene
 
@@ -36,11 +36,12 @@ def annotate(
     scene: Scene,
     signals: Mapping[str, SignalHistory] | None,
     time_zone: tzinfo = UTC,
+    place: str = "",
 ) -> Image:
     """The still with scene, box, trajectory and data bar, as a new picture.
 
-    `which` names the still ("before", "at", "after"). A small picture is enlarged by a whole
-    factor so that the bar's text is legible.
+    `which` names the still ("before", "at", "after"). `place`: the camera's name for people. A
+    small picture is enlarged by a whole factor so that the bar's text is legible.
     """
     box = box_at(violation.trajectory, frame.info.t_s)
     image = _with_scene(frame.image, scene, box)
@@ -51,7 +52,7 @@ def annotate(
     _draw_trajectory(image, violation.trajectory, frame.info.t_s, factor)
     if box is not None:
         _draw_box(image, box, factor)
-    cells = bar_cells(frame.info, which, violation, scene, signals, time_zone)
+    cells = bar_cells(frame.info, which, violation, scene, signals, time_zone, place)
     bar = data_bar(cells, image.shape[1])
     return np.vstack([image, bar])
 
@@ -118,6 +119,7 @@ def bar_cells(
     scene: Scene,
     signals: Mapping[str, SignalHistory] | None,
     time_zone: tzinfo,
+    place: str = "",
 ) -> list[Cell]:
     """What the data bar says of a still, most important first."""
     moment = info.captured_at or _moment_from_event(info.t_s, violation)
@@ -126,10 +128,11 @@ def bar_cells(
         Cell("in recording", f"{info.t_s:.3f} s"),
         Cell("still", f"{which} ({info.t_s - violation.t_s:+.2f} s)"),
         Cell("camera", violation.camera_id),
+        *([Cell("place", place)] if place and place != violation.camera_id else []),
         Cell("lane", violation.lane_id),
         Cell("kind", violation.kind.value.replace("_", " ")),
         Cell("vehicle", violation.road_user.label),
-        *_figure_cells(headline(violation.measurement)),
+        *_figure_cells(violation.measurement),
         *_signal_cells(info.t_s, violation, scene, signals),
     ]
     return [*cells, Cell("record", violation.id)]
@@ -152,13 +155,11 @@ def _time_text(moment: CapturedAt | None, time_zone: tzinfo) -> str:
     return f"{text[:-6]} {text[-6:]} (+-{moment.bound_s:g} s, {source})"
 
 
-def _figure_cells(figures: Headline) -> list[Cell]:
+def _figure_cells(measurement: Measurement) -> list[Cell]:
+    if isinstance(measurement, SpeedMeasurement):
+        return _speed_cells(measurement)
+    figures = headline(measurement)
     cells = []
-    if figures.speed_kmh is not None and figures.speed_uncertainty_kmh is not None:
-        speed = f"{figures.speed_kmh:.1f} +- {figures.speed_uncertainty_kmh:.1f} km/h"
-        cells.append(Cell("speed", speed))
-    if figures.limit_kmh is not None:
-        cells.append(Cell("limit", f"{figures.limit_kmh:g} km/h"))
     if figures.time_into_red_s is not None:
         cells.append(Cell("time into red", f"{figures.time_into_red_s:.2f} s"))
         yellow = figures.yellow_duration_s
@@ -174,6 +175,22 @@ def _figure_cells(figures: Headline) -> list[Cell]:
     if figures.duration_s is not None:
         cells.append(Cell("duration", f"{figures.duration_s:.1f} s"))
     return cells
+
+
+def _speed_cells(measured: SpeedMeasurement) -> list[Cell]:
+    """What was measured, what is taken off, what is enforced, and what is allowed."""
+    speed = f"{measured.speed_kmh:.1f} +- {measured.expanded_uncertainty_kmh:.1f} km/h"
+    cells = [Cell("speed", speed), Cell("limit", f"{measured.limit_kmh:g} km/h")]
+    if measured.tolerance_kmh:
+        cells.append(Cell("tolerance", f"{measured.tolerance_kmh:g} km/h"))
+    if measured.enforced_kmh is None or measured.deducted_kmh is None:
+        return [*cells, Cell("deducted", "nothing")]
+    deducted = f"{measured.deducted_kmh:g} km/h ({measured.deduction})"
+    return [
+        *cells,
+        Cell("deducted", deducted),
+        Cell("enforced", f"{measured.enforced_kmh:g} km/h"),
+    ]
 
 
 def _signal_cells(

@@ -52,6 +52,21 @@ class EvidenceResult:
         return "; ".join(self.problems)
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What a package is made from."""
+
+    violation: Violation
+    footage: Footage
+    scene: Scene
+    signals: Mapping[str, SignalHistory] | None
+    grounds: Grounds | None
+
+    @property
+    def place(self) -> str:
+        return "" if self.grounds is None else self.grounds.camera.place
+
+
 class EvidenceRecorder:
     """Writes evidence packages below `root`: camera/kind/UTC date/id, each entered in its
     camera's chain.
@@ -99,6 +114,7 @@ class EvidenceRecorder:
         """
         final = self.folder(violation)
         chain = Chain(self._root, violation.camera_id, self._signer)
+        case = _Case(violation, footage, scene, signals, grounds)
         contents = Contents()
         try:
             if final.is_dir():
@@ -107,11 +123,11 @@ class EvidenceRecorder:
                     EvidenceState.WRITTEN, self._relative(final), problems_in(final)
                 )
             with partial_folder(final) as folder:
-                self._stills(folder, contents, violation, footage, scene, signals)
-                self._clip(folder, contents, violation, footage)
+                self._stills(folder, contents, case)
+                self._clip(folder, contents, case)
                 if not contents.stills and contents.clip is None:
                     raise EvidenceError("no still and no clip could be made")
-                _grounds(folder, contents, violation, grounds)
+                _grounds(folder, contents, case)
                 write_manifest(folder, contents, violation)
                 chain.seal(folder, final)
         except (TrafficAiError, OSError) as error:
@@ -124,16 +140,9 @@ class EvidenceRecorder:
     def _relative(self, folder: Path) -> str:
         return folder.relative_to(self._root.parent).as_posix()
 
-    def _stills(
-        self,
-        folder: Path,
-        contents: Contents,
-        violation: Violation,
-        footage: Footage,
-        scene: Scene,
-        signals: Mapping[str, SignalHistory] | None,
-    ) -> None:
-        for name, asked_s, frame in _frames(violation, footage, contents.problems):
+    def _stills(self, folder: Path, contents: Contents, case: _Case) -> None:
+        scene, violation = case.scene, case.violation
+        for name, asked_s, frame in _frames(violation, case.footage, contents.problems):
             _write_jpeg(folder / f"{name}.jpg", frame.image, _CLEAN)
             info = frame.info
             contents.stills.append(
@@ -150,12 +159,13 @@ class EvidenceRecorder:
                     f"and the scene is for {scene.width_px}x{scene.height_px}"
                 )
                 continue
-            drawn = annotate(frame, name, violation, scene, signals, self._time_zone)
+            drawn = annotate(
+                frame, name, violation, scene, case.signals, self._time_zone, case.place
+            )
             _write_jpeg(folder / f"{name}_annotated.jpg", drawn, _ANNOTATED)
 
-    def _clip(
-        self, folder: Path, contents: Contents, violation: Violation, footage: Footage
-    ) -> None:
+    def _clip(self, folder: Path, contents: Contents, case: _Case) -> None:
+        violation, footage = case.violation, case.footage
         first_s = min(violation.t_s, violation.stills_s[0])
         last_s = max(violation.t_s, violation.stills_s[2])
         try:
@@ -173,12 +183,10 @@ class EvidenceRecorder:
             )
 
 
-def _grounds(
-    folder: Path, contents: Contents, violation: Violation, grounds: Grounds | None
-) -> None:
-    if grounds is None:
+def _grounds(folder: Path, contents: Contents, case: _Case) -> None:
+    if case.grounds is None:
         return
-    contents.grounds = write_grounds(folder, grounds, document(violation))
+    contents.grounds = write_grounds(folder, case.grounds, document(case.violation))
     if not contents.grounds["decision"]["reproduces"]:
         contents.problems.append("decision: it does not come out again from what was kept of it")
 
