@@ -439,3 +439,12 @@ def test_nothing_at_all_gives_no_figures_and_no_error():
     figures = of_kind(judged([], truth()), ViolationKind.RED_LIGHT)
     assert figures.recall.value is None
     assert figures.precision.value is None
+
+
+def test_with_a_limit_of_5_kmh_every_speed_is_judged_and_no_record_is_false():
+    lawful = vehicle(1, speed_mps=12.0)
+    parameters = dataclasses.replace(PARAMETERS, scene=scene(speed_limit_kmh=5.0))
+    record = speed_record(1.0, 3.0, 43.5, lawful, limit_kmh=5.0)
+    report = judged([record], truth([], [lawful]), parameters=parameters)
+    assert not report.false_alarms
+    assert report.speeds[0].true_kmh == pytest.approx(43.2)

@@ -213,7 +213,7 @@ def withheld(summary: Summary) -> str | None:
     )
     most = max(one.count for one in rows)
     plot = Plot(
-        Axis(0.0, 1.1 * most, "near misses"),
+        Axis(0.0, 1.1 * most, "near misses", whole=True),
         Axis(0.0, float(count), "", names),
         "withheld by reason",
         width=1140.0,

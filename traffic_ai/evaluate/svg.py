@@ -13,12 +13,16 @@ MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 62.0, 16.0, 12.0, 46.0
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis from low to high with its label. `names`: words at places instead of numbers."""
+    """An axis from low to high with its label.
+
+    names: words at places instead of numbers. whole: counts, so only whole numbers are marked.
+    """
 
     low: float
     high: float
     label: str
     names: tuple[tuple[float, str], ...] = ()
+    whole: bool = False
 
     @classmethod
     def around(
@@ -36,6 +40,7 @@ class Axis:
         if self.names:
             return list(self.names)
         step = _round_step((self.high - self.low) / 5.0)
+        step = max(step, 1.0) if self.whole else step
         digits = max(0, -math.floor(math.log10(step) + 1e-9))
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
