@@ -1,14 +1,19 @@
 """One watched camera: sessions and picture sizes that change, and troubles of its own."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
+from tests import records
 from tests.blocks import Block, BlockDetector, picture, rows_of, write_site
 from traffic_ai.core.frame import Frame, FrameInfo
+from traffic_ai.core.violation import NearMiss, ViolationKind
 from traffic_ai.sources.live import CameraState, LiveFrame, LiveSession, LiveStatus
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.watch.camera import WatchedCamera
+from traffic_ai.watch.withheld import without_true_time
 from traffic_ai.wiring import open_site
 
 ONE = (Block(0.0),)
@@ -24,12 +29,17 @@ class Stream:
     def __init__(self):
         self.frames = []
         self.state = CameraState.LIVE
+        self.pace = None
+
+    @property
+    def waits_since_s(self):
+        return self.frames[0].arrival_s if self.frames else None
 
     def latest(self, timeout_s):
         return self.frames.pop(0) if self.frames else None
 
     def status(self):
-        return LiveStatus(self.state, "", 0, 0, 0, 0, 0.0, None, 0.0)
+        return LiveStatus(self.state, "", 0, 0, 0, 0, 0.0, None, 0.0, self.pace)
 
     def start(self):
         pass
@@ -42,13 +52,14 @@ def session(number):
     return LiveSession(f"gate@{number}", "gate", BEGAN, footage=None)
 
 
-def film(live, start_s, end_s, size=SMALL, blocks=ONE):
+def film(live, start_s, end_s, size=SMALL, blocks=ONE, look=None):
     """Frames of a session from one moment to another, 80 ms apart."""
     count = round((end_s - start_s) / 0.08)
     for index in range(count):
         t_s = start_s + 0.08 * index
         info = FrameInfo("gate", index, t_s, None, *size)
-        yield LiveFrame(Frame(info, picture(blocks, t_s, size)), live)
+        image = picture(blocks, t_s, size) if look is None else look(picture(blocks, t_s, size))
+        yield LiveFrame(Frame(info, image), live, 1000.0 + t_s)
 
 
 @pytest.fixture
@@ -71,9 +82,10 @@ def make(tmp_path):
 
 
 def work_all(watched, stream, frames):
-    stream.frames += frames
-    while watched.work(0.0):
-        pass
+    for frame in frames:
+        stream.frames.append(frame)
+        assert watched.work(lambda: 0.0)
+        watched.tend()
 
 
 def test_a_new_session_is_a_source_of_its_own(make, tmp_path):
@@ -95,7 +107,7 @@ def test_a_session_is_ended_when_the_camera_is_lost_not_when_it_is_back(make, tm
     assert [run.state for run in store.sources()] == ["partial"]
     assert rows_of(tmp_path)["near_misses"] == []
     stream.state = state
-    assert not watched.work(0.0)
+    watched.tend()
     assert [run.state for run in store.sources()] == ["done"]
     # Half a passing: what the end of the track tells is told now.
     assert len(rows_of(tmp_path)["near_misses"]) == 1
@@ -127,10 +139,25 @@ def test_a_picture_of_another_size_gets_a_scene_of_that_size(make, tmp_path):
     assert [run.state for run in store.sources()] == ["done"]
 
 
-def test_a_picture_that_does_not_suit_the_site_is_a_trouble_until_it_does_again(
-    make, tmp_path, caplog
-):
-    watched, stream, _ = make()
+def states_of(store):
+    return [event.state for event in store.camera_events("gate")]
+
+
+def test_a_picture_of_another_shape_stops_the_camera_until_it_has_its_own_again(make, tmp_path):
+    watched, stream, store = make()
+    work_all(watched, stream, film(session(1), 0.0, 2.0))
+    work_all(watched, stream, film(session(2), 0.0, 2.0, SQUARE))
+    status = watched.view(0.0).status
+    assert status.state is CameraState.MISMATCHED
+    assert "108x108 and was 192x108" in status.detail
+    work_all(watched, stream, film(session(3), 0.0, 2.0))
+    watched.stop()
+    assert states_of(store) == ["live", "mismatched", "live", "offline"]
+    assert len(rows_of(tmp_path)["violations"]) == 2
+
+
+def test_a_picture_that_is_not_of_the_shape_the_site_was_drawn_on_stops_the_camera(make, tmp_path):
+    watched, stream, store = make()
     site = tmp_path / "site.yaml"
     text = site.read_text()
     for share in ("0.01", "0.02", "0.98", "0.99"):
@@ -138,22 +165,104 @@ def test_a_picture_that_does_not_suit_the_site_is_a_trouble_until_it_does_again(
     for share in ("0.3", "0.55", "0.8"):
         text = text.replace(f", {share}]", f", {float(share) * 108:.2f}]")
     site.write_text(text + "    coordinates: {unit: pixels, reference_size: [192, 108]}\n")
-    watched._site = open_site(site).cameras[0]
+    watched = WatchedCamera(
+        open_site(site).cameras[0], stream, BlockDetector(), store, None, recorder=None
+    )
     live = session(1)
     work_all(watched, stream, film(live, 0.0, 0.4, SQUARE))
-    assert "108x108" in watched.view(0.0).trouble
-    assert len(caplog.records) == 1, "said once, not with each frame"
+    assert "108x108" in watched.view(0.0).status.detail
     work_all(watched, stream, film(live, 0.4, 2.8, SMALL, (Block(0.8),)))
-    assert watched.view(0.0).trouble == ""
     watched.stop()
+    assert states_of(store) == ["mismatched", "live", "offline"]
     assert len(rows_of(tmp_path)["violations"]) == 1
+
+
+def noisy(image):
+    """As a live sensor sees it."""
+    noise = np.random.default_rng(int(image.sum())).normal(0.0, 2.0, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("state", ["black", "frozen"])
+def test_a_picture_that_shows_nothing_new_is_a_state_and_nothing_is_judged_in_it(
+    make, tmp_path, state
+):
+    watched, stream, store = make()
+    live = session(1)
+    still = picture((), 0.0)
+    work_all(watched, stream, film(live, 0.0, 2.0, look=noisy))
+    dead = np.zeros_like(still) if state == "black" else still
+    work_all(watched, stream, film(live, 2.0, 32.0, look=lambda _: dead))
+    assert watched.view(0.0).status.state == state
+    assert watched.view(0.0).status.detail
+    blocks = (Block(34.0),)
+    work_all(watched, stream, film(live, 32.0, 36.0, blocks=blocks, look=noisy))
+    watched.stop()
+    assert states_of(store) == ["live", state, "live", "offline"]
+    assert len(rows_of(tmp_path)["violations"]) == 2
+
+
+def houses(image):
+    """The same picture with something to recognise above the road."""
+    rng = np.random.default_rng(3)
+    image = image.copy()
+    for x in range(4, 184, 12):
+        y, w, h = rng.integers(3, 12), rng.integers(5, 11), rng.integers(6, 18)
+        image[y : y + h, x : x + w] = rng.integers(60, 160, 3)
+    return image
+
+
+def knocked(image):
+    """Five pixels to the right."""
+    return np.roll(houses(image), 5, axis=1)
+
+
+def test_a_moved_camera_judges_nobody_until_it_is_back(make, tmp_path):
+    watched, stream, store = make()
+    live = session(1)
+    work_all(watched, stream, film(live, 0.0, 12.0, look=houses))
+    work_all(watched, stream, film(live, 12.0, 22.0, blocks=(), look=knocked))
+    assert watched.view(0.0).status.state is CameraState.MOVED
+    work_all(watched, stream, film(live, 22.0, 26.0, blocks=(Block(22.5),), look=knocked))
+    work_all(watched, stream, film(live, 26.0, 36.0, blocks=(), look=houses))
+    work_all(watched, stream, film(live, 36.0, 40.0, blocks=(Block(36.5),), look=houses))
+    watched.stop()
+    assert states_of(store) == ["live", "moved", "live", "offline"]
+    moments = sorted(row["t_s"] for row in rows_of(tmp_path)["violations"])
+    assert [t < 20.0 for t in moments] == [True, False]
+    assert moments[-1] > 36.0
+
+
+def test_nobody_is_followed_over_a_gap_in_the_stream(make, tmp_path):
+    """Half a passing before, half after: neither is enough."""
+    watched, stream, store = make()
+    live = session(1)
+    work_all(watched, stream, film(live, 0.0, 0.48))
+    work_all(watched, stream, film(live, 10.0, 10.48, blocks=(Block(10.0 - 0.48),)))
+    watched.stop()
+    assert rows_of(tmp_path)["violations"] == []
+    assert [run.key.source_hash for run in store.sources()] == ["gate@1"]
+
+
+@pytest.mark.parametrize("pace", [0.84, 1.19])
+def test_what_rests_on_time_is_withheld_where_the_stamps_do_not_run_with_it(pace):
+    speeding = replace(records.violation(), kind=ViolationKind.SPEEDING)
+    wrong_way = replace(records.violation(), kind=ViolationKind.WRONG_WAY)
+    assert without_true_time([speeding, wrong_way], 1.01) == [speeding, wrong_way]
+    assert without_true_time([speeding, wrong_way], None) == [speeding, wrong_way]
+    miss, kept = without_true_time([speeding, wrong_way], pace)
+    assert kept is wrong_way
+    assert isinstance(miss, NearMiss)
+    assert (miss.reason, miss.t_s) == ("untrue_time_stamps", speeding.t_s)
+    assert miss.measurement == speeding.measurement
+    assert not miss.explanation[-1].met
 
 
 def test_changes_of_state_are_stored_once(make):
     watched, stream, store = make()
     for state in (CameraState.LIVE, CameraState.LIVE, CameraState.STALLED, CameraState.LIVE):
         stream.state = state
-        watched.work(0.0)
+        watched.tend()
     watched.stop()
     states = [event.state for event in store.camera_events("gate")]
     assert states == ["live", "stalled", "live", "offline"]

@@ -17,6 +17,7 @@ class Camera:
     """A live camera without pictures; `ended` tells who was stopped."""
 
     shown_url = "rtsp://gate/cam"
+    waits_since_s = None
 
     def __init__(self, name, url):
         self.name = name

@@ -2,15 +2,17 @@
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from traffic_ai import __version__
 from traffic_ai.config.site import CameraSite
 from traffic_ai.core.errors import SourceError, UsageError
+from traffic_ai.core.frame import Frame
 from traffic_ai.core.ports import Detector
 from traffic_ai.core.scene import Scene
-from traffic_ai.core.violation import Provenance, Violation
+from traffic_ai.core.violation import Finding, Provenance, Violation
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.grounds import CameraGrounds, Grounds
 from traffic_ai.evidence.recorder import EvidenceRecorder
@@ -18,16 +20,28 @@ from traffic_ai.pipeline import Session, Step
 from traffic_ai.sources.live import CameraState, LiveCamera, LiveFrame, LiveSession, LiveStatus
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import CameraEvent, SourceKey, SourceState
+from traffic_ai.watch.condition import PictureCondition
 from traffic_ai.watch.evidence import EvidenceWriter, Owed
+from traffic_ai.watch.references import References
+from traffic_ai.watch.withheld import without_place, without_true_time
 from traffic_ai.wiring import camera_grounds, new_session, rules_version, scene_detector
 
 _log = logging.getLogger(__name__)
 _RATE_WINDOW_S = 5.0
+_GAP_S = 3.0
+"""After so long without a picture, nothing is known of who is who and since when a lamp is lit."""
+_THINNED_SHARE = 0.9
+
+Filter = Callable[[Sequence[Finding]], Sequence[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """What an operator sees of a camera."""
+    """What an operator sees of a camera.
+
+    status: its state and detail are those of stream and picture together. analysed_fps: over the
+    last 5 s. lag_s: how old the frames of that time were, at most, when they had been analysed.
+    """
 
     camera_id: str
     status: LiveStatus
@@ -35,6 +49,13 @@ class CameraView:
     violation_count: int
     last_violation: Violation | None
     trouble: str
+    lag_s: float = 0.0
+    analysed_count: int = 0
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether frames are skipped because the analysis is slower than the stream."""
+        return self.analysed_fps < _THINNED_SHARE * self.status.received_fps
 
 
 @dataclass(slots=True)
@@ -50,6 +71,11 @@ class _Running:
     frame_count: int = 0
     t_s: float = 0.0
 
+    def goes_on(self, frame: LiveFrame, scene: Scene) -> bool:
+        """Whether a frame continues this analysis: the same session and scene, and no gap."""
+        no_gap = frame.frame.info.t_s - self.t_s <= _GAP_S or self.frame_count == 0
+        return frame.session is self.live and scene is self.scene and no_gap
+
 
 class WatchedCamera:
     """One camera of a watch. Used by the analysing thread only, but for `hang_up`."""
@@ -62,6 +88,7 @@ class WatchedCamera:
         store: ViolationStore,
         evidence: EvidenceWriter | None,
         recorder: EvidenceRecorder,
+        references: References | None = None,
     ) -> None:
         self._site = site
         self._live = live
@@ -69,10 +96,13 @@ class WatchedCamera:
         self._store = store
         self._evidence = evidence
         self._recorder = recorder
+        self._condition = PictureCondition(site, references)
         self._running: _Running | None = None
         self._state: CameraState | None = None
-        self._analysed: deque[float] = deque(maxlen=200)
-        self._violation_count = 0
+        self._analysed: deque[tuple[float, float]] = deque(maxlen=200)
+        self._analysed_count = self._violation_count = 0
+        self.worked_s = 0.0
+        """When a frame was last taken up, by the clock given to `work`."""
         self._last: Violation | None = None
         self._trouble = ""
 
@@ -85,24 +115,31 @@ class WatchedCamera:
         """Begin to read the stream."""
         self._live.start()
 
-    def work(self, now_s: float) -> bool:
+    @property
+    def waits(self) -> bool:
+        """Whether a frame waits to be analysed."""
+        return self._live.waits_since_s is not None
+
+    def tend(self) -> None:
+        """Note how the camera stands; end the analysis of a stream that is lost."""
+        state = self._note_state()
+        if not state.has_pictures and not self.waits:
+            # What only the end makes certain must not wait until the camera is back.
+            self._end_session()
+
+    def work(self, clock: Callable[[], float]) -> bool:
         """Analyse the latest frame if there is a new one; whether there was.
 
-        now_s: monotonic clock, for the rate shown.
+        clock: the host's monotonic one.
         """
-        self._note_state()
+        self.worked_s = clock()
         frame = self._live.latest(0.0)
         if frame is None:
-            if not self._state.has_pictures:
-                # What only the end makes certain must not wait until the camera is back.
-                self._end_session()
             return False
-        try:
-            self._analyse(frame)
-        except (SourceError, UsageError) as error:
-            self._say(str(error))
-            return True
-        self._analysed.append(now_s)
+        if self._judge(frame):
+            now_s = clock()
+            self._analysed.append((now_s, now_s - frame.arrival_s))
+            self._analysed_count += 1
         return True
 
     def hang_up(self) -> None:
@@ -117,34 +154,47 @@ class WatchedCamera:
 
     def view(self, now_s: float) -> CameraView:
         """What an operator sees now."""
-        recent = [t for t in list(self._analysed) if now_s - t <= _RATE_WINDOW_S]
+        recent = [lag_s for t, lag_s in self._analysed if now_s - t <= _RATE_WINDOW_S]
         return CameraView(
             self.id,
-            self._live.status(),
+            self._status(),
             len(recent) / _RATE_WINDOW_S,
             self._violation_count,
             self._last,
             self._trouble,
+            max(recent, default=0.0),
+            self._analysed_count,
         )
 
-    def _analyse(self, live_frame: LiveFrame) -> None:
+    def _judge(self, frame: LiveFrame) -> bool:
+        """Analyse a frame if its picture can be judged; whether it was."""
+        scene = self._condition.see(frame)
+        if scene is None:
+            moved = self._condition.state is CameraState.MOVED
+            self._end_session(without_place if moved else None)
+            return False
+        try:
+            self._analyse(frame, scene)
+        except (SourceError, UsageError) as error:
+            self._say(str(error))
+        return True
+
+    def _analyse(self, live_frame: LiveFrame, scene: Scene) -> None:
         info = live_frame.frame.info
-        if self._running is None or self._running.live is not live_frame.session:
-            self._end_session()
-            self._running = self._begin(live_frame)
         running = self._running
-        if (info.width_px, info.height_px) != (running.scene.width_px, running.scene.height_px):
+        if running is None or not running.goes_on(live_frame, scene):
             self._end_session()
-            self._running = running = self._begin(live_frame)
+            self._running = running = self._begin(live_frame, scene)
         found = running.detector.detect(live_frame.frame.image)
-        step = running.session.process(live_frame.frame, found)
+        frame = live_frame.frame
+        if self._condition.is_shaken:
+            frame = Frame(replace(info, degraded=True), frame.image)
+        step = running.session.process(frame, found)
         running.frame_count += 1
         running.t_s = info.t_s
         self._record(running, step)
 
-    def _begin(self, live_frame: LiveFrame) -> _Running:
-        info = live_frame.frame.info
-        scene = self._site.scene(info.width_px, info.height_px)
+    def _begin(self, live_frame: LiveFrame, scene: Scene) -> _Running:
         key = SourceKey(
             self.id,
             live_frame.session.id,
@@ -160,13 +210,13 @@ class WatchedCamera:
         grounds = camera_grounds(self._site, scene, self._detector)
         return _Running(live_frame.session, key, scene, session, detector, grounds)
 
-    def _end_session(self) -> None:
+    def _end_session(self, withhold: Filter | None = None) -> None:
         running, self._running = self._running, None
         if running is None:
             return
         step = running.session.close()
         if step is not None:
-            self._record(running, step)
+            self._record(running, step, withhold)
         self._store.finish_source(
             running.key,
             SourceState.DONE,
@@ -175,10 +225,13 @@ class WatchedCamera:
             message="stream ended",
         )
 
-    def _record(self, running: _Running, step: Step) -> None:
+    def _record(self, running: _Running, step: Step, withhold: Filter | None = None) -> None:
         if not step.findings:
             return
-        for violation in self._store.add_findings(running.key, step.findings):
+        findings: Sequence[Finding] = without_true_time(step.findings, self._live.status().pace)
+        if withhold is not None:
+            findings = withhold(findings)
+        for violation in self._store.add_findings(running.key, findings):
             self._violation_count += 1
             self._last = violation
             if self._evidence is not None:
@@ -194,15 +247,23 @@ class WatchedCamera:
                     )
                 )
 
-    def _note_state(self) -> None:
-        """Store a change of the camera's state."""
+    def _status(self) -> LiveStatus:
+        """Stream and picture together: a picture that comes may still be none to judge by."""
         status = self._live.status()
-        if status.state is self._state:
-            return
-        self._state = status.state
-        event = CameraEvent(datetime.now(UTC), self.id, status.state.value, status.detail)
-        self._store.add_camera_event(event)
-        _log.info("camera %s is %s %s", self.id, status.state.value, status.detail)
+        picture = self._condition.state
+        if not status.state.has_pictures or picture is CameraState.LIVE:
+            return status
+        return replace(status, state=picture, detail=self._condition.detail)
+
+    def _note_state(self) -> CameraState:
+        """Store a change of the camera's state."""
+        status = self._status()
+        if status.state is not self._state:
+            self._state = status.state
+            event = CameraEvent(datetime.now(UTC), self.id, status.state.value, status.detail)
+            self._store.add_camera_event(event)
+            _log.info("camera %s is %s %s", self.id, status.state.value, status.detail)
+        return status.state
 
     def _say(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -1,9 +1,10 @@
 """The watch: all cameras of a site, one detector between them, until told to stop.
 
-One thread reads each stream, one analyses the latest frame of each camera in turn, one writes
-evidence. A camera's trouble stays its own.
+A process reads each stream, a thread here analyses the latest frame of each camera in turn, another
+writes evidence. A camera's trouble stays its own.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,9 +25,11 @@ from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME, make_run_folder
 from traffic_ai.watch.camera import CameraView, WatchedCamera
 from traffic_ai.watch.evidence import TRAIL_S, EvidenceWriter
+from traffic_ai.watch.references import References
 
 _IDLE_S = 0.005
 _SHOW_EVERY_S = 0.5
+_TEND_EVERY_S = 0.1
 Show = Callable[[Sequence[CameraView]], None]
 
 
@@ -78,15 +81,23 @@ class Watch:
 
     def _loop(self, watched: Sequence[WatchedCamera], show: Show) -> None:
         began_s = shown_s = time.monotonic()
+        tended_s = -math.inf
         while not self.stop.is_set():
             now_s = time.monotonic()
             if self.duration_s is not None and now_s - began_s >= self.duration_s:
                 return
-            worked = [camera.work(now_s) for camera in watched]
+            if now_s - tended_s >= _TEND_EVERY_S:
+                tended_s = now_s
+                for camera in watched:
+                    camera.tend()
             if now_s - shown_s >= _SHOW_EVERY_S:
                 shown_s = now_s
                 show([camera.view(now_s) for camera in watched])
-            if not any(worked):
+            waiting = [camera for camera in watched if camera.waits]
+            if waiting:
+                # Where the analysis is slower than the streams, every camera is thinned alike.
+                min(waiting, key=lambda camera: camera.worked_s).work(time.monotonic)
+            else:
                 self.stop.wait(_IDLE_S)
 
     def _cameras(self) -> list[CameraSite]:
@@ -118,7 +129,9 @@ class Watch:
             signer=self.signer,
         )
         live = LiveCamera(camera.id, camera.source)
-        return WatchedCamera(camera, live, self.detector, store, writer, recorder)
+        return WatchedCamera(
+            camera, live, self.detector, store, writer, recorder, References(self.out_dir)
+        )
 
 
 def _hang_up(watched: Sequence[WatchedCamera]) -> None:

@@ -1,0 +1,279 @@
+"""Whether a camera still looks where it looked when it was set up.
+
+Stands before the detector in a watch: lanes, lines and the road plane are drawn on the picture, so
+a knocked camera would judge by a road that is elsewhere. Corners of the background are followed
+from a reference picture into the present one. Wind moves them to and fro, a knock moves them for
+good: what counts is each corner's mean place over some seconds.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.frame import Image
+from traffic_ai.core.geometry import Array
+from traffic_ai.core.scene import Scene
+
+MOVED_PX = 2.0
+BACK_PX = 1.2
+"""A camera is back where it was below this, so that it does not come and go at the threshold."""
+
+_WINDOW_S = 8.0
+_SPAN_S = 5.0
+_LEAST_SAMPLES = 10
+_EVERY_S = 0.25
+_SETTLE_WITHIN_S = 30.0
+_SHAKE_PX = 10.0
+"""Wind does not move a picture further than this for long."""
+_FAR_AFTER_S = 1.5
+_GONE_SHARE, _THERE_SHARE = 0.4, 0.6
+_GONE_AFTER_S = 3.0
+_GONE_WITHIN_S = 10.0
+_RENEW_S = 600.0
+
+_CORNERS = 80
+_LEAST_CORNERS = 8
+_LEAST_STRENGTH = 0.01
+"""Noise of 4 grey levels makes corners of 0.005; the weakest of 80 in five street scenes: 0.03."""
+_WIDEST_PX = 960
+_THERE_AND_BACK_PX = 0.7
+_LOCAL_PX = 41
+_LEAST_CONTRAST = 6.0
+"""Grey levels; a few times a sensor's noise, so that an even wall stays even."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture to compare with. grey (H, W); corners (N, 1, 2) in it; offset_px (2,): how far its
+    corners stand from where the camera was set up.
+    """
+
+    grey: Image
+    corners: NDArray[np.float32]
+    offset_px: Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """One comparison: at_s, and each corner's displacement (N, 2), NaN where it is not found."""
+
+    at_s: float
+    moved_px: Array
+
+    @property
+    def found_share(self) -> float:
+        return float(np.mean(~np.isnan(self.moved_px[:, 0])))
+
+
+class Steadiness:
+    """Follows one camera's view; `is_moved` and `detail` tell.
+
+    The times are the host's monotonic clock. The first seconds, or `anchor` of an earlier watch
+    with the same site file, are what the camera is held against: a camera that was knocked before
+    its first watch is not found out. `is_shaken`: just now the picture is further off than wind
+    moves it, so nothing should be decided on it.
+    """
+
+    def __init__(self, scene: Scene, anchor: Reference | None = None) -> None:
+        self._scale = min(1.0, _WIDEST_PX / scene.width_px)
+        self._background = _background(scene, self._scale)
+        self._anchor = anchor
+        self._recent: Reference | None = None
+        self._in_use = anchor
+        self._settled = anchor is not None
+        self._samples: deque[_Sample] = deque()
+        self._next_s = self._renewed_s = -np.inf
+        self._begun_s = -np.inf
+        self._well_s: float | None = None
+        self._gone_since_s: float | None = None
+        self._far_since_s: float | None = None
+        self.is_moved = self.is_shaken = False
+        self.moved_px = 0.0
+        self._lost = False
+
+    @property
+    def anchor(self) -> Reference | None:
+        """What the camera is held against, once it is settled."""
+        return self._anchor if self._settled else None
+
+    @property
+    def detail(self) -> str:
+        """The state in words."""
+        if not self.is_moved:
+            return ""
+        if self._lost:
+            how = "the view is another than it was"
+        else:
+            how = f"the view moved by {self.moved_px:.1f} px"
+        return f"{how}; nothing is judged until it is back, or its lanes are drawn anew"
+
+    def see(self, image: Image, now_s: float) -> None:
+        """Look at a frame's picture (H, W, 3) of the scene's size."""
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + _EVERY_S
+        grey = self._grey(image)
+        if not self._settled and now_s - self._begun_s > _SETTLE_WITHIN_S:
+            self._anchor = self._in_use = None  # traffic hid too much of it: try the next picture
+            self._samples.clear()
+        if self._in_use is None:
+            self._begun_s = now_s
+            self._anchor = self._in_use = self._reference(grey, np.zeros(2))
+        if len(self._in_use.corners) < _LEAST_CORNERS:
+            if not self._settled:
+                self._anchor = self._in_use = None  # fog, night: try the next picture
+            return
+        sample = self._compare(grey, now_s)
+        self._samples.append(sample)
+        while now_s - self._samples[0].at_s > _WINDOW_S:
+            self._samples.popleft()
+        self._judge(sample, grey)
+
+    # ----------------------------------------------------------------------------------------
+
+    def _grey(self, image: Image) -> Image:
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        if self._scale < 1.0:
+            size = (self._background.shape[1], self._background.shape[0])
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        return _without_light(np.asarray(grey, np.float32))
+
+    def _reference(self, grey: Image, offset_px: Array) -> Reference:
+        corners = cv2.goodFeaturesToTrack(
+            grey, _CORNERS, 0.02, max(grey.shape) / 60.0, mask=self._background, blockSize=5
+        )
+        found = np.zeros((0, 1, 2), np.float32) if corners is None else np.asarray(corners)
+        at = found[:, 0].astype(np.intp)
+        strength = np.asarray(cv2.cornerMinEigenVal(grey, 5))[at[:, 1], at[:, 0]]
+        strong = np.asarray(found[strength >= _LEAST_STRENGTH], np.float32)
+        return Reference(grey, strong, offset_px)
+
+    def _compare(self, grey: Image, now_s: float) -> _Sample:
+        """Against the reference in use; where that fails, against the other."""
+        assert self._in_use is not None
+        sample = self._against(self._in_use, grey, now_s)
+        if sample.found_share >= _THERE_SHARE:
+            return sample
+        for other in (self._anchor, self._recent):
+            if other is None or other is self._in_use:
+                continue
+            again = self._against(other, grey, now_s)
+            if again.found_share >= _THERE_SHARE:
+                self._in_use = other
+                self._samples.clear()  # other corners
+                return again
+        return sample
+
+    def _against(self, reference: Reference, grey: Image, now_s: float) -> _Sample:
+        before = reference.corners
+        after, found = _followed(reference.grey, grey, before)
+        again, found_again = _followed(grey, reference.grey, after)
+        off = np.linalg.norm((again - before)[:, 0], axis=1)
+        good = found & found_again & (off <= _THERE_AND_BACK_PX)
+        moved = ((after - before)[:, 0] / self._scale + reference.offset_px).astype(np.float64)
+        moved[~good] = np.nan
+        return _Sample(now_s, moved)
+
+    def _judge(self, sample: _Sample, grey: Image) -> None:
+        self._note_loss(sample)
+        if sample.found_share >= _THERE_SHARE:
+            self._note_distance(sample)
+        mean_px = self._mean_px()
+        if mean_px is None:
+            self.is_moved = self.is_moved or self._lost or self._is_far(sample.at_s)
+            return
+        if not self._settled:
+            # Wind may have held the first picture off its place; its mean place is the place.
+            self._settle(np.median(mean_px, axis=0))
+            return
+        self.moved_px = float(np.median(np.linalg.norm(mean_px, axis=1)))
+        limit_px = BACK_PX if self.is_moved else MOVED_PX
+        self.is_moved = self._lost or self.moved_px > limit_px or self._is_far(sample.at_s)
+        if not self.is_moved and sample.at_s - self._renewed_s >= _RENEW_S:
+            self._renew(sample, grey)
+
+    def _note_loss(self, sample: _Sample) -> None:
+        """Corners that fade over minutes are dusk or fog; gone within seconds, it is another view
+        (or a lorry before the lens, through which nothing can be judged either).
+        """
+        now_s = sample.at_s
+        if sample.found_share >= _THERE_SHARE:
+            self._well_s, self._gone_since_s, self._lost = now_s, None, False
+        elif sample.found_share > _GONE_SHARE:
+            self._gone_since_s = None
+        elif self._gone_since_s is None:
+            sudden = self._well_s is not None and now_s - self._well_s < _GONE_WITHIN_S
+            self._gone_since_s = now_s if sudden else None
+        elif now_s - self._gone_since_s >= _GONE_AFTER_S:
+            self._lost = True
+
+    def _note_distance(self, sample: _Sample) -> None:
+        now_px = float(np.nanmedian(np.linalg.norm(sample.moved_px, axis=1)))
+        self.is_shaken = self._settled and now_px > _SHAKE_PX
+        if not self.is_shaken:
+            self._far_since_s = None
+        elif self._far_since_s is None:
+            self._far_since_s = sample.at_s
+        if self.is_shaken:
+            self.moved_px = now_px
+
+    def _is_far(self, now_s: float) -> bool:
+        return self._far_since_s is not None and now_s - self._far_since_s >= _FAR_AFTER_S
+
+    def _mean_px(self) -> Array | None:
+        """Each corner's mean displacement over the window (M, 2); None while too little is seen."""
+        good = [s for s in self._samples if s.found_share >= _THERE_SHARE]
+        if len(good) < _LEAST_SAMPLES or good[-1].at_s - good[0].at_s < _SPAN_S:
+            return None
+        stack = np.stack([s.moved_px for s in good])
+        often = np.mean(~np.isnan(stack[:, :, 0]), axis=0) >= 0.5
+        if int(often.sum()) < _LEAST_CORNERS:
+            return None
+        mean: Array = np.nanmean(stack[:, often], axis=0)
+        return mean
+
+    def _settle(self, mean_px: Array) -> None:
+        assert self._anchor is not None
+        self._anchor = self._in_use = replace(self._anchor, offset_px=-mean_px)
+        self._samples.clear()
+        self._settled = True
+
+    def _renew(self, sample: _Sample, grey: Image) -> None:
+        """Keep the present look of the same view, for the hours when the anchor's is gone."""
+        self._renewed_s = sample.at_s
+        offset_px = np.nanmedian(sample.moved_px, axis=0)
+        renewed = self._reference(grey, offset_px)
+        if len(renewed.corners) >= _LEAST_CORNERS:
+            self._recent = renewed
+
+
+def _without_light(grey: NDArray[np.float32]) -> Image:
+    """The picture with the same brightness and contrast everywhere, so that dusk and clouds
+    leave it as it is.
+    """
+    mean = cv2.blur(grey, (_LOCAL_PX, _LOCAL_PX))
+    variance = cv2.blur(np.square(grey), (_LOCAL_PX, _LOCAL_PX)) - np.square(mean)
+    contrast = np.sqrt(np.maximum(variance, 0.0)) + _LEAST_CONTRAST
+    return np.asarray(np.clip(128.0 + 48.0 * (grey - mean) / contrast, 0, 255), np.uint8)
+
+
+def _followed(
+    old: Image, new: Image, corners: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Where corners (N, 1, 2) of one picture are in another, and which were found."""
+    after, found, _ = cv2.calcOpticalFlowPyrLK(
+        old, new, corners, np.empty_like(corners), winSize=(21, 21), maxLevel=4
+    )
+    return np.asarray(after, np.float32), np.asarray(found)[:, 0] == 1
+
+
+def _background(scene: Scene, scale: float) -> Image:
+    """A mask of where nothing drives: outside the lanes."""
+    size = (round(scene.height_px * scale), round(scene.width_px * scale))
+    mask = np.full(size, 255, np.uint8)
+    for lane in scene.lanes:
+        cv2.fillPoly(mask, [np.round(lane.polygon_px * scale).astype(np.int32)], (0,))
+    return mask
