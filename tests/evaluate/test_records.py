@@ -7,8 +7,8 @@ import pytest
 
 from tests.records import near_miss, violation
 from traffic_ai.core.errors import StoreError
+from traffic_ai.core.recorded import finding_of
 from traffic_ai.core.violation import NearMiss, Violation, ViolationKind
-from traffic_ai.evaluate.records import finding_of
 from traffic_ai.stores.rows import document_text
 
 

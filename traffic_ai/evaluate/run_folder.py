@@ -6,9 +6,9 @@ from pathlib import Path
 
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.errors import UsageError
+from traffic_ai.core.recorded import finding_of
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import NearMiss, Violation
-from traffic_ai.evaluate.records import finding_of
 from traffic_ai.evaluate.truth import Truth
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import RecordFilter, SourceKey, SourceRun, SourceState
