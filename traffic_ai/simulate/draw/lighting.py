@@ -64,15 +64,21 @@ class Lighting:
         return np.asarray(colour * clear + self.air.astype(np.float32) * (1 - clear))
 
     def mirrored(self, directions: Floats) -> Floats:
-        """Colours (P, 3) a mirror would see in world directions (P, 3): street, fronts, sky."""
-        rise = directions[:, 2:3]
+        """Colours (3, P) a mirror would see in world directions (3, P): street, fronts, sky."""
+        rise = directions[2]
         horizon, street = self.horizon.astype(np.float32), self.street.astype(np.float32)
-        reach = np.sqrt(np.clip(rise * 1.3, 0, 1))
-        sky = horizon + (self.zenith.astype(np.float32) - horizon) * reach
-        edge = np.clip((rise - 0.10 - 0.05 * np.sin(9 * directions[:, :1])) * 14, 0, 1)
         fronts = street * np.float32(1.05)
-        above = fronts + (sky - fronts) * edge
-        return np.asarray(street + (above - street) * np.clip(rise * 10 + 0.5, 0, 1))
+        edge = np.clip((rise - 0.10 - 0.05 * np.sin(9 * directions[0])) * 14, 0, 1)
+        above = np.clip(rise * 10 + 0.5, 0, 1)
+        reach = np.sqrt(np.clip(rise * np.float32(1.3), 0, 1))
+        # street, then fronts above it, then the sky from horizon to zenith above the fronts
+        seen = np.outer(street, 1 - above)
+        edge *= above
+        seen += np.outer(fronts, above - edge)
+        reach *= edge
+        seen += np.outer(horizon, edge - reach)
+        seen += np.outer(self.zenith.astype(np.float32), reach)
+        return np.asarray(seen)
 
 
 def lighting(look: Look, seed: int) -> Lighting:

@@ -35,18 +35,23 @@ class _Baked:
     number: Ints
 
     def look_up(self, points_m: Floats) -> Ints:
-        """Decal numbers at points (P, 3), 0 where there is none."""
+        """Decal numbers at points (3, P), 0 where there is none."""
         first, second = _AXES[self.side]
-        i = ((points_m[:, first] - self.low_m[0]) / STEP_M).astype(np.int32)
-        j = ((points_m[:, second] - self.low_m[1]) / STEP_M).astype(np.int32)
-        np.clip(i, 0, self.number.shape[1] - 1, out=i)
-        np.clip(j, 0, self.number.shape[0] - 1, out=j)
-        return np.asarray(self.number[j, i])
+        tall, wide = self.number.shape
+        i = _cell(points_m[first], float(self.low_m[0]), wide)
+        i += _cell(points_m[second], float(self.low_m[1]), tall) * wide
+        return np.asarray(self.number.ravel()[i])
+
+
+def _cell(along_m: Floats, low_m: float, count: int) -> Ints:
+    """Which cell of a baked picture's axis coordinates fall in."""
+    cell = ((along_m - np.float32(low_m)) * np.float32(1 / STEP_M)).astype(np.int32)
+    return np.asarray(np.clip(cell, 0, count - 1, out=cell))
 
 
 @dataclass(frozen=True)
 class FinishTable:
-    """Finishes by number: colour (N, 3), mirror and shine (N,), light given off (N, 3)."""
+    """Finishes by number: colour (3, N), mirror and shine (N,), light given off (3, N)."""
 
     colour: Floats
     mirror: Floats
@@ -72,26 +77,29 @@ class Skin:
         """The finishes with each switch's lamps at a strength."""
         emission = [lit[finish.glow] * np.asarray(finish.emits) for finish in self._finishes]
         return FinishTable(
-            np.array([finish.colour for finish in self._finishes], np.float32),
+            np.array([finish.colour for finish in self._finishes], np.float32).T.copy(),
             np.array([finish.mirror for finish in self._finishes], np.float32),
             np.array([finish.shine for finish in self._finishes], np.float32),
-            np.array(emission, np.float32),
+            np.array(emission, np.float32).T.copy(),
         )
 
     def finish_numbers(
         self, points_m: Floats, normals: Floats, material_of: Ints, rolled_m: float
     ) -> Ints:
-        """The finish (P,) of points (P, 3) of the model, its wheels rolled so far."""
-        found = np.zeros(len(points_m), np.int32)
+        """The finish (P,) of points (3, P) of the model, its wheels rolled so far."""
+        found = np.zeros(len(material_of), np.int32)
         for number in np.flatnonzero(np.bincount(material_of)):
             material = self._materials[number]
             chosen = np.flatnonzero(material_of == number)
             found[chosen] = self._first[number]
             if material.axle is not None:
-                offset = _wheel_offset(points_m[chosen], normals[chosen], material.axle, rolled_m)
-                found[chosen] += offset
+                found[chosen] += _wheel_offset(
+                    points_m[:, chosen], normals[0, chosen], material.axle, rolled_m
+                )
             elif self._baked[number]:
-                found[chosen] += _top_decal(self._baked[number], points_m[chosen], normals[chosen])
+                found[chosen] += _top_decal(
+                    self._baked[number], points_m[:, chosen], normals[:, chosen]
+                )
         return found
 
 
@@ -104,19 +112,20 @@ def _finishes_of(material: Material) -> list[Finish]:
 
 def _top_decal(baked: tuple[_Baked, ...], points_m: Floats, normals: Floats) -> Ints:
     """The last decal that covers each point; a point can look toward two sides."""
-    top = np.zeros(len(points_m), np.int32)
+    top = np.zeros(points_m.shape[1], np.int32)
     for one in baked:
-        toward = np.flatnonzero(faces_toward(one.side, normals))
-        top[toward] = np.maximum(top[toward], one.look_up(points_m[toward]))
+        toward = np.flatnonzero(faces_toward(one.side, normals.T))
+        top[toward] = np.maximum(top[toward], one.look_up(points_m[:, toward]))
     return top
 
 
-def _wheel_offset(points_m: Floats, normals: Floats, axle: Axle, rolled_m: float) -> Ints:
-    """0 for the tyre, 1 for the rim, 2 for a gap between spokes."""
-    y, z = points_m[:, 1] - axle.y_m, points_m[:, 2] - axle.z_m
-    reach = np.hypot(y, z) / axle.radius_m
-    angle = np.arctan2(z, y) + rolled_m / axle.radius_m
-    rim = (np.abs(normals[:, 0]) > 0.8) & (reach < 0.67)
+def _wheel_offset(points_m: Floats, across: Floats, axle: Axle, rolled_m: float) -> Ints:
+    """0 for the tyre, 1 for the rim, 2 for a gap between spokes; `across`: the normals' x."""
+    y, z = points_m[1] - np.float32(axle.y_m), points_m[2] - np.float32(axle.z_m)
+    reach = np.hypot(y, z) / np.float32(axle.radius_m)
+    turned = np.float32((rolled_m / axle.radius_m) % (2 * np.pi))
+    angle = np.arctan2(z, y) + turned
+    rim = (np.abs(across) > 0.8) & (reach < 0.67)
     gap = (np.cos(angle * axle.spokes) < -0.15) & (reach > 0.22) & (reach < 0.60)
     return np.asarray(rim.astype(np.int32) + (rim & gap))
 

@@ -74,8 +74,10 @@ class Solid:
     def __init__(self, model: VehicleModel) -> None:
         self.model = model
         self._skin = Skin(model)
-        self._corners = model.mesh.vertices_m[model.mesh.faces].astype(np.float32)
-        self._normals = model.mesh.normals.astype(np.float32)
+        corners_m = model.mesh.vertices_m[model.mesh.faces]
+        # Place and normal of each face's three corners, (3, 6, F).
+        both = np.concatenate([corners_m, model.mesh.normals], axis=-1).transpose(1, 2, 0)
+        self._corners = np.ascontiguousarray(both, np.float32)
 
     @cached_property
     def reach_m(self) -> tuple[Floats, Floats]:
@@ -127,13 +129,15 @@ class Solid:
         hits = rasterise((points_px - low) * scale, depth_m, self.mesh.faces, wide, tall)
         if len(hits.pixel) == 0:
             return None
-        canvas = np.zeros((tall * wide, 4), np.float32)
-        canvas[hits.pixel, :3] = self._colours(place, switches, camera, light, lamps, hits)
-        canvas[hits.pixel, 3] = 1.0
-        stacked = canvas.reshape(tall, wide, 4)
-        area = cv2.INTER_AREA
-        small = np.asarray(cv2.resize(stacked, (width, height), interpolation=area), np.float32)
-        return Sprite(int(low[0]), int(low[1]), small[..., :3], small[..., 3])
+        planes = np.zeros((4, tall * wide), np.float32)
+        planes[:3, hits.pixel] = self._colours(place, switches, camera, light, lamps, hits)
+        planes[3, hits.pixel] = 1.0
+        small = [
+            cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
+            for plane in planes.reshape(4, tall, wide)
+        ]
+        colour = np.asarray(cv2.merge(small[:3]), np.float32)
+        return Sprite(int(low[0]), int(low[1]), colour, np.asarray(small[3], np.float32))
 
     def _colours(
         self,
@@ -144,22 +148,25 @@ class Solid:
         lamps: LocalLight | None,
         hits: Hits,
     ) -> Floats:
-        """Linear colours (P, 3) of the pixels it covers."""
-        weights, triangle = hits.weights[:, None, :], hits.triangle
-        points_m = np.matmul(weights, self._corners[triangle])[:, 0]
-        normals = np.matmul(weights, self._normals[triangle])[:, 0]
-        normals /= np.sqrt(np.einsum("ij,ij->i", normals, normals))[:, None]
-        turn = place.turn.astype(np.float32)
+        """Linear colours (3, P) of the pixels it covers."""
+        first, second, third = np.take(self._corners, hits.triangle, axis=2)
+        weights = hits.weights
+        both = first * weights[0]
+        both += second * weights[1]
+        both += third * weights[2]
+        points_m, normals = both[:3], both[3:]
+        normals /= np.sqrt(normals[0] ** 2 + normals[1] ** 2 + normals[2] ** 2)
+        turn = place.turn.T.astype(np.float32)
         eye_m = np.asarray(camera.position_m) - np.array([place.x_m, place.y_m, 0.0])
-        toward_eye = eye_m.astype(np.float32) - points_m @ turn
-        distance_m = np.sqrt(np.einsum("ij,ij->i", toward_eye, toward_eye))
-        toward_eye /= distance_m[:, None]
+        toward_eye = eye_m.astype(np.float32)[:, None] - turn @ points_m
+        distance_m = np.sqrt(toward_eye[0] ** 2 + toward_eye[1] ** 2 + toward_eye[2] ** 2)
+        toward_eye /= distance_m
         numbers = self._skin.finish_numbers(
-            points_m, normals, self.mesh.material[triangle], switches.rolled_m
+            points_m, normals, self.mesh.material[hits.triangle], switches.rolled_m
         )
         table = self._skin.table(dict(switches.lit))
-        colour = shade(normals @ turn, toward_eye, points_m[:, 2], numbers, table, light, lamps)
-        return light.through_air(colour, distance_m)
+        colour = shade(turn @ normals, toward_eye, points_m[2], numbers, table, light, lamps)
+        return light.through_air(colour.T, distance_m).T
 
 
 def window_px(points_px: Floats, camera: Camera) -> tuple[Floats, Floats]:

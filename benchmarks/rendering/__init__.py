@@ -1,0 +1,1 @@
+"""How well the real detector sees what the simulator draws, and how fast it is drawn."""
