@@ -29,7 +29,10 @@ _SETTLE_WITHIN_S = 30.0
 _SHAKE_PX = 10.0
 """Wind does not move a picture further than this for long."""
 _FAR_AFTER_S = 1.5
-_GONE_SHARE, _THERE_SHARE = 0.4, 0.6
+_GONE_SHARE, _THERE_SHARE = 0.15, 0.3
+"""Of the corners, how many are found: in the same view under dense traffic 0.4 to 0.55, between
+the views of different street cameras at most 0.06.
+"""
 _GONE_AFTER_S = 3.0
 _GONE_WITHIN_S = 10.0
 _RENEW_S = 600.0
