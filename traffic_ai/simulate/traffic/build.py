@@ -15,7 +15,7 @@ from traffic_ai.simulate.traffic.drivers import (
     entry_times_s,
     lawful_kmh,
 )
-from traffic_ai.simulate.traffic.engine import Engine, Trail, crossing_s
+from traffic_ai.simulate.traffic.engine import STEP_S, Engine, Trail, crossing_s
 from traffic_ai.simulate.traffic.lane_change import LaneChanger
 from traffic_ai.simulate.traffic.layout import LaneLine, Layout, Turn, Way
 from traffic_ai.simulate.traffic.map import road_map_of
@@ -45,7 +45,9 @@ _PARKED_FROM = 1_000_000
 # A driver timed to cross at a moment may be this late or early; whoever was that close before it
 # stood in its way.
 _LATE_S, _BLOCKED_S = 0.3, 8.0
-_ATTEMPTS = 4
+_ATTEMPTS = 6
+# Who drives slower than this share of what it wants is held up, by one no farther to the side.
+_HELD_UP_SHARE, _BESIDE_M = 0.97, 3.4
 
 
 def make_world(scenario: Scenario, seed: int | None = None) -> World:
@@ -160,24 +162,51 @@ def _undisturbed(
 
 
 def _blockers(trails: Sequence[Trail]) -> set[int]:
-    """Lawful drivers before a timed one in its lane who made it late."""
+    """Lawful drivers who kept one with a deed from its time or its speed."""
     found: set[int] = set()
     for trail in trails:
         conduct, line_m = trail.driver.conduct, trail.driver.way.line_m
-        if not isinstance(conduct, Timed) or line_m is None:
-            continue
-        crossed_s = crossing_s(trail, line_m)
-        if crossed_s is not None and abs(crossed_s - conduct.crosses_s) < _LATE_S:
-            continue
-        for other in trails:
-            own_line_m = other.driver.way.line_m
-            if other.driver.lane.id != trail.driver.lane.id or not other.driver.is_lawful:
-                continue
-            other_s = crossing_s(other, own_line_m) if own_line_m is not None else None
-            before = other.start_s < trail.start_s
-            if before and (other_s is None or other_s > conduct.crosses_s - _BLOCKED_S):
-                found.add(other.driver.id)
+        if isinstance(conduct, Timed) and line_m is not None:
+            crossed_s = crossing_s(trail, line_m)
+            if crossed_s is None or abs(crossed_s - conduct.crosses_s) > _LATE_S:
+                found |= _before(trail, trails, conduct.crosses_s)
+        elif trail.driver.deed == "speeding":
+            found |= _held_up_by(trail, trails)
     return found
+
+
+def _before(trail: Trail, trails: Sequence[Trail], crosses_s: float) -> set[int]:
+    """Lawful drivers who came before one in its lane, and crossed just before its time or never."""
+    found: set[int] = set()
+    for other in trails:
+        line_m = other.driver.way.line_m
+        if other.driver.lane.id != trail.driver.lane.id or not other.driver.is_lawful:
+            continue
+        other_s = crossing_s(other, line_m) if line_m is not None else None
+        before = other.start_s < trail.start_s
+        if before and (other_s is None or other_s > crosses_s - _BLOCKED_S):
+            found.add(other.driver.id)
+    return found
+
+
+def _held_up_by(trail: Trail, trails: Sequence[Trail]) -> set[int]:
+    """The lawful driver right ahead of one where it first had to brake."""
+    slow = np.flatnonzero(trail.speeds_mps < _HELD_UP_SHARE * trail.driver.wanted_mps)
+    if len(slow) == 0:
+        return set()
+    at_s, place_m = float(trail.t_s[slow[0]]), float(trail.places_m[slow[0]])
+    right_m = trail.driver.right_of_road_m(place_m)
+    ahead = []
+    for other in trails:
+        number = round((at_s - other.start_s) / STEP_S)
+        same_way = trail.driver.lane.is_beside(other.driver.lane)
+        if not other.driver.is_lawful or not same_way or not 0 <= number < len(other.places_m):
+            continue
+        other_m = float(other.places_m[number])
+        beside_m = other.driver.right_of_road_m(other_m) - right_m
+        if other_m > place_m and abs(beside_m) < _BESIDE_M:
+            ahead.append((other_m, other.driver.id))
+    return {min(ahead)[1]} if ahead else set()
 
 
 def _vehicle(trail: Trail) -> Vehicle:

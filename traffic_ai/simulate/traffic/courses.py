@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.traffic.fleet import shifted_m
 from traffic_ai.simulate.traffic.paths import Path
+from traffic_ai.simulate.traffic.shifts import shifted_m
 from traffic_ai.simulate.world import Body, Course
 
 _NUDGE_M = 0.01

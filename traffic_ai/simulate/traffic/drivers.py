@@ -13,6 +13,7 @@ from traffic_ai.simulate.traffic.conduct import Conduct, Lawful
 from traffic_ai.simulate.traffic.layout import LaneLine, Way
 from traffic_ai.simulate.traffic.motion import Motion
 from traffic_ai.simulate.traffic.schema import Kind
+from traffic_ai.simulate.traffic.shifts import shifted_m
 from traffic_ai.simulate.traffic.values import Range, drawn
 from traffic_ai.simulate.world import Body
 
@@ -64,6 +65,11 @@ class Driver:
     def afresh(self) -> "Driver":
         """The same driver before the simulation."""
         return replace(self, conduct=copy(self.conduct), shifts=list(self.shifts))
+
+    def right_of_road_m(self, place_m: float) -> float:
+        """How far to the right of the middle of its direction's innermost lane it is at a place."""
+        shift_m = float(shifted_m(self.shifts, np.array([place_m]))[0])
+        return self.lane.right_m + self.right_m + shift_m
 
     @property
     def is_lawful(self) -> bool:

@@ -10,6 +10,7 @@ from traffic_ai.simulate.traffic.drivers import Driver
 from traffic_ai.simulate.traffic.idm import Temper
 from traffic_ai.simulate.traffic.layout import Way
 from traffic_ai.simulate.traffic.paths import Path
+from traffic_ai.simulate.traffic.shifts import shifted_m
 
 # Sideways acceleration drivers accept in bends, and how they brake toward them.
 _SIDEWAYS_MPS2, _BEND_BRAKING_MPS2 = 2.6, 1.5
@@ -187,15 +188,6 @@ class Fleet:
                 self.speed_mps[i] < 0.0 or acceleration[i] < 0.0
             )
         return found & (self.speed_mps < 0.3)
-
-
-def shifted_m(shifts: Sequence[tuple[float, float, float]], places_m: Floats) -> Floats:
-    """Metres to the right (T,) that shifts have brought at places (T,) along the way."""
-    found = np.zeros(len(places_m))
-    for from_m, to_m, right_m in shifts:
-        u = np.clip((places_m - from_m) / (to_m - from_m), 0.0, 1.0)
-        found += right_m * u**3 * (10 - 15 * u + 6 * u**2)
-    return found
 
 
 def bend_speeds_mps(path: Path) -> Floats | None:

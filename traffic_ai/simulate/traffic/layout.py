@@ -43,7 +43,8 @@ class LaneLine:
 
     marks_m, along_m (M,): distances from the camera's foot along the road, rising, and the places
     along the path they are at. neighbours: lanes of the same direction right beside it, and how
-    far to the right their middles lie.
+    far to the right their middles lie. kerb_m: from its middle to the edge of the road. right_m:
+    from the middle of the innermost lane of its direction to its own.
     """
 
     id: str
@@ -55,6 +56,11 @@ class LaneLine:
     neighbours: Mapping[str, float] = field(default_factory=dict)
     main: bool = True
     kerb_m: float = 0.0
+    right_m: float = 0.0
+
+    def is_beside(self, other: "LaneLine") -> bool:
+        """Whether both lead the same way on the same road."""
+        return self.id.rpartition("-")[0] == other.id.rpartition("-")[0]
 
     def along(self, mark_m: float) -> float:
         """Place along the path at a distance from the camera's foot."""

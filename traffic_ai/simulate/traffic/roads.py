@@ -126,6 +126,7 @@ def _main_lanes(road: RoadPart, reference: Path) -> dict[str, LaneLine]:
                 {Turn.THROUGH: through},
                 _neighbours(name, number, count, road.lane_width_m),
                 kerb_m=(count - number + 0.5) * road.lane_width_m,
+                right_m=(number - 1) * road.lane_width_m,
             )
     return found
 
