@@ -29,7 +29,7 @@ _SETTLE_WITHIN_S = 30.0
 _SHAKE_PX = 10.0
 """Wind does not move a picture further than this for long."""
 _FAR_AFTER_S = 1.5
-_GONE_SHARE, _THERE_SHARE = 0.15, 0.3
+_THERE_SHARE = 0.3
 """Of the corners, how many are found: in the same view under dense traffic 0.4 to 0.55, between
 the views of different street cameras at most 0.06.
 """
@@ -171,9 +171,20 @@ class Steadiness:
         return sample
 
     def _against(self, reference: Reference, grey: Image, now_s: float) -> _Sample:
+        sample = self._followed(reference, grey, now_s, np.zeros(2))
+        if sample.found_share >= _THERE_SHARE:
+            return sample
+        # Further than corners can be followed; the pictures as a whole may tell how far.
+        far_px, _ = cv2.phaseCorrelate(reference.grey.astype(np.float32), grey.astype(np.float32))
+        again = self._followed(reference, grey, now_s, np.array(far_px))
+        return again if again.found_share >= _THERE_SHARE else sample
+
+    def _followed(
+        self, reference: Reference, grey: Image, now_s: float, guess_px: Array
+    ) -> _Sample:
         before = reference.corners
-        after, found = _followed(reference.grey, grey, before)
-        again, found_again = _followed(grey, reference.grey, after)
+        after, found = _flow(reference.grey, grey, before, guess_px)
+        again, found_again = _flow(grey, reference.grey, after, -guess_px)
         off = np.linalg.norm((again - before)[:, 0], axis=1)
         good = found & found_again & (off <= _THERE_AND_BACK_PX)
         moved = ((after - before)[:, 0] / self._scale + reference.offset_px).astype(np.float64)
@@ -205,8 +216,6 @@ class Steadiness:
         now_s = sample.at_s
         if sample.found_share >= _THERE_SHARE:
             self._well_s, self._gone_since_s, self._lost = now_s, None, False
-        elif sample.found_share > _GONE_SHARE:
-            self._gone_since_s = None
         elif self._gone_since_s is None:
             sudden = self._well_s is not None and now_s - self._well_s < _GONE_WITHIN_S
             self._gone_since_s = now_s if sudden else None
@@ -263,12 +272,20 @@ def _without_light(grey: NDArray[np.float32]) -> Image:
     return np.asarray(np.clip(128.0 + 48.0 * (grey - mean) / contrast, 0, 255), np.uint8)
 
 
-def _followed(
-    old: Image, new: Image, corners: NDArray[np.float32]
+def _flow(
+    old: Image, new: Image, corners: NDArray[np.float32], guess_px: Array
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Where corners (N, 1, 2) of one picture are in another, and which were found."""
+    """Where corners (N, 1, 2) of one picture are in another, about guess_px (2,) away, and which
+    were found.
+    """
     after, found, _ = cv2.calcOpticalFlowPyrLK(
-        old, new, corners, np.empty_like(corners), winSize=(21, 21), maxLevel=4
+        old,
+        new,
+        corners,
+        np.asarray(corners + guess_px, np.float32),
+        winSize=(21, 21),
+        maxLevel=4,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
     return np.asarray(after, np.float32), np.asarray(found)[:, 0] == 1
 
