@@ -27,6 +27,8 @@ SMALLEST_PX = 4.0
 STRIP_SHARE = 0.08
 # The line of sight meets the vehicle's axis at less than 60 degrees: its front or rear is seen.
 END_ON = 0.5
+# Less than this share hidden changes no box.
+_LEAST_HIDDEN = 0.01
 # Directions in which the outermost points of a body are taken for its shape, and for its box.
 _SHAPE_DIRECTIONS, _BOX_DIRECTIONS = 40, 2000
 ENDS = (VehicleEnd.FRONT, VehicleEnd.REAR, VehicleEnd.SIDE)
@@ -96,7 +98,8 @@ class _Outline:
     def points_px(self, row: int) -> Array:
         """The points (K, 2) of its shape at one of its rows."""
         points = self.shape_px[row]
-        return np.asarray(points[~np.isnan(points[:, 0])])
+        ahead = points[~np.isnan(points[:, 0])]
+        return ahead if len(ahead) > 1 else np.repeat(ahead, 2, axis=0)
 
 
 class _Mount:
@@ -152,7 +155,7 @@ class _Mount:
         return self._still if self._turned is None else [self._turned[i] for i in frames]
 
     def _shape(self, body: Body, course: Course, frames: NDArray[np.int64]) -> tuple[Array, Array]:
-        world_m = course.poses(self._t_s[frames]).to_world_m(_shape_m(body))
+        world_m = course.poses(self._t_s[frames]).to_world_m(_outer_m(body, _SHAPE_DIRECTIONS))
         if self._turned is None:
             seen_m = self._still.to_camera_m(world_m)
         else:
@@ -164,26 +167,26 @@ class _Mount:
         return points_px, np.where(ahead, seen_m[..., 2], np.inf).min(axis=1)
 
 
-@cache
 def _bounded(body: Body) -> Body:
     """The body without points that lie within millimetres of the hull of the others."""
-    outer = _farthest(body.outline_m, _BOX_DIRECTIONS)
-    return replace(body, outline_m=body.outline_m[outer])
+    return replace(body, outline_m=_outer_m(body, _BOX_DIRECTIONS))
+
+
+def _outer_m(body: Body, directions: int) -> Floats:
+    """The points (K, 3) of a body's outline that lie farthest out in so many directions."""
+    outline_m = np.ascontiguousarray(body.outline_m, float)
+    return outline_m[list(_farthest(outline_m.tobytes(), directions))]
 
 
 @cache
-def _shape_m(body: Body) -> Floats:
-    """The points (K, 3) that nearly give a body's shape."""
-    return body.outline_m[_farthest(body.outline_m, _SHAPE_DIRECTIONS)]
-
-
-def _farthest(points_m: Floats, count: int) -> NDArray[np.int64]:
-    """Which points lie farthest out in so many directions spread over the sphere (Fibonacci)."""
+def _farthest(points: bytes, count: int) -> tuple[int, ...]:
+    """Which of points (N, 3) lie farthest out in directions spread over the sphere (Fibonacci)."""
+    points_m = np.frombuffer(points).reshape(-1, 3)
     z = np.linspace(-1.0, 1.0, count)
     turn = np.pi * (1.0 + np.sqrt(5.0)) * np.arange(count)
     level = np.sqrt(1.0 - z**2)
     directions = np.stack([level * np.cos(turn), level * np.sin(turn), z], axis=1)
-    return np.unique((directions @ points_m.T).argmax(axis=1))
+    return tuple(np.unique((directions @ points_m.T).argmax(axis=1)).tolist())
 
 
 # -- who hides whom ---------------------------------------------------------------------------
@@ -246,7 +249,9 @@ class _Flat:
             box_px, depth_m = self.box_px[here], self.depth_m[here]
             low = np.maximum(box_px[:, None, :2], box_px[None, :, :2])
             high = np.minimum(box_px[:, None, 2:], box_px[None, :, 2:])
-            before = (high > low).all(axis=2) & (depth_m[None, :] < depth_m[:, None])
+            shared = np.clip(high - low, 0.0, None).prod(axis=2)
+            size = (box_px[:, 2:] - box_px[:, :2]).prod(axis=1)
+            before = (shared > _LEAST_HIDDEN * size[:, None]) & (depth_m < depth_m[:, None])
             found.append(here[np.argwhere(before)])
         pairs = np.concatenate(found)
         pairs = pairs[pairs[:, 0] < count]
@@ -258,10 +263,9 @@ class _Flat:
         if len(rows) == 0:
             return ()
         points = [self.outlines[self.owner[r]].points_px(int(self.row[r])) for r in rows]
-        ends = np.concatenate([[0], np.cumsum([len(p) for p in points])])
-        kind = shapely.GeometryType.MULTIPOINT
-        clouds = shapely.from_ragged_array(kind, np.concatenate(points), (ends,))
-        return list(shapely.convex_hull(clouds))
+        index = np.repeat(np.arange(len(points)), [len(p) for p in points])
+        lines = shapely.linestrings(np.concatenate(points), indices=index)
+        return np.asarray(shapely.convex_hull(lines)).tolist()
 
 
 def _left_over(
@@ -271,8 +275,8 @@ def _left_over(
     inside = shapely.intersection(hull, shapely.box(*box_px))
     left = shapely.difference(inside, shapely.union_all(nearer))
     share = float(left.area / inside.area) if inside.area > 0.0 else 0.0
-    if share > 1.0 - 1e-9:
-        return box_px, 1.0
+    if share > 1.0 - _LEAST_HIDDEN:
+        return box_px, share
     strip_px = STRIP_SHARE * float(box_px[3] - box_px[1])
     solid = left.buffer(-strip_px, join_style="mitre").buffer(strip_px, join_style="mitre")
     if solid.is_empty:

@@ -1,0 +1,166 @@
+"""The demanding pools: enough passes of one thing to say how often it goes wrong."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from numpy.random import default_rng
+
+from benchmarks.accuracy.drive import LookAt, drive
+from benchmarks.accuracy.passes import KINDS, empty_world, steady_stream, stops_at_line
+from traffic_ai.evaluate.report import Report
+from traffic_ai.simulate.traffic import load_scenario, make_world
+from traffic_ai.simulate.world import World
+
+SPEED_BANDS_KMH = ((30, 50), (50, 80), (80, 100), (100, 130), (130, 180), (180, 250))
+FPS = 15.0
+# Every pass is measured and told when nearly everybody is above the limit.
+_MEASURE_ALL = {"site": {"rules": {"speeding": {"tolerance_kmh": 0}}}}
+_ONLY = {"red": {"red_light": {}, "stop_over_line": {}}, "way": {"wrong_way": {}}}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a pool: one world, its seed, and how it is looked at."""
+
+    pool: str
+    name: str
+    seed: int
+    world: Callable[[int], World]
+    look_at: LookAt = field(default_factory=LookAt)
+
+    def run(self) -> Report:
+        return drive(self.world(self.seed), self.seed, self.look_at).report
+
+
+def red_light(share: float) -> list[Part]:
+    """300 violations among 3,000 legal crossings, from behind and from ahead."""
+    count = max(1, round(30 * share))
+    return [
+        Part("red light", f"{view} #{n}", 100 + n, _RedLight(view))
+        for view in ("rear", "front")
+        for n in range(count)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _RedLight:
+    """Six minutes of a busy junction, six drivers run the red between 0.1 and 10 s into it."""
+
+    view: str
+
+    def __call__(self, seed: int) -> World:
+        flows = {"flow_per_h": 60.0, "flow_back_per_h": 60.0, "flow_cross_per_h": 40.0}
+        flows["flow_per_h" if self.view == "rear" else "flow_back_per_h"] = 520.0
+        changes = {
+            "road": {"view": self.view},
+            "traffic": flows,
+            "deeds": [
+                {"deed": "run_red", "times": 3, "into_s": [0.1, 3.0]},
+                {"deed": "run_red", "times": 3, "into_s": [2.0, 10.0]},
+                {"deed": "run_yellow", "times": 2},
+            ],
+            "timing": {"duration_s": 360.0, "fps": FPS},
+            "site": {"rules": _ONLY["red"]},
+        }
+        return make_world(load_scenario("junction-day").with_changes(changes), seed)
+
+
+def right_way(share: float) -> list[Part]:
+    """10,000 passes the right way, in both directions."""
+    return [
+        Part("right way", f"#{n}", 300 + n, _right_way_world) for n in range(round(40 * share) or 1)
+    ]
+
+
+def _right_way_world(seed: int) -> World:
+    changes = {
+        "road": {"lanes": 3, "lanes_back": 3, "limit_kmh": 60.0},
+        "traffic": {"flow_per_h": 900.0, "flow_back_per_h": 900.0},
+        "deeds": [],
+        "timing": {"duration_s": 180.0, "fps": 12.5},
+        "site": {"rules": _ONLY["way"]},
+    }
+    return make_world(load_scenario("straight-day").with_changes(changes), seed)
+
+
+def wrong_way(share: float) -> list[Part]:
+    """300 drivers against the direction."""
+    return [
+        Part("wrong way", f"#{n}", 400 + n, _wrong_way_world) for n in range(round(50 * share) or 1)
+    ]
+
+
+def _wrong_way_world(seed: int) -> World:
+    changes = {
+        "road": {"limit_kmh": 60.0},
+        "traffic": {"flow_per_h": 300.0, "flow_back_per_h": 300.0},
+        "deeds": [{"deed": "wrong_way", "times": 6}],
+        "timing": {"duration_s": 150.0, "fps": FPS},
+        "site": {"rules": _ONLY["way"]},
+    }
+    return make_world(load_scenario("straight-day").with_changes(changes), seed)
+
+
+def speed(share: float) -> list[Part]:
+    """500 passes and more of every class in every band of speed, both directions."""
+    return [
+        Part("speed", f"{kind} {band[0]}-{band[1]} #{n}", 500 + n, _Speed(kind, band))
+        for kind in KINDS
+        for band in SPEED_BANDS_KMH
+        for n in range(round(6 * share) or 1)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Speed:
+    """A hundred passes of a kind at steady speeds within a band."""
+
+    kind: str
+    band_kmh: tuple[float, float]
+    count: int = 100
+
+    def __call__(self, seed: int) -> World:
+        random = default_rng([seed, KINDS.index(self.kind), int(self.band_kmh[0])])
+        world = empty_world("straight-day", {"road": {"limit_kmh": 10.0}, **_MEASURE_ALL})
+        return steady_stream(world, random, self.kind, self.band_kmh, self.count, 25.0)
+
+
+def stops(share: float) -> list[Part]:
+    """10,000 vehicles that stop with the bumper within half a metre of the line."""
+    looks = {
+        "as detected": LookAt(),
+        "+2 px": LookAt(extra_px=2.0),
+        "+4 px": LookAt(extra_px=4.0),
+        "+4 px in 0.3 s": LookAt(extra_px=4.0, extra_s=0.3),
+    }
+    return [
+        Part("stops at the line", f"{view}, {name} #{n}", 700 + n, _Stops(view), look_at)
+        for view in ("rear", "front")
+        for name, look_at in looks.items()
+        for n in range(round(21 * share) or 1)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stops:
+    """Twenty cycles, three lanes."""
+
+    view: str
+    cycles: int = 20
+
+    def __call__(self, seed: int) -> World:
+        changes: dict[str, object] = {
+            "road": {"view": self.view, "lanes": 3, "lanes_back": 3},
+            "site": {"rules": _ONLY["red"]},
+        }
+        random = default_rng([seed, 9])
+        return stops_at_line(empty_world("junction-day", changes), random, self.cycles, 12.5)
+
+
+POOLS: dict[str, Callable[[float], Sequence[Part]]] = {
+    "red-light": red_light,
+    "right-way": right_way,
+    "wrong-way": wrong_way,
+    "speed": speed,
+    "stops": stops,
+}
