@@ -83,7 +83,8 @@ Path = Callable[[float], tuple[float, float]]
 class Vehicle:
     """A vehicle whose front middle is at `front(t)` while it is on the road.
 
-    `heading` is the unit direction it points to; it may roll the other way.
+    `heading` is the unit direction it points to; it may roll the other way. `called`: what the
+    detector takes it for, by default what it is.
     """
 
     front: Path
@@ -91,6 +92,7 @@ class Vehicle:
     heading: tuple[float, float] = (0.0, 1.0)
     start_s: float = 0.0
     end_s: float = 1e9
+    called: RoadUser | None = None
 
     def corners_m(self, t_s: float) -> np.ndarray:
         length_m, width_m, height_m = DIMENSIONS_M[self.road_user]
@@ -269,7 +271,8 @@ def steps(
             box = box_of(road.camera, vehicle, t_s)
             if box is not None and not (missed and random.random() < missed):
                 boxes.append(box + random.normal(0.0, noise_px, 4) if noise_px else box)
-                classes.append(int(vehicle.road_user))
+                called = vehicle.road_user if vehicle.called is None else vehicle.called
+                classes.append(int(called))
         detections = Detections(
             np.array(boxes, np.float32).reshape(-1, 4),
             np.full(len(boxes), 0.9, np.float32),

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from tests.road import PROVENANCE, Road, Vehicle, drive, straight, violations
+from tests.road import PROVENANCE, Road, Vehicle, box_of, drive, straight, violations
 from traffic_ai.core.frame import FrameInfo
 from traffic_ai.core.ports import Observation
+from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.signal import Aspect
 from traffic_ai.core.track import Track, Tracks
 from traffic_ai.rules.parameters import RedLightParameters, WrongWayParameters
 from traffic_ai.rules.red_light import RedLight
+from traffic_ai.rules.speed import PassPoints, SpeedEstimate, estimate_speed
 from traffic_ai.rules.wrong_way import WrongWay
 
 
@@ -92,3 +94,43 @@ def test_a_vehicle_that_was_once_in_the_lane_and_passes_beside_the_line_is_not_r
     assert not violations(found)
     ahead = Vehicle(straight(1.75, 10.0, 45.0, 7.5))
     assert violations(drive(road, [ahead], rules, seconds=12.0, phases=phases))
+
+
+def _covered_pass(share, until_s, speed_mps):
+    """A motorcycle towards the camera; up to a moment something hides the lower part of its box."""
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=None)
+    homography = road.scene().homography
+    assert homography is not None
+    rider = Vehicle(straight(1.75, -speed_mps, 60.0), RoadUser.MOTORCYCLE, heading=(0.0, -1.0))
+    random = np.random.default_rng(3)
+    track = Track(1, 0.0)
+    for t_s in np.arange(0.0, 44.0 / speed_mps, 1.0 / 15.0):
+        box = box_of(road.camera, rider, float(t_s))
+        if box is None:
+            continue
+        box = box + random.normal(0.0, 1.0, 4)
+        if t_s < until_s:
+            box[3] -= share * (box[3] - box[1])
+        anchor = np.array([[(box[0] + box[2]) / 2.0, box[3]]])
+        place, cov = (
+            homography.to_ground(anchor)[0],
+            homography.ground_covariance(anchor, np.eye(2)),
+        )
+        track.append(float(t_s), box, place, cov[0], True, True)
+    return PassPoints.of_track(track, homography), homography
+
+
+@pytest.mark.parametrize("share", [0.25, 0.35])
+@pytest.mark.parametrize("until_s", [2.0, 2.6])
+def test_a_vehicle_that_comes_out_from_behind_a_hedge_is_not_read_too_fast(share, until_s):
+    """Its box grows downwards at once; a metre of that would be a metre driven in no time."""
+    points, homography = _covered_pass(share, until_s, speed_mps=13.0)
+    assert not points.whole.all()
+    result = estimate_speed(points, homography, RoadUser.MOTORCYCLE)
+    if isinstance(result, SpeedEstimate):
+        assert result.speed_kmh - 2.0 * result.standard_uncertainty_kmh <= 13.0 * 3.6
+
+
+def test_a_box_that_trembles_is_taken_whole():
+    points, _ = _covered_pass(0.0, 0.0, speed_mps=13.0)
+    assert points.whole.all()

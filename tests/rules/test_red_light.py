@@ -65,10 +65,42 @@ def test_a_truck_is_reported_where_its_rear_is_seen_a_trucks_length_before_the_l
     assert found.road_user is RoadUser.TRUCK
 
 
-def test_a_truck_whose_rear_appears_too_late_is_logged_not_reported():
-    findings = run(crossing_at(RED_AT_S + 3.0, road_user=RoadUser.TRUCK))
+@pytest.mark.parametrize(
+    ("road_user", "stop_m"), [(RoadUser.TRUCK, STOP_M), (RoadUser.BUS, 30.0), (RoadUser.BUS, 34.0)]
+)
+@pytest.mark.parametrize("into_red_s", [1.5, 3.0, 6.0])
+def test_a_long_vehicles_front_is_known_by_its_upper_edge(road_user, stop_m, into_red_s):
+    """Its rear comes into the picture when the front is already near the line, or over it."""
+    crossing_s = RED_AT_S + into_red_s
+    vehicle = Vehicle(straight(1.75, 10.0, stop_m, crossing_s), road_user)
+    (found,) = violations(run(vehicle, Road(stop_y_m=stop_m), noise_px=1.0))
+    m = found.measurement
+    assert isinstance(m, RedLightMeasurement)
+    assert m.front_earliest_s <= crossing_s
+    assert m.time_into_red_s > into_red_s - 1.3
+
+
+def test_a_trailer_called_a_car_is_not_taken_to_be_as_short_as_one():
+    crossing_s = RED_AT_S + 2.0
+    path = straight(1.75, 10.0, 34.0, crossing_s)
+    bus = Vehicle(path, RoadUser.BUS, called=RoadUser.CAR)
+    for found in violations(run(bus, Road(stop_y_m=34.0), noise_px=1.0)):
+        assert found.measurement.front_earliest_s <= crossing_s
+
+
+def test_a_vehicle_whose_front_was_over_the_line_when_it_appeared_is_logged_not_reported():
+    bus = Vehicle(straight(1.75, 10.0, 18.0, RED_AT_S + 3.0), RoadUser.BUS)
+    findings = run(bus, Road(stop_y_m=18.0))
     assert not violations(findings)
     assert [n.reason for n in near_misses(findings)] == ["seen_before_line"]
+
+
+def test_who_is_covered_while_crossing_is_decided_when_seen_again():
+    """The next vehicle follows closely and covers the lower edge for some metres."""
+    first = crossing_at(RED_AT_S + 2.0)
+    second = Vehicle(through(1.75, (4.0, -11.0), (7.5, 24.0), (9.0, 33.0), (13.0, 57.0)))
+    found = violations(run(first, others=[second]))
+    assert any(abs(f.t_s - RED_AT_S - 2.0) < 0.5 for f in found)
 
 
 def test_time_into_red_is_bounded_and_the_earliest_counts():

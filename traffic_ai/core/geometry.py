@@ -173,6 +173,10 @@ class Homography:
             ground[~seen] = np.nan
         return np.asarray(ground), np.asarray(j)
 
+    def m_per_px_across(self, points_px: Array) -> Array:
+        """Metres on the road of a pixel across the picture (N,) at image points (N, 2)."""
+        return np.asarray(np.linalg.norm(self.jacobian(points_px)[:, :, 0], axis=1))
+
     def parameter_jacobian(self, points_px: Array) -> Array:
         """d ground / d the first eight elements (N, 2, 8) at image points (N, 2)."""
         h = self.image_to_ground

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.track import Track
-from traffic_ai.rules.passage import edge_sigma_px
+from traffic_ai.rules.upper_edge import edge_sigma_px
 
 # Motion before a step is taken from this long a time.
 _BEFORE_S = 0.6

@@ -1,9 +1,10 @@
 """When a vehicle's front passed a stop line: bounds from what is seen of it.
 
-Seen from behind, the bottom edge of the box is the rear, and the front is hidden. Two bounds hold
-without guessing: the front stands on the road inside the box, so it cannot cross before the box's
-upper edge does; and on a calibrated plane it is the vehicle's length ahead of the rear, no more
-than the longest of its class. The later of the two earliest moments counts.
+Seen from behind, the bottom edge of the box is the rear, and the front is hidden. Three bounds hold
+without guessing: the front is inside the box, so it cannot cross before the box's upper edge does;
+on a calibrated plane it is the vehicle's length ahead of the rear, no more than the longest of its
+class; and there the upper edge, too, tells a place (`upper_edge.py`). The latest of the earliest
+moments counts.
 """
 
 from dataclasses import dataclass
@@ -11,23 +12,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from traffic_ai.core.geometry import Array, DirectedLine
+from traffic_ai.core.geometry import Array, DirectedLine, Homography
 from traffic_ai.core.road_user import SIZES
 from traffic_ai.core.scene import Lane, Scene, StopLine
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import VehicleEnd
+from traffic_ai.rules.box_size import whole
 from traffic_ai.rules.lanes import lane_of_points
+from traffic_ai.rules.upper_edge import BORDER_PX, UpperEdge, edge_sigma_px
 
-# Noise of the bottom edge: 1.2-1.5 px SD on drawn vehicles, more on large boxes.
-EDGE_SIGMA_PX = 1.0
-EDGE_SIGMA_SHARE = 0.02
 # A bumper's lower edge stands at most this high above the road.
 BUMPER_HEIGHT_M = 0.35
 BUMPER_SHARE_OF_BOX = 0.12
 # Direction of travel steeper than this against the picture's rows shows front or rear.
 END_ON_SINE = 0.35
-BORDER_PX = 2.0
 MARGIN_SIGMAS = 2.0
+# What the earliest crossing, and so the time charged, allows for: it may never be too late.
+CHARGE_SIGMAS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,6 @@ def seen_end(line: DirectedLine) -> VehicleEnd:
     if rows <= -END_ON_SINE:
         return VehicleEnd.REAR
     return VehicleEnd.FRONT if rows >= END_ON_SINE else VehicleEnd.SIDE
-
-
-def edge_sigma_px(xyxy_px: Array) -> Array:
-    """Noise (N,) of the edges of boxes (N, 4)."""
-    return np.asarray(EDGE_SIGMA_PX + EDGE_SIGMA_SHARE * (xyxy_px[:, 3] - xyxy_px[:, 1]))
 
 
 class StopLineGeometry:
@@ -104,6 +100,13 @@ class StopLineGeometry:
             return np.full(len(track), np.nan)
         return self.ground_line.distance(track.ground_m)
 
+    def ground_sigma_m(self, track: Track) -> Array:
+        """Noise (N,) of `seen_distance_m`."""
+        if self.ground_line is None:
+            return np.zeros(len(track))
+        normal = self.ground_line.forward
+        return np.asarray(np.sqrt(np.einsum("i,nij,j->n", normal, track.ground_cov_m2, normal)))
+
     def bumper_allowance_m(self) -> float:
         """How much nearer than it looks a raised front bumper is: h / (H - h) of its distance."""
         homography = self.scene.homography
@@ -128,69 +131,90 @@ class StopLineGeometry:
 def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | None:
     """When the vehicle's front passed the line; None if its seen end did not cross it.
 
-    Uses grounded points; the box's upper edge also from points that are only observed.
+    Uses grounded points of whole boxes; the box's upper edge also from points that are only
+    observed.
     """
-    good = track.grounded
-    t_s, boxes = track.t_s[good], track.xyxy_px[good]
-    if len(t_s) < 2:
+    good = np.flatnonzero(track.grounded)
+    good = good[_whole(track.xyxy_px[good], geometry.scene.homography)]
+    if len(good) < 2:
         return None
+    t_s, boxes = track.t_s[good], track.xyxy_px[good]
     distance = geometry.seen_distance_px(boxes)
-    margin = MARGIN_SIGMAS * edge_sigma_px(boxes)
-    seen = crossing_interval(t_s, distance, margin)
+    seen = crossing_interval(t_s, distance, MARGIN_SIGMAS * edge_sigma_px(boxes))
     if seen is None or not np.isfinite(seen[0]):
         return None
     earliest, latest = seen
     middle = crossing_time(t_s, distance)
     bound = max(middle - earliest, latest - middle)
-    front_earliest, front_latest = _front_bounds(track, geometry, earliest, latest)
+    front_earliest, front_latest = _front_bounds(track, good, geometry, earliest, latest)
     return FrontPassage(geometry.end, middle, bound, front_earliest, front_latest)
 
 
+def _whole(boxes: Array, homography: Homography | None) -> NDArray[np.bool_]:
+    """Which boxes (n, 4) nothing has cut short, (n,)."""
+    if homography is None:
+        return whole(boxes, np.ones(len(boxes)))
+    middles = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 3]])
+    return whole(boxes, homography.m_per_px_across(middles))
+
+
 def _front_bounds(
-    track: Track, geometry: StopLineGeometry, seen_earliest: float, seen_latest: float
+    track: Track,
+    good: NDArray[np.int64],
+    geometry: StopLineGeometry,
+    seen_earliest: float,
+    seen_latest: float,
 ) -> tuple[float, float]:
-    good = track.grounded
-    t_s, boxes = track.t_s[good], track.xyxy_px[good]
-    distance_m = geometry.seen_distance_m(track)[good]
-    known = ~np.isnan(distance_m)
+    """Bounds of the front's crossing, from the points at `good`."""
+    distance_m = geometry.seen_distance_m(track)
     if geometry.end is VehicleEnd.FRONT:
-        return _front_seen(t_s, boxes, distance_m, known, geometry, seen_earliest), seen_latest
+        return _front_seen(track, good, distance_m, geometry, seen_earliest), seen_latest
     earliest = _upper_edge_earliest(track, geometry)
     latest = seen_latest
-    if known.sum() >= 2:
+    known = good[~np.isnan(distance_m[good])]
+    if geometry.end is VehicleEnd.REAR and geometry.ground_line is not None and len(known) >= 2:
+        t_s, rear_m = track.t_s[known], distance_m[known]
+        sigma_m = geometry.ground_sigma_m(track)[known]
         size = SIZES[track.road_user]
-        sigma_m = _ground_sigma_m(track, geometry)[good]
-        if geometry.end is VehicleEnd.REAR:
-            longest, shortest = size.longest_m, size.shortest_m
-            by_length = crossing_interval(
-                t_s[known], distance_m[known] + longest, MARGIN_SIGMAS * sigma_m[known]
-            )
-            if by_length is not None:
-                earliest = max(earliest, by_length[0])
-            sooner = crossing_interval(
-                t_s[known], distance_m[known] + shortest, MARGIN_SIGMAS * sigma_m[known]
-            )
-            if sooner is not None and np.isfinite(sooner[0]):
-                latest = min(latest, sooner[1])
+        upper = UpperEdge.of(track, known, geometry.scene.homography, geometry.ground_line)
+        longest_m = size.longest_m
+        if upper is not None:
+            earliest = max(earliest, *(_earliest(*bound) for bound in upper.front_bounds()))
+            if not upper.may_be(track.road_user):
+                longest_m = max(other.longest_m for other in SIZES.values())
+        earliest = max(earliest, _earliest(t_s, rear_m + longest_m, CHARGE_SIGMAS * sigma_m))
+        sooner = crossing_interval(t_s, rear_m + size.shortest_m, MARGIN_SIGMAS * sigma_m)
+        if sooner is not None and np.isfinite(sooner[0]):
+            latest = min(latest, sooner[1])
     return min(earliest, latest), latest
 
 
+def _earliest(t_s: Array, value: Array, margin: Array) -> float:
+    interval = crossing_interval(t_s, value, margin)
+    return -np.inf if interval is None else interval[0]
+
+
 def _front_seen(
-    t_s: Array,
-    boxes: Array,
+    track: Track,
+    good: NDArray[np.int64],
     distance_m: Array,
-    known: NDArray[np.bool_],
     geometry: StopLineGeometry,
     seen_earliest: float,
 ) -> float:
     """Earliest crossing of a front that is seen: its bumper is nearer than its road projection."""
-    if known.sum() >= 2:
-        shifted = distance_m[known] + geometry.bumper_allowance_m()
-        interval = crossing_interval(t_s[known], shifted, np.full(int(known.sum()), 0.1))
+    known = good[~np.isnan(distance_m[good])]
+    if len(known) >= 2:
+        nearer_m = distance_m[known] + geometry.bumper_allowance_m()
+        margin_m = CHARGE_SIGMAS * geometry.ground_sigma_m(track)[known]
+        interval = crossing_interval(track.t_s[known], nearer_m, margin_m)
     else:
+        boxes = track.xyxy_px[good]
         raised = BUMPER_SHARE_OF_BOX * (boxes[:, 3] - boxes[:, 1])
-        shifted = geometry.seen_distance_px(boxes) + raised
-        interval = crossing_interval(t_s, shifted, MARGIN_SIGMAS * edge_sigma_px(boxes))
+        interval = crossing_interval(
+            track.t_s[good],
+            geometry.seen_distance_px(boxes) + raised,
+            CHARGE_SIGMAS * edge_sigma_px(boxes),
+        )
     return seen_earliest if interval is None else min(seen_earliest, interval[0])
 
 
@@ -204,16 +228,9 @@ def _upper_edge_earliest(track: Track, geometry: StopLineGeometry) -> float:
     interval = crossing_interval(
         track.t_s[whole],
         geometry.foremost_distance_px(boxes),
-        MARGIN_SIGMAS * edge_sigma_px(boxes),
+        CHARGE_SIGMAS * edge_sigma_px(boxes),
     )
     return -np.inf if interval is None else interval[0]
-
-
-def _ground_sigma_m(track: Track, geometry: StopLineGeometry) -> Array:
-    if geometry.ground_line is None:
-        return np.zeros(len(track))
-    normal = geometry.ground_line.forward
-    return np.asarray(np.sqrt(np.einsum("i,nij,j->n", normal, track.ground_cov_m2, normal)))
 
 
 def crossing_interval(t_s: Array, value: Array, margin: Array) -> tuple[float, float] | None:

@@ -18,8 +18,10 @@ from traffic_ai.core.track import Track
 from traffic_ai.core.violation import (
     Condition,
     Finding,
+    NearMiss,
     Provenance,
     RedLightMeasurement,
+    VehicleEnd,
     ViolationKind,
     at_least,
     at_most,
@@ -31,7 +33,7 @@ from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.parameters import RedLightParameters
 from traffic_ai.rules.passage import FrontPassage, StopLineGeometry, front_passage
 
-RULE_VERSION = "red-light-2"
+RULE_VERSION = "red-light-3"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
 # The vehicle is followed from this long before its crossing, with no longer time unseen after it.
@@ -47,9 +49,11 @@ class _Passing:
 
     seen_before: bool = False
     crossed: bool = False
+    grounded_over: bool = False
     beyond_s: float | None = None
     beyond_count: int = 0
     turned: bool = False
+    postponed: bool = False
 
 
 @dataclass(slots=True)
@@ -114,7 +118,7 @@ class RedLight:
         turned = np.asarray(watched.exits.holds(tracks.anchor_px).any(axis=1))
         before = np.asarray(seen < 0.0)
         coming = np.logical_and(inside, before).tolist()
-        ids = tracks.track_id.tolist()
+        ids, grounded = tracks.track_id.tolist(), tracks.grounded.tolist()
         for i in np.flatnonzero(tracks.observed).tolist():
             state = watched.passing.get(ids[i])
             if state is None:
@@ -124,8 +128,10 @@ class RedLight:
             if before[i]:
                 state.seen_before = state.seen_before or coming[i]
                 state.crossed, state.beyond_s, state.beyond_count = False, None, 0
+                state.grounded_over = False
                 continue
             state.crossed = True
+            state.grounded_over = state.grounded_over or grounded[i]
             state.turned = state.turned or bool(turned[i])
             state.beyond_count += bool(beyond[i])
             if state.beyond_s is None and state.beyond_count >= BEYOND_OBSERVATIONS:
@@ -158,10 +164,15 @@ class RedLight:
             waits = watched.line.permitted_exits_px and not state.turned
             if waits and now_s < state.beyond_s + TURN_WAIT_S:
                 continue
+            # Covered since before the line: its crossing is known when it is seen again.
+            if not state.grounded_over or state.postponed:
+                continue
+            track = observation.histories[track_id]
+            finding = self._decide(watched, track, state, signal, observation)
+            if isinstance(finding, NearMiss) and _may_be_known_later(watched.geometry, finding):
+                state.postponed = True
+                continue
             watched.decided.add(track_id)
-            finding = self._decide(
-                watched, observation.histories[track_id], state, signal, observation
-            )
             findings += [finding] if finding else []
         return findings
 
@@ -308,6 +319,16 @@ def _red_at(signal: SignalHistory, times_s: Sequence[float]) -> SignalState | No
         if state is not None and state.aspect is Aspect.RED:
             return state
     return None
+
+
+def _may_be_known_later(geometry: StopLineGeometry, finding: NearMiss) -> bool:
+    """Whether it failed only for want of knowing where the hidden front was.
+
+    The longer a vehicle is seen, the better its size is known.
+    """
+    hidden = geometry.end is VehicleEnd.REAR and geometry.ground_line is not None
+    failed = {c.name for c in finding.explanation if not c.met}
+    return hidden and failed <= {"seen_before_line", "time_into_red"}
 
 
 def _more_than(name: str, measured: float, threshold: float, unit: str) -> Condition:

@@ -19,6 +19,7 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import Condition, VehicleEnd, at_least, at_most
 from traffic_ai.rules import speed_points, speed_stretch
+from traffic_ai.rules.box_size import whole_of_one_size
 from traffic_ai.rules.speed_fit import Motion, fit_motion
 from traffic_ai.rules.speed_points import Samples
 from traffic_ai.rules.speed_reference import Reference, correct
@@ -86,23 +87,28 @@ class PassPoints:
     """Points of one track on the road plane, in time order.
 
     t_s (n,); anchor_px (n, 2); ground_m (n, 2), NaN where unknown; ground_cov_m2 (n, 2, 2), from
-    the image noise alone.
+    the image noise alone; whole (n,), False where the box was cut short or another's.
     """
 
     t_s: Array
     anchor_px: Array
     ground_m: Array
     ground_cov_m2: Array
+    whole: NDArray[np.bool_]
 
     @classmethod
-    def of_track(cls, track: Track, start_s: float = -np.inf) -> "PassPoints":
+    def of_track(
+        cls, track: Track, homography: Homography, start_s: float = -np.inf
+    ) -> "PassPoints":
         """The grounded points of a track with a place on the road plane, from start_s on."""
         usable = track.grounded & ~np.isnan(track.ground_m[:, 0]) & (track.t_s >= start_s)
+        anchor_px = track.anchor_px[usable]
         return cls(
             track.t_s[usable],
-            track.anchor_px[usable],
+            anchor_px,
             track.ground_m[usable],
             track.ground_cov_m2[usable],
+            whole_of_one_size(track.xyxy_px[usable], homography.m_per_px_across(anchor_px)),
         )
 
     @classmethod
@@ -111,7 +117,8 @@ class PassPoints:
     ) -> "PassPoints":
         """Image points with one noise for all."""
         cov = homography.ground_covariance(anchor_px, sigma_px**2 * np.eye(2))
-        return cls(t_s, anchor_px, homography.to_ground(anchor_px), cov)
+        every = np.ones(len(t_s), bool)
+        return cls(t_s, anchor_px, homography.to_ground(anchor_px), cov, every)
 
 
 def estimate_speed(
@@ -132,13 +139,15 @@ def estimate_speed(
     if n < min_points:
         reason = RefusalReason.TOO_FEW_POINTS if n else RefusalReason.NOT_IN_AREA
         return SpeedRefusal(reason, _count(n, min_points), _rough_kmh(samples))
-    anchors = points.anchor_px[usable]
     start_s, end_s = speed_stretch.moving(samples, min_baseline_m)
-    moving = (samples.t_s >= start_s) & (samples.t_s <= end_s)
-    found = _one_vehicle(samples.take(moving), anchors[moving])
+    moving = np.flatnonzero((samples.t_s >= start_s) & (samples.t_s <= end_s))
+    found = _one_vehicle(samples.take(moving))
     if isinstance(found, SpeedRefusal):
         return found
-    one = _Pass(*found, homography, road_user)
+    # All points tell whether they are one vehicle's; those of its whole box are measured.
+    found = moving[found]
+    found = found[points.whole[usable][found]]
+    one = _Pass(samples.take(found), points.anchor_px[usable][found], homography, road_user)
     refusal = one.refusal(min_points, min_baseline_m)
     if refusal is not None:
         return refusal
@@ -164,11 +173,11 @@ def _samples(points: PassPoints, homography: Homography, usable: NDArray[np.bool
     return Samples(points.t_s[usable], points.ground_m[usable], to_px, sigma_px)
 
 
-def _one_vehicle(samples: Samples, anchor_px: Array) -> tuple[Samples, Array] | SpeedRefusal:
-    """The samples without outliers, and their anchors; refused where two vehicles share them."""
+def _one_vehicle(samples: Samples) -> NDArray[np.int64] | SpeedRefusal:
+    """Positions of the samples that are no outliers; refused where two vehicles share them."""
     n = len(samples)
     if n < 2:
-        return samples, anchor_px
+        return np.arange(n)
     chains = speed_points.vehicle_chains(samples)
     second = len(chains[1]) if len(chains) > 1 else 0
     most = max(_SWAP_POINTS - 1.0, _SWAP_SHARE * n)
@@ -182,7 +191,7 @@ def _one_vehicle(samples: Samples, anchor_px: Array) -> tuple[Samples, Array] | 
     if len(good) < _LEAST_INLIERS * n:
         condition = at_least("share of points on the path", len(good) / n, _LEAST_INLIERS, "")
         return SpeedRefusal(RefusalReason.POOR_FIT, condition, _rough_kmh(samples))
-    return samples.take(good), anchor_px[good]
+    return good
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ class Speeding:
         homography = self._scene.homography
         if homography is None:
             return self._measure_sections(track)
-        points = PassPoints.of_track(track, start_s)
+        points = PassPoints.of_track(track, homography, start_s)
         result = estimate_speed(
             points,
             homography,

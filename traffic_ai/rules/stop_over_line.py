@@ -36,8 +36,8 @@ from traffic_ai.rules.passage import (
     MARGIN_SIGMAS,
     StopLineGeometry,
     crossing_interval,
-    edge_sigma_px,
 )
+from traffic_ai.rules.upper_edge import edge_sigma_px
 
 RULE_VERSION = "stop-over-line-1"
 # Standing: the box moves less than this share of its height within the standing time.

@@ -7,6 +7,11 @@ from traffic_ai.core.geometry import Array
 
 BORDER_PX = 2.0
 COVERED_SHARE = 0.25
+# A part of a vehicle: this much of its box in the whole one's, this wide, their upper or lower
+# edges this near to each other (shares of the inner area, of the outer width and height).
+INSIDE_SHARE = 0.85
+AS_WIDE_SHARE = 0.6
+END_SHARE = 0.15
 
 
 def anchors_px(boxes: Array) -> Array:
@@ -26,6 +31,32 @@ def iou(a: Array, b: Array) -> Array:
     area_b = (b[..., 2:] - b[..., :2]).prod(axis=-1)
     union = area_a + area_b - inner
     return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0))
+
+
+def parts(boxes: Array, confidence: Array) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) show a part of a vehicle that another box shows too, (N,).
+
+    One that lies in another, is about as wide, and ends with it above or below: nothing behind a
+    vehicle can be seen through it. Of two that stand on the road alike the surer one counts.
+    """
+    n = len(boxes)
+    out = np.zeros(n, bool)
+    if n < 2:
+        return out
+    size = boxes[:, 2:] - boxes[:, :2]
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    inner = np.clip(high - low, 0.0, None).prod(axis=2)
+    area = size.prod(axis=1)
+    inside = (inner >= INSIDE_SHARE * area[:, None]) & (area[:, None] < area[None])
+    inside &= size[:, None, 0] >= AS_WIDE_SHARE * size[None, :, 0]
+    if not inside.any():
+        return out
+    reach = END_SHARE * size[None, :, 1]
+    below = inside & (np.abs(boxes[:, None, 3] - boxes[None, :, 3]) <= reach)
+    above = inside & ~below & (np.abs(boxes[:, None, 1] - boxes[None, :, 1]) <= reach)
+    weaker = confidence[:, None] <= confidence[None]
+    return np.asarray((above | (below & weaker)).any(axis=1) | (below & ~weaker).any(axis=0))
 
 
 def grounded(boxes: Array, width_px: int, height_px: int) -> NDArray[np.bool_]:

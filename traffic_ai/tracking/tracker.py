@@ -24,7 +24,7 @@ from traffic_ai.tracking.association import (
     size_mismatch2,
     unambiguous_pairs,
 )
-from traffic_ai.tracking.boxes import grounded, iou
+from traffic_ai.tracking.boxes import grounded, iou, parts
 from traffic_ai.tracking.fit import Expected, Fit, fit
 from traffic_ai.tracking.live import LiveTracks
 from traffic_ai.tracking.parameters import TrackerParameters
@@ -56,6 +56,9 @@ class RoadPlaneTracker:
         self._forget_ended()
         self._advance(info.t_s)
         boxes = detections.xyxy_px.astype(np.float64)
+        part = parts(boxes, detections.confidence.astype(np.float64))
+        if part.any():
+            detections, boxes = detections.select(~part), boxes[~part]
         on_road = grounded(boxes, info.width_px, info.height_px)
         free = np.flatnonzero(detections.confidence >= self._p.sure_confidence)
         if len(self._live):

@@ -1,0 +1,97 @@
+"""Whether a track's boxes keep the size of one whole vehicle.
+
+Used by `speed.py` and `passage.py`. What the detector does not know, such as a hedge, may cover a
+vehicle's lower edge, and a track may pass to a neighbour. Either way the box becomes another at
+once and stays so, and the points before and after are not one motion of one point.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.geometry import Array
+
+# A step of the box's size by this factor, between the medians of so many points on either side.
+_STEP = float(np.log(1.2))
+_REACH = 5
+# A run of this share of the points, and no fewer than the reach, tells the vehicle's own height.
+_SHARE = 0.2
+# Medians of trembling boxes differ by chance: this many standard deviations of a single box.
+_NOISE_SIGMAS = 4.0
+
+
+def whole_of_one_size(boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:
+    """Mask (n,) of the longest run of whole boxes (n, 4), in time order, between lasting steps.
+
+    m_per_px (n,): metres a pixel across the picture where each box stands.
+    """
+    runs = _whole_runs(boxes, m_per_px)
+    kept = np.zeros(len(boxes), bool)
+    for first, last in sorted(runs, key=lambda run: run[0] - run[1])[:1]:
+        kept[first:last] = True
+    return kept
+
+
+def whole(boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:
+    """Mask (n,) of the boxes (n, 4), in time order, that nothing has cut shorter than others."""
+    kept = np.zeros(len(boxes), bool)
+    for first, last in _whole_runs(boxes, m_per_px):
+        kept[first:last] = True
+    return kept
+
+
+def _whole_runs(boxes: Array, m_per_px: Array) -> list[tuple[int, int]]:
+    """The runs [a, b) between lasting steps in which the box is not lower than it was or will be.
+
+    What covers a vehicle only takes from its height. Heights are compared by the steps between
+    them: that of a long vehicle changes steadily as it comes nearer.
+    """
+    n = len(boxes)
+    if n < 2 * _REACH:
+        return [(0, n)] if n else []
+    log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0) * m_per_px[:, None])
+    medians = _medians(log_sizes)
+    runs = _runs(_excess(log_sizes, medians))
+    levels = [0.0]
+    for _, cut in runs[:-1]:
+        before, after = max(cut - _REACH, 0), min(cut, n - _REACH)
+        levels.append(levels[-1] + float(medians[after, 1] - medians[before, 1]))
+    enough = [b - a >= max(_REACH, _SHARE * n) for a, b in runs]
+    tallest = max((h for h, long in zip(levels, enough, strict=True) if long), default=-np.inf)
+    found = [run for run, h in zip(runs, levels, strict=True) if h >= tallest - _STEP]
+    return found or runs
+
+
+def _runs(excess: Array) -> list[tuple[int, int]]:
+    """The runs [a, b) between the steps, each at its greatest excess."""
+    cuts = [0, len(excess)]
+    rest = excess.copy()
+    while rest.size and float(rest.max()) > 0.0:
+        cut = int(np.argmax(rest))
+        cuts.append(cut)
+        rest[max(0, cut - _REACH) : cut + _REACH + 1] = 0.0
+    return list(pairwise(sorted(cuts)))
+
+
+def _medians(log_sizes: Array) -> Array:
+    """Medians (n - reach + 1, 2) of so many points from each on."""
+    windows = np.lib.stride_tricks.sliding_window_view(log_sizes, _REACH, axis=0)
+    return np.asarray(np.sort(windows, axis=2)[..., _REACH // 2])
+
+
+def _excess(log_sizes: Array, medians: Array) -> Array:
+    """By how much the step before each point (n,) exceeds what noise and a steady change allow."""
+    n = len(log_sizes)
+    excess = np.zeros(n)
+    noise = 1.05 * np.median(np.abs(np.diff(log_sizes, axis=0)), axis=0)
+    allowed = np.maximum(_STEP, _NOISE_SIGMAS * noise)
+    # A box that turns with its vehicle changes all the time.
+    ends = (log_sizes[_REACH - 2 : n - 1] + log_sizes[_REACH - 1 :]) / 2.0
+    starts = (log_sizes[: n - _REACH + 1] + log_sizes[1 : n - _REACH + 2]) / 2.0
+    turning = np.abs(ends - starts)
+    before, after = slice(None, -_REACH), slice(_REACH, None)
+    step = np.abs(medians[after] - medians[before])
+    room = allowed + 2.0 * np.maximum(turning[before], turning[after])
+    excess[_REACH : n - _REACH + 1] = (step - room).max(axis=1)
+    return excess
