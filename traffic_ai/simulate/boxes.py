@@ -16,9 +16,8 @@ from traffic_ai.simulate.world import Body, Poses
 
 # A body nearer to the lens than this is cut off there.
 NEAR_M = 0.3
-# Under a lens that bends straight lines, hull edges are followed at this many inner points.
-_INNER_POINTS = 7
-_LONG_EDGE_M = 0.3
+# Under a lens that bends straight lines, hull edges are followed at points this far apart.
+_INNER_PITCH_M = 0.5
 # Boxes with a side shorter than this inside the picture are not in it.
 _LEAST_SIDE_PX = 1.0
 # Points worked on at once.
@@ -116,10 +115,11 @@ def _near_picture(body: Body, turns: Floats, shifts_m: Floats, lens: Camera) -> 
     radius_m = float(np.linalg.norm(body.outline_m - middle_m, axis=1).max())
     ball_m = turns @ middle_m + shifts_m
     near = ball_m[:, 2] > NEAR_M - radius_m
-    if lens.k1 == 0.0 and lens.k2 == 0.0:
-        for axis, half_px in enumerate(lens.centre_px.tolist()):
-            reach_m = radius_m * float(np.hypot(lens.focal_px, half_px))
-            near &= np.abs(ball_m[:, axis]) * lens.focal_px < half_px * ball_m[:, 2] + reach_m
+    # The picture's corner, on the plane at depth 1, is as far from the axis as anything seen.
+    corner = lens.rays(np.zeros((1, 2))) @ lens.rotation.T
+    slope = float(np.hypot(corner[0, 0], corner[0, 1]))
+    away_m = np.hypot(ball_m[:, 0], ball_m[:, 1])
+    near &= away_m < slope * ball_m[:, 2] + radius_m * float(np.hypot(1.0, slope))
     return np.flatnonzero(near)
 
 
@@ -130,10 +130,13 @@ def _followed(body: Body) -> Floats:
     sides = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
     edges = np.unique(sides, axis=0)
     ends_m = body.outline_m[edges]
-    long_m = ends_m[np.linalg.norm(ends_m[:, 1] - ends_m[:, 0], axis=1) > _LONG_EDGE_M]
-    shares = np.linspace(0.0, 1.0, _INNER_POINTS + 2)[1:-1, None, None]
-    inner_m = (1 - shares) * long_m[:, 0] + shares * long_m[:, 1]
-    return np.concatenate([body.outline_m, inner_m.reshape(-1, 3)])
+    counts = (np.linalg.norm(ends_m[:, 1] - ends_m[:, 0], axis=1) / _INNER_PITCH_M).astype(int)
+    inner_m = [
+        from_m + share * (to_m - from_m)
+        for (from_m, to_m), count in zip(ends_m, counts.tolist(), strict=True)
+        for share in np.arange(1, count + 1) / (count + 1)
+    ]
+    return np.concatenate([body.outline_m, np.reshape(inner_m, (-1, 3))])
 
 
 def _cut_at_lens(camera_m: Floats, ahead: Bools) -> Floats:
