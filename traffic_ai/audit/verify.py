@@ -96,8 +96,7 @@ def _verify_run(run: Path, trusted: Collection[str], heads: Sequence[Head]) -> R
             _check_trust(f"{where}/{CHAIN}", chain.summary, trusted, report)
     for head in heads:
         _check_head(head, chains, trusted, report)
-    lengths = {name: len(chain.line_hashes) for name, chain in chains.items()}
-    check_store(run, packages, lengths, report)
+    check_store(run, packages, chains, report)
     return report
 
 

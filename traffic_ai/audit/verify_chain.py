@@ -17,6 +17,7 @@ from traffic_ai.evidence.seal import (
     KEY_KIND,
     NOTHING_BEFORE,
     PACKAGE_KIND,
+    REVIEW_KIND,
     Entry,
     Handover,
     utc_moment,
@@ -40,12 +41,15 @@ class CameraFiles:
 class ReadChain:
     """A chain as read. packages: by path, the entry of each that should be there.
 
-    line_hashes: SHA-256 of each line, in order, for heads.
+    line_hashes: SHA-256 of each line, in order, for heads. reviews: by record, the last decision on
+    each that was not deleted. deleted: the records that were.
     """
 
     summary: ChainSummary
     packages: dict[str, Entry]
     line_hashes: list[str]
+    reviews: dict[str, Entry]
+    deleted: set[str]
 
 
 def read_camera(folder: Path) -> CameraFiles:
@@ -105,7 +109,9 @@ def check_chain(name: str, where: str, files: CameraFiles, report: Report) -> Re
     reader = _Reader(name, where, report)
     for number, line in enumerate(lines, 1):
         reader.read(number, line)
-    return ReadChain(reader.summary, reader.packages, reader.line_hashes)
+    return ReadChain(
+        reader.summary, reader.packages, reader.line_hashes, reader.reviews, reader.deleted
+    )
 
 
 def _lines(where: str, files: CameraFiles, report: Report) -> list[bytes]:
@@ -119,13 +125,20 @@ def _lines(where: str, files: CameraFiles, report: Report) -> list[bytes]:
     if torn and not (follows and waiting.startswith(torn)):
         report.accuse(f"{where}/{CHAIN}", "it ends in the middle of an entry")
     entry = Entry.read(waiting) if follows else None
-    if entry and (entry.kind != PACKAGE_KIND or entry.payload["path"] in files.packages):
+    if entry and _happened(entry, files):
         report.note(
             f"{where}/{NEXT}", "the last entry has not joined the chain; the next run ends that"
         )
         return [*lines, waiting]
     report.note(f"{where}/{NEXT}", "remains of an entry; the next run removes it")
     return lines
+
+
+def _happened(entry: Entry, files: CameraFiles) -> bool:
+    """Whether a waiting entry is in force: its package has come, or has gone."""
+    if entry.kind == PACKAGE_KIND:
+        return entry.payload["path"] in files.packages
+    return entry.kind != DELETION_KIND or entry.payload.get("path") not in files.packages
 
 
 def _waiting(data: bytes, lines: Sequence[bytes]) -> tuple[bytes, bool]:
@@ -153,6 +166,8 @@ class _Reader:
         self.summary = ChainSummary(name)
         self.packages: dict[str, Entry] = {}
         self.line_hashes: list[str] = []
+        self.reviews: dict[str, Entry] = {}
+        self.deleted: set[str] = set()
 
     def read(self, number: int, line: bytes) -> None:
         place = f"{self._where}/{CHAIN} line {number}"
@@ -168,6 +183,7 @@ class _Reader:
         self._check_signature(place, entry)
         self._check_clock(place, entry)
         self._note_package(place, entry)
+        self._note_record(place, entry)
 
     def _check_place(self, place: str, entry: Entry, previous: str) -> None:
         if folder_name(entry.camera_id) != self._name:
@@ -242,3 +258,14 @@ class _Reader:
             if self.packages.pop(path, None) is None:
                 self._report.accuse(place, f"there was no package {path} to delete")
             self._report.note(place, f"the package {path} was deleted by its keeper")
+
+    def _note_record(self, place: str, entry: Entry) -> None:
+        record = entry.payload.get("record")
+        if entry.kind == REVIEW_KIND:
+            if isinstance(record, str):
+                self.reviews[record] = entry
+            else:
+                self._report.accuse(place, "the decision names no record")
+        elif entry.kind == DELETION_KIND and isinstance(record, str):
+            self.reviews.pop(record, None)
+            self.deleted.add(record)

@@ -6,8 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from traffic_ai.audit.verify_chain import ReadChain
 from traffic_ai.audit.verify_package import SealedPackage, read_seal
 from traffic_ai.audit.verify_report import Report
+from traffic_ai.audit.verify_review import ReviewCheck
 from traffic_ai.core.errors import StoreError
 from traffic_ai.core.record import DocumentedViolation, EvidenceState, StoredViolation
 from traffic_ai.evidence.package import folder_name
@@ -36,17 +38,18 @@ _ABSENT = object()
 def check_store(
     run: Path,
     packages: Mapping[str, SealedPackage],
-    chain_lengths: Mapping[str, int],
+    chains: Mapping[str, ReadChain],
     report: Report,
 ) -> None:
-    """Compare every row with its package. packages: by path relative to the run folder.
-    chain_lengths: by camera folder, how many entries were read.
+    """Compare every row with its package and every decision with the chain.
+
+    packages: by path relative to the run folder. chains: by camera folder, as they were read.
     """
     if not (run / STORE_NAME).is_file():
         report.note(STORE_NAME, "there is no store here; the packages were checked alone")
         return
     try:
-        _check_rows(run, packages, chain_lengths, report)
+        _check_rows(run, packages, chains, report)
     except (StoreError, ValueError, TypeError) as error:  # also what no row can hold
         report.accuse(STORE_NAME, f"its rows cannot all be read: {error}")
 
@@ -54,18 +57,20 @@ def check_store(
 def _check_rows(
     run: Path,
     packages: Mapping[str, SealedPackage],
-    chain_lengths: Mapping[str, int],
+    chains: Mapping[str, ReadChain],
     report: Report,
 ) -> None:
     missing = dict(packages)
     path_of = {path.rpartition("/")[2]: path for path in packages}
     waiting = 0
+    reviews = ReviewCheck(run, chains, report)
     with ViolationStore.open(run / STORE_NAME, read_only=True) as store:
         for record in store.documents():
             stored = record.stored
             where = f"{STORE_NAME} violation {stored.id}"
             written = stored.evidence_state is EvidenceState.WRITTEN
             path = stored.evidence_path or ""
+            reviews.row(where, stored)
             if not written:  # its package may be there all the same: a run ended just then
                 path = path_of.get(folder_name(stored.id), "")
             package = missing.pop(path, None)
@@ -73,21 +78,23 @@ def _check_rows(
                 _check_row(where, record, package.violation(), report)
             elif package is None and not written:
                 waiting += 1
-            elif package is None and not _is_newer(run, path, chain_lengths):
+            elif package is None and not _is_newer(run, path, chains):
                 report.accuse(where, "no chain knows the package it names", path)
+        reviews.end(store.deleted_ids())
     for package in missing.values():
         report.accuse(package.where, f"no violation of {STORE_NAME} names this package")
     if waiting:
         report.note(STORE_NAME, f"{waiting} violations have no package, so nothing seals them")
 
 
-def _is_newer(run: Path, path: str, chain_lengths: Mapping[str, int]) -> bool:
+def _is_newer(run: Path, path: str, chains: Mapping[str, ReadChain]) -> bool:
     """Whether a package was sealed after its camera's chain was read, by a run that goes on."""
     parts = path.split("/")
     if len(parts) != 5 or parts[0] != EVIDENCE_NAME or ".." in parts:
         return False
+    known = len(chains[parts[1]].line_hashes) if parts[1] in chains else 0
     try:
-        return read_seal(run / path).sequence > chain_lengths.get(parts[1], 0)
+        return read_seal(run / path).sequence > known
     except (OSError, ValueError):
         return False
 

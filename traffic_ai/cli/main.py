@@ -15,12 +15,14 @@ from traffic_ai.cli import (
     demo,
     doctor,
     evaluate,
+    explain,
     export,
     keys,
     models,
     preview,
     process,
     replay,
+    review,
     seal,
     simulate,
     validate,
@@ -44,6 +46,8 @@ app.command()(validate.validate)
 app.command()(preview.preview)
 app.command()(verify.verify)
 app.command()(replay.replay)
+app.command()(explain.explain)
+app.add_typer(review.app, name="review")
 app.add_typer(keys.app, name="keys")
 app.add_typer(seal.app, name="seal")
 app.add_typer(models.app, name="models")

@@ -1,0 +1,120 @@
+"""`traffic-ai explain`: why something was reported, or was not, in words and as a page."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from traffic_ai.cli.options import JsonOption
+from traffic_ai.core.errors import TrafficAiError, UsageError
+
+if TYPE_CHECKING:
+    from traffic_ai.audit.explain_counts import ReasonCount
+
+
+def explain(
+    what: Annotated[
+        list[str],
+        typer.Argument(help="An id and its run folder; or a package; or, to count, a run folder."),
+    ],
+    near_misses: Annotated[
+        bool,
+        typer.Option("--near-misses", help="Count what was reported and what was not, by reason."),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The page to write. Default: explanation-ID.html, here."
+        ),
+    ] = None,
+    only_words: Annotated[bool, typer.Option("--only-words", help="Write no page.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell why a record was made: each condition, what was measured, and what it had to be.
+
+    The page shows the vehicle's way over the still, the stop line, what the signal showed, the
+    speed over the pass with its uncertainty, and the conditions. It holds the still: keep it as
+    the record. ID may be its first few digits; that of a near miss tells why it was not reported.
+    """
+    if near_misses:
+        _counts(what, as_json)
+        return
+    if len(what) == 1:
+        _package(Path(what[0]), output, only_words)
+        return
+    if len(what) != 2:
+        raise UsageError(
+            f"{len(what)} arguments were given; write `traffic-ai explain ID RUN_FOLDER` or "
+            "`traffic-ai explain PACKAGE`"
+        )
+    record_id, run = what[0], Path(what[1])
+    _record(record_id, run, output, only_words)
+
+
+def _record(record_id: str, run: Path, output: Path | None, only_words: bool) -> None:
+    """A violation with its package, or a near miss."""
+    from traffic_ai.audit.explain import near_miss_words
+    from traffic_ai.audit.explain_counts import near_misses
+    from traffic_ai.audit.replay_package import package_folders
+
+    try:
+        (folder,) = package_folders(run, record_id)
+    except UsageError:
+        missed = near_misses(run, record_id)
+        if len(missed) != 1:
+            raise
+        _say(near_miss_words(missed[0]))
+        return
+    _package(folder, output, only_words)
+
+
+def _package(folder: Path, output: Path | None, only_words: bool) -> None:
+    from traffic_ai.audit.explain import explain_package, words
+    from traffic_ai.audit.explain_page import page
+    from traffic_ai.evidence.chain import MANIFEST
+    from traffic_ai.evidence.package import folder_name
+
+    if not (folder / MANIFEST).is_file():
+        raise UsageError(
+            f"{folder} is no package (it holds no {MANIFEST}); for a record of a run folder "
+            f"write `traffic-ai explain ID {folder}`"
+        )
+    explained = explain_package(folder)
+    _say(words(explained))
+    if only_words:
+        return
+    path = output or Path(f"explanation-{folder_name(explained.violation.id)[:8]}.html")
+    try:
+        path.write_text(page(explained), encoding="utf-8")
+    except OSError as error:
+        raise TrafficAiError(f"cannot write {path}: {error.strerror}") from error
+    typer.echo(f"drawn: {path}")
+
+
+def _say(lines: list[str]) -> None:
+    """Print lines; what could steer a terminal is shown as a question mark."""
+    for line in lines:
+        typer.echo("".join(c if c.isprintable() else "?" for c in line))
+
+
+def _counts(what: list[str], as_json: bool) -> None:
+    from traffic_ai.audit.explain_counts import reason_counts
+
+    if len(what) != 1:
+        raise UsageError("--near-misses takes one run folder: traffic-ai explain --near-misses RUN")
+    counts = reason_counts(Path(what[0]))
+    if as_json:
+        typer.echo(json.dumps([asdict(count) for count in counts], indent=2))
+        return
+    if not counts:
+        typer.echo("nothing was reported and nothing was near")
+    for count in counts:
+        _say([_count_line(count)])
+
+
+def _count_line(count: "ReasonCount") -> str:
+    kind = count.kind.replace("_", " ")
+    what = f"not reported: {count.reason.replace('_', ' ')}" if count.reason else "reported"
+    return f"{count.count:7}  {count.camera_id:20} {kind:15} {what}"
