@@ -5,7 +5,7 @@ outlines of their projections; who is nearer hides who is farther off.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -29,8 +29,8 @@ STRIP_SHARE = 0.08
 END_ON = 0.5
 # Less than this share hidden changes no box.
 _LEAST_HIDDEN = 0.01
-# Directions in which the outermost points of a body are taken for its shape, and for its box.
-_SHAPE_DIRECTIONS, _BOX_DIRECTIONS = 40, 2000
+# Directions in which the outermost points of a body are taken for its shape.
+_DIRECTIONS = 40
 ENDS = (VehicleEnd.FRONT, VehicleEnd.REAR, VehicleEnd.SIDE)
 
 
@@ -140,7 +140,7 @@ class _Mount:
         frames = np.flatnonzero(course.present(self._t_s))
         if len(frames) == 0:
             return None
-        boxes = exact_box_px(_bounded(body), course.poses(self._t_s[frames]), self._at(frames))
+        boxes = exact_box_px(body, course.poses(self._t_s[frames]), self._at(frames))
         with np.errstate(invalid="ignore"):
             large = (boxes.xyxy_px[:, 2:] - boxes.xyxy_px[:, :2]).min(axis=1) >= SMALLEST_PX
         keep = np.flatnonzero(boxes.seen & large)
@@ -155,7 +155,7 @@ class _Mount:
         return self._still if self._turned is None else [self._turned[i] for i in frames]
 
     def _shape(self, body: Body, course: Course, frames: NDArray[np.int64]) -> tuple[Array, Array]:
-        world_m = course.poses(self._t_s[frames]).to_world_m(_outer_m(body, _SHAPE_DIRECTIONS))
+        world_m = course.poses(self._t_s[frames]).to_world_m(_shape_m(body))
         if self._turned is None:
             seen_m = self._still.to_camera_m(world_m)
         else:
@@ -167,15 +167,10 @@ class _Mount:
         return points_px, np.where(ahead, seen_m[..., 2], np.inf).min(axis=1)
 
 
-def _bounded(body: Body) -> Body:
-    """The body without points that lie within millimetres of the hull of the others."""
-    return replace(body, outline_m=_outer_m(body, _BOX_DIRECTIONS))
-
-
-def _outer_m(body: Body, directions: int) -> Floats:
-    """The points (K, 3) of a body's outline that lie farthest out in so many directions."""
+def _shape_m(body: Body) -> Floats:
+    """The points (K, 3) that nearly give a body's shape."""
     outline_m = np.ascontiguousarray(body.outline_m, float)
-    return outline_m[list(_farthest(outline_m.tobytes(), directions))]
+    return outline_m[list(_farthest(outline_m.tobytes(), _DIRECTIONS))]
 
 
 @cache
@@ -265,7 +260,7 @@ class _Flat:
         points = [self.outlines[self.owner[r]].points_px(int(self.row[r])) for r in rows]
         index = np.repeat(np.arange(len(points)), [len(p) for p in points])
         lines = shapely.linestrings(np.concatenate(points), indices=index)
-        return np.asarray(shapely.convex_hull(lines)).tolist()
+        return list(np.asarray(shapely.convex_hull(lines)))
 
 
 def _left_over(
