@@ -109,6 +109,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("video")
     parser.add_argument("--mount", default="/cam")
+    parser.add_argument(
+        "--also", action="append", default=[], help="another one: /mount=video; repeatable"
+    )
     parser.add_argument("--port", default="0", help="0: any free one")
     parser.add_argument("--user")
     parser.add_argument("--password", default="")
@@ -121,6 +124,8 @@ def main():
     if options.user:
         protect(server, camera, options.user, options.password)
     server.get_mount_points().add_factory(options.mount, camera)
+    for mount, _, video in (also.partition("=") for also in options.also):
+        server.get_mount_points().add_factory(mount, Camera(video))
     server.attach(None)
     print("ready", server.get_bound_port(), flush=True)
     GLib.MainLoop().run()

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
 
+_GROWTH = 1.5
+
 
 class Clock(Protocol):
     """Time for a camera and its reader."""
@@ -40,10 +42,11 @@ class SystemClock:
 
 
 class Backoff:
-    """How long to wait before the next attempt: doubling from 1 to 30 s, jittered.
+    """How long to wait before the next attempt: half as long again each time, 1 to 30 s, jittered.
 
-    Jitter keeps the cameras of a site from coming back all at once. A refused password is tried
-    from 30 to 300 s, since cameras lock users out.
+    A camera back after some seconds is then found within as many. Jitter keeps the cameras of a
+    site from coming back all at once. A refused password is tried from 30 to 300 s, since cameras
+    lock users out.
     """
 
     def __init__(self, rng: random.Random, least_s: float = 1.0, most_s: float = 30.0) -> None:
@@ -54,7 +57,7 @@ class Backoff:
     def next_s(self, *, refused: bool = False) -> float:
         """The next waiting time after a failure; `refused`: the user or password was."""
         least_s, most_s = (30.0, 300.0) if refused else self._range_s
-        base_s = min(most_s, least_s * 2.0 ** min(self._failures, 10))
+        base_s = min(most_s, least_s * _GROWTH ** min(self._failures, 20))
         self._failures += 1
         return max(least_s, base_s * self._rng.uniform(0.5, 1.0))
 

@@ -73,9 +73,9 @@ def check_url(url: str) -> None:
 
 def connect(url: str, stall_timeout_s: float, max_pixels: int = MAX_PIXELS) -> Connection:
     """Open a camera's stream, over TCP. Raises SourceError with what the camera answered."""
-    # FFmpeg's time-out is met twice, once for the data and once for saying goodbye (measured),
-    # so half of it is asked for.
-    timeout_us = str(int(stall_timeout_s * 1e6 / 2.0))
+    # FFmpeg's time-out is met twice, once for the data and once for saying goodbye (measured). The
+    # watching process does not wait for the second: it ends this one (live.py).
+    timeout_us = str(int(stall_timeout_s * 1e6))
     options = {"timeout": timeout_us, "protocol_whitelist": _PROTOCOLS}
     if url.lower().startswith("rtsp"):
         options["rtsp_transport"] = "tcp"

@@ -83,9 +83,8 @@ class LiveCamera:
         self._url = url
         self._ring_s = ring_s
         self._stall_timeout_s = stall_timeout_s
-        # Twice the time-out to connect or to find the silence out (see connection.py), and a
-        # second to start: a reader that says nothing for longer hangs.
-        self._silence_s = 2.0 * stall_timeout_s + 3.0
+        # Twice the time-out to connect (see connection.py), and some time to start.
+        self._connect_timeout_s = 2.0 * stall_timeout_s + 3.0
         self._reader_max_bytes = reader_max_bytes
         self._clock = clock or SystemClock()
         self._launcher = launcher
@@ -215,9 +214,10 @@ class LiveCamera:
     def _next(self, reading: _Reading) -> Message:
         """The reader's next message. Raises SourceError where none will come."""
         silent_since_s = self._clock.monotonic_s()
-        while not reading.link.has_news(_LISTEN_S):
-            if self._clock.monotonic_s() - silent_since_s > self._silence_s:
-                raise SourceStalledError("the camera sends nothing, and its reader hung")
+        limit_s = self._connect_timeout_s if reading.slots is None else self._stall_timeout_s
+        while not reading.link.has_news(min(_LISTEN_S, limit_s)):
+            if self._clock.monotonic_s() - silent_since_s > limit_s:
+                raise SourceStalledError(f"nothing came for {limit_s:.0f} s")
         try:
             return reading.link.receive()
         except (EOFError, OSError):

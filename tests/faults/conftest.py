@@ -1,0 +1,58 @@
+"""Cameras, a wire with faults before them, and watches; all ended with the test."""
+
+import pytest
+
+from tests.blocks import WRONG, write_blocks
+from tests.faults.proxy import Proxy
+from tests.rtsp import Server
+from tests.watching import Running
+
+
+@pytest.fixture(scope="session")
+def blocks_video(tmp_path_factory):
+    """Two wrong-way blocks in 4.4 s, 12.5 pictures a second, a key frame a second."""
+    return write_blocks(tmp_path_factory.mktemp("faults") / "cam.mp4", WRONG)
+
+
+@pytest.fixture
+def serve(blocks_video):
+    """Starts servers of the blocks, or of another video."""
+    servers = []
+
+    def make(*options, port="0", video=blocks_video):
+        servers.append(Server(video, *options, port=port))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        if server.process.returncode is None:
+            server.kill()
+
+
+@pytest.fixture
+def wire():
+    """Starts proxies before servers."""
+    proxies = []
+
+    def make(server):
+        proxies.append(Proxy(server.port))
+        return proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()
+
+
+@pytest.fixture
+def run_watch():
+    """Starts watches."""
+    started = []
+
+    def start(site_path, out, **more):
+        started.append(Running(site_path, out, **more))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.watch.stop.set()
+        running._thread.join(30.0)
