@@ -14,7 +14,9 @@ import numpy as np
 
 from benchmarks.speed_truth.sessions import PICTURE_PX, Session, load, names
 from traffic_ai.calibration.distances import fit_distances
+from traffic_ai.rules.parameters import SpeedingParameters
 from traffic_ai.rules.speed import PassPoints, SpeedRefusal, estimate_speed
+from traffic_ai.rules.speed_gates import gate_speed_kmh
 
 # The tracks hold a reference point on the road, whatever the vehicle: no box, so no class.
 TRACK_NOISE_PX = 1.5
@@ -23,7 +25,11 @@ COVERAGE_FACTOR = 2.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Summary:
-    """How one session went. Errors are measured minus gate, km/h; coverage in percent."""
+    """How one session went. Errors are measured minus gate, km/h; coverage in percent.
+
+    second_p99_percent: how far the product's second method differs from its first. withheld: how
+    many speeds it would keep from being reported.
+    """
 
     session: str
     gated: int
@@ -40,6 +46,8 @@ class Summary:
     standard_uncertainty_median_kmh: float
     camera_height_m: float | None
     calibration_rms_m: float
+    second_p99_percent: float
+    withheld: int
 
 
 def measure(session: Session, limit: int | None = None) -> Summary:
@@ -47,7 +55,7 @@ def measure(session: Session, limit: int | None = None) -> Summary:
     homography = fit_distances(session.distances, PICTURE_PX)
     pairs = session.matches()[:limit]
     refused: Counter[str] = Counter()
-    errors, uncertainties = [], []
+    errors, uncertainties, apart = [], [], []
     for car, track in pairs:
         points = PassPoints.of_image(track.t_s, track.place_px, homography, TRACK_NOISE_PX)
         result = estimate_speed(points, homography, None)
@@ -56,6 +64,8 @@ def measure(session: Session, limit: int | None = None) -> Summary:
             continue
         errors.append(result.speed_kmh - car.speed_kmh)
         uncertainties.append(result.standard_uncertainty_kmh)
+        second_kmh = gate_speed_kmh(points, result, homography, None)
+        apart.append(np.inf if second_kmh is None else abs(second_kmh / result.speed_kmh - 1.0))
     error, uncertainty = np.array(errors), np.array(uncertainties)
     size = np.abs(error)
     return Summary(
@@ -74,6 +84,8 @@ def measure(session: Session, limit: int | None = None) -> Summary:
         standard_uncertainty_median_kmh=float(np.median(uncertainty)),
         camera_height_m=homography.camera_height_m,
         calibration_rms_m=homography.rms_error_m,
+        second_p99_percent=float(100.0 * np.quantile(apart, 0.99, method="lower")),
+        withheld=int(np.sum(np.array(apart) > SpeedingParameters().max_gate_difference)),
     )
 
 
@@ -89,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen:
         parser.error(f"no *_gt.json.gz in {options.folder}; give the folder with the sessions")
     columns = ("matched", "measured", "mean", "median", "p95", "p99", "bias", "covered", "u")
+    columns += ("2nd p99", "withheld")
     print(f"{'|error| in km/h':20}" + "".join(f"{name:>10}" for name in columns) + "  refused")
     for name in chosen:
         summary = measure(load(options.folder, name))
@@ -104,7 +117,8 @@ def _row(s: Summary) -> str:
     return (
         f"{s.session:20}{s.matched:10}{s.measured:10}"
         + "".join(f"{value:10.2f}" for value in (*errors, s.bias_median_kmh))
-        + f"{s.coverage_percent:9.1f}%{s.standard_uncertainty_median_kmh:10.2f}  {s.refused}"
+        + f"{s.coverage_percent:9.1f}%{s.standard_uncertainty_median_kmh:10.2f}"
+        + f"{s.second_p99_percent:9.2f}%{s.withheld:10}  {s.refused}"
     )
 
 
