@@ -20,10 +20,9 @@ _ONLY = {"red": {"red_light": {}, "stop_over_line": {}}, "way": {"wrong_way": {}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a pool: one world, its seed, and how it is looked at."""
+    """A piece of a pool: one world, its seed, how it is looked at, and what it is counted with."""
 
-    pool: str
-    name: str
+    group: str
     seed: int
     world: Callable[[int], World]
     look_at: LookAt = field(default_factory=LookAt)
@@ -36,7 +35,7 @@ def red_light(share: float) -> list[Part]:
     """300 violations among 3,000 legal crossings, from behind and from ahead."""
     count = max(1, round(30 * share))
     return [
-        Part("red light", f"{view} #{n}", 100 + n, _RedLight(view))
+        Part(f"red light, {view} view", 100 + n, _RedLight(view))
         for view in ("rear", "front")
         for n in range(count)
     ]
@@ -67,9 +66,7 @@ class _RedLight:
 
 def right_way(share: float) -> list[Part]:
     """10,000 passes the right way, in both directions."""
-    return [
-        Part("right way", f"#{n}", 300 + n, _right_way_world) for n in range(round(40 * share) or 1)
-    ]
+    return [Part("right way", 300 + n, _right_way_world) for n in range(round(40 * share) or 1)]
 
 
 def _right_way_world(seed: int) -> World:
@@ -85,9 +82,7 @@ def _right_way_world(seed: int) -> World:
 
 def wrong_way(share: float) -> list[Part]:
     """300 drivers against the direction."""
-    return [
-        Part("wrong way", f"#{n}", 400 + n, _wrong_way_world) for n in range(round(50 * share) or 1)
-    ]
+    return [Part("wrong way", 400 + n, _wrong_way_world) for n in range(round(50 * share) or 1)]
 
 
 def _wrong_way_world(seed: int) -> World:
@@ -104,7 +99,7 @@ def _wrong_way_world(seed: int) -> World:
 def speed(share: float) -> list[Part]:
     """500 passes and more of every class in every band of speed, both directions."""
     return [
-        Part("speed", f"{kind} {band[0]}-{band[1]} #{n}", 500 + n, _Speed(kind, band))
+        Part(f"{kind}, {band[0]}-{band[1]} km/h", 500 + n, _Speed(kind, band))
         for kind in KINDS
         for band in SPEED_BANDS_KMH
         for n in range(round(6 * share) or 1)
@@ -134,7 +129,7 @@ def stops(share: float) -> list[Part]:
         "+4 px in 0.3 s": LookAt(extra_px=4.0, extra_s=0.3),
     }
     return [
-        Part("stops at the line", f"{view}, {name} #{n}", 700 + n, _Stops(view), look_at)
+        Part(f"stops, {view} view, {name}", 700 + n, _Stops(view), look_at)
         for view in ("rear", "front")
         for name, look_at in looks.items()
         for n in range(round(21 * share) or 1)

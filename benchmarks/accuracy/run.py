@@ -1,0 +1,104 @@
+"""How accurate verdicts and speeds are: the named cases and the pools, as tables.
+
+python -m benchmarks.accuracy [--jobs 2]                 cases and pools in the fast mode
+python -m benchmarks.accuracy --only cases --case NAME   one case
+python -m benchmarks.accuracy --only pools --share 0.1   a tenth of every pool
+python -m benchmarks.accuracy --rendered                 the drawn cases, through the detector
+python -m benchmarks.accuracy --peers                    other projects' formulas on the same
+python -m benchmarks.accuracy --short [--update]         the verdicts that CI compares
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks.accuracy import short
+from benchmarks.accuracy.pools import POOLS, Part
+from benchmarks.accuracy.suite import Case, Outcome, read_cases, run_case, verdict
+from benchmarks.accuracy.table import case_table, kind_table, speed_table
+from benchmarks.accuracy.work import each
+from traffic_ai.evaluate.json_report import report_document
+from traffic_ai.evaluate.report import Report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    if options.short:
+        return _short(options.update)
+    if options.only in ("all", "cases"):
+        _cases(options)
+    if options.only in ("all", "pools"):
+        _pools(options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
+    parser.add_argument("--only", choices=("all", "cases", "pools"), default="all")
+    parser.add_argument("--case", action="append", help="only this case (may be repeated)")
+    parser.add_argument("--pool", action="append", choices=POOLS, help="only this pool")
+    parser.add_argument("--seeds", type=int, default=3, help="worlds a case")
+    parser.add_argument("--share", type=float, default=1.0, help="of each pool")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--short", action="store_true", help="compare the verdicts")
+    parser.add_argument("--update", action="store_true", help="with --short: accept the verdicts")
+    parser.add_argument("--out", type=Path, default=Path("out/accuracy"), help="JSON files")
+    return parser
+
+
+def _short(update: bool) -> int:
+    now = {case.name: short.verdict_of(case) for case in short.short_cases()}
+    if update:
+        short.write_golden(now)
+        return 0
+    changed = short.changes(now, short.golden())
+    for line in changed:
+        print(line)
+    return 1 if changed else 0
+
+
+def _cases(options: argparse.Namespace) -> None:
+    cases = [c for c in read_cases() if not options.case or c.name in options.case]
+    if not cases:
+        sys.exit(f"no case {options.case}; there are {', '.join(c.name for c in read_cases())}")
+    seeds = range(1, options.seeds + 1)
+    outcomes = list(each(partial(_case, seeds=seeds), cases, options.jobs, "cases"))
+    print(f"\n### Cases, {options.seeds} worlds each\n")
+    print(case_table(outcomes))
+    _write(options.out / "cases.json", {o.case.name: verdict(o.report) for o in outcomes})
+    whole = Report.merge(outcome.report for outcome in outcomes)
+    _write(options.out / "cases.report.json", report_document(whole))
+
+
+def _case(case: Case, seeds: Sequence[int]) -> Outcome:
+    return run_case(case, seeds)
+
+
+def _pools(options: argparse.Namespace) -> None:
+    for name in options.pool or POOLS:
+        parts = list(POOLS[name](options.share))
+        reports = list(each(_part, parts, options.jobs, name))
+        print(f"\n### Pool {name}\n")
+        groups = _grouped(parts, reports)
+        print(speed_table(groups) if name == "speed" else kind_table(groups))
+        _write(options.out / f"{name}.json", report_document(Report.merge(reports)))
+
+
+def _part(part: Part) -> Report:
+    return part.run()
+
+
+def _grouped(parts: Sequence[Part], reports: Sequence[Report]) -> dict[str, Report]:
+    """Reports of parts of one group together."""
+    groups: dict[str, list[Report]] = {}
+    for part, report in zip(parts, reports, strict=True):
+        groups.setdefault(part.group, []).append(report)
+    return {group: Report.merge(found) for group, found in groups.items()}
+
+
+def _write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,121 @@
+"""The tables of docs/accuracy.md, from outcomes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from benchmarks.accuracy.suite import Outcome, words
+from traffic_ai.core.violation import ViolationKind
+from traffic_ai.evaluate.intervals import Share
+from traffic_ai.evaluate.report import Report
+from traffic_ai.evaluate.summary import KindFigures, SpeedFigures, Summary, summarize
+
+WORDS = {
+    ViolationKind.RED_LIGHT: "red light",
+    ViolationKind.STOP_OVER_LINE: "over the line",
+    ViolationKind.WRONG_WAY: "wrong way",
+    ViolationKind.SPEEDING: "speeding",
+}
+
+
+def case_table(outcomes: Sequence[Outcome]) -> str:
+    """One row a case: found of due, and what was false."""
+    head = ("case", "vehicles", *WORDS.values(), "speeds measured")
+    rows = []
+    for outcome in outcomes:
+        figures = outcome.summary
+        cells = [outcome.case.name, str(figures.vehicles)]
+        cells += [words(figures, kind) for kind in WORDS]
+        rows.append([*cells, _speeds(figures.speeds)])
+    return _table(head, rows)
+
+
+def _speeds(speeds: SpeedFigures | None) -> str:
+    if speeds is None:
+        return ""
+    worst = speeds.error_kmh.largest
+    outside = speeds.within.of - speeds.within.count
+    return f"{speeds.within.of}, {outside} outside, worst {worst:.1f}"
+
+
+def kind_table(groups: Mapping[str, Report]) -> str:
+    """Recall and precision, one row a group and kind, then what else is to be said."""
+    head = ("", "vehicles", "true", "found", "false", "recall", "precision", "near misses")
+    rows, said = [], []
+    for name, report in groups.items():
+        figures = summarize(report)
+        for one in figures.kinds:
+            cells = (f"{name}: {WORDS[one.kind]}", figures.vehicles, one.due, one.hits)
+            shares = (one.false_alarms, percent(one.recall), percent(one.precision))
+            rows.append([*map(str, (*cells, *shares)), withheld_words(report, one.kind)])
+            said += [f"{name}: {line}" for line in _notes(one)]
+    return "\n".join([_table(head, rows), *(f"\n{line}" for line in said)])
+
+
+def _notes(one: KindFigures) -> list[str]:
+    said = []
+    if one.red is not None:
+        said.append(
+            f"Time into red: chargeable less true {one.red.error_s.mean:+.2f} s on average; "
+            f"above the true one {percent(one.red.over)}."
+        )
+    if one.alarm is not None:
+        after = one.alarm.after_s
+        said.append(
+            f"Alarm after it could be confirmed: median {after.median:.2f} s, 95 % within "
+            f"{after.p95:.2f} s; within 1 s and 15 m {percent(one.alarm.in_time)}."
+        )
+    if one.duplicates:
+        said.append(f"{one.duplicates} of the false records are second records of true ones.")
+    return said
+
+
+def withheld_words(report: Report, kind: ViolationKind) -> str:
+    """Why something that looked like a violation was not reported, most often first."""
+    reasons = Counter(one.reason for one in report.withheld if one.place.kind is kind)
+    return ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+
+
+def speed_table(groups: Mapping[str, Report]) -> str:
+    """Errors of speeds, one row a group of passes."""
+    head = (
+        "passes of",
+        "vehicles",
+        "measured",
+        "bias",
+        "p95",
+        "worst",
+        "within +-3 km/h, 3 %",
+        "over-read after deduction",
+        "covered by 2 u",
+        "withheld",
+    )
+    rows = []
+    for name, report in groups.items():
+        figures = summarize(report)
+        cells = [name, str(figures.vehicles)]
+        rows.append(
+            [*cells, *_speed_cells(figures), withheld_words(report, ViolationKind.SPEEDING)]
+        )
+    return _table(head, rows)
+
+
+def _speed_cells(figures: Summary) -> list[str]:
+    speeds = figures.speeds
+    if speeds is None:
+        return ["0", "", "", "", "", "", ""]
+    error = speeds.error_kmh
+    numbers = [f"{error.mean:+.2f}", f"{error.p95:.2f}", f"{error.largest:.1f}"]
+    shares = [percent(one) for one in (speeds.within, speeds.over_read, speeds.covered)]
+    return [str(error.count), *numbers, *shares]
+
+
+def percent(share: Share) -> str:
+    """A share with its 95 % interval."""
+    if share.value is None:
+        return "-"
+    return f"{100 * share.value:.1f} % ({100 * share.low:.1f}-{100 * share.high:.1f})"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
