@@ -13,6 +13,7 @@ import pytest
 
 from tests.blocks import ROOT, packages_of, rows_of, write_site
 from tests.rtsp import needs_rtsp
+from traffic_ai.audit.replay import replay
 from traffic_ai.sources.file import VideoFile
 from traffic_ai.sources.live import CameraState
 from traffic_ai.stores.database import ViolationStore
@@ -103,6 +104,7 @@ class TestAgainstAServer:
         for row in rows:
             check_evidence(out, row)
         assert set(packages_of(out)) == {row["id"] for row in rows}
+        assert all(report.is_same for report in replay(out)), "each is decided the same again"
 
         for path, content in texts_of(out):
             for secret in SECRETS:
