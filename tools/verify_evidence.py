@@ -143,6 +143,8 @@ class Check:
         self.problems = []
         self.notes = []
         self.package_count = 0
+        self.reviews = {}  # the last decision on each record, by camera folder and record
+        self.deleted = set()  # records that were deleted, likewise
 
     def wrong(self, place, what):
         """Add a problem."""
@@ -239,7 +241,8 @@ class Check:
                 entry = parse_entry(after)
                 fits = entry["sequence"] == len(lines) + 1
                 fits = fits and entry["previous"] == (sha256(lines[-1]) if lines else "0" * 64)
-                came = entry["kind"] != "package" or entry["payload"]["path"] in there
+                came = {"package": True, "deletion": False}.get(entry["kind"])
+                came = came is None or (entry["payload"].get("path") in there) == came
             except FormatError:
                 fits = came = False
             if fits and came and after.startswith(rest):
@@ -283,14 +286,18 @@ class Check:
             if entry["sealed_at"] < time:
                 self.note(place, f"is of {entry['sealed_at']}, earlier than the line before")
             time = entry["sealed_at"]
-            path = entry["payload"].get("path")
-            if entry["kind"] == "package":
+            path, record = entry["payload"].get("path"), str(entry["payload"].get("record"))
+            if entry["kind"] == "review":
+                self.reviews[name, record] = entry
+            elif entry["kind"] == "package":
                 if path in packages:
                     self.wrong(place, f"enters {path} a second time")
                 packages[path] = entry
             elif entry["kind"] == "deletion":
-                self.note(place, f"says that {path} was deleted")
-                if packages.pop(str(path), None) is None:
+                self.note(place, f"says that {path or record} was deleted")
+                self.reviews.pop((name, record), None)
+                self.deleted.add((name, record))
+                if path is not None and packages.pop(str(path), None) is None:
                     self.wrong(place, f"deletes {path}, which was not there")
         if lines:
             self.trust(f"{where}/chain.jsonl", keys)
@@ -376,11 +383,40 @@ class Check:
                 )
                 for row in rows:
                     self.row(run, left, path_of, *row)
+                self.decisions(connection)
         except sqlite3.Error as error:
             self.wrong("violations.sqlite", f"cannot be read: {error}")
             return
         for path in left:
             self.wrong(path, "no violation of the store names this package")
+
+    def decisions(self, connection):
+        """What people decided on records against the chains, and which records they deleted."""
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        left = dict(self.reviews)
+        for camera, name, *found in connection.execute(
+            "SELECT v.camera_id, v.id, r.state, r.reason, r.note, r.decided_by, r.decided_at, "
+            "r.chain_entry FROM reviews r LEFT JOIN violations v ON v.id = r.violation_id"
+            if "reviews" in tables
+            else "SELECT 1 WHERE 0"
+        ):
+            entry = left.pop((folder_name(str(camera)), name), None)
+            told = entry and [entry["payload"].get(k) for k in ("state", "reason", "note", "by")]
+            if entry is None or [*told, entry["sealed_at"], entry["sequence"]] != found:
+                place = f"violations.sqlite violation {name}"
+                self.wrong(place, "is not reviewed as its chain says")
+        for (_, name), entry in left.items():
+            self.wrong(
+                f"violations.sqlite violation {name}",
+                f"lacks the decision of entry {entry['sequence']}",
+            )
+        if "deletions" in tables:
+            deletions = "SELECT camera_id, violation_id FROM deletions"
+            for camera, name in connection.execute(deletions):
+                if (folder_name(str(camera)), name) not in self.deleted:
+                    self.wrong(
+                        f"violations.sqlite violation {name}", "was deleted, which no chain says"
+                    )
 
     def row(self, run, left, path_of, name, state, path, document):
         """One record."""

@@ -89,10 +89,10 @@ def test_without_a_key_packages_are_chained_and_not_signed(run):
 def test_other_entries_may_stand_between_packages(run, signer):
     chain = sealed.chain(run, signer=signer)
     sealed.add_package(run, 0, chain)
-    added = chain.add("review", {"by": "Nguyễn", "decision": "confirmed", "codes": [1, None]})
+    added = chain.add("watched", {"by": "Nguyễn", "how": "show", "codes": [1, None]})
     sealed.add_package(run, 1, chain)
     assert entries(run)[1] == added
-    assert [entry.kind for entry in entries(run)] == ["package", "review", "package"]
+    assert [entry.kind for entry in entries(run)] == ["package", "watched", "package"]
     assert problems(run, [signer.public_key]) == []
 
 

@@ -10,8 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.records import PROVENANCE, violation, wall
-from traffic_ai.core.record import EvidenceState, Headline, StoredViolation, headline
+from tests.records import PROVENANCE, START, violation, wall
+from traffic_ai.core.record import (
+    EvidenceState,
+    Headline,
+    RejectionReason,
+    Review,
+    ReviewState,
+    StoredViolation,
+    headline,
+)
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.sinks.csv import COLUMNS, text_cell, write_csv
 
@@ -73,7 +81,27 @@ def test_what_is_enforced_after_a_deduction_stands_at_the_end():
     assert (row["deducted_kmh"], row["enforced_kmh"]) == ("", "")
     figures = dataclasses.replace(stored().headline, deducted_kmh=3.0, enforced_kmh=80.0)
     [row] = read(written([stored(headline=figures)]))
-    assert list(row.items())[-2:] == [("deducted_kmh", "3"), ("enforced_kmh", "80")]
+    assert list(row.items())[-6:-4] == [("deducted_kmh", "3"), ("enforced_kmh", "80")]
+
+
+def test_the_decision_of_a_person_stands_at_the_end():
+    [row] = read(written([stored()]))
+    assert list(row.items())[-4:] == [
+        ("review_state", "proposed"),
+        ("review_reason", ""),
+        ("reviewed_by", ""),
+        ("reviewed_at", ""),
+    ]
+    review = Review(
+        ReviewState.REJECTED, RejectionReason.WRONG_SIGNAL, "", "=cmd()", START, chain_entry=3
+    )
+    [row] = read(written([stored(review=review)]))
+    assert list(row.values())[-4:] == [
+        "rejected",
+        "wrong_signal",
+        "'=cmd()",
+        "2026-05-01T03:00:00.000+00:00",
+    ]
 
 
 def test_a_red_light_row_holds_the_time_into_red():

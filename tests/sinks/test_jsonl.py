@@ -27,8 +27,10 @@ def test_each_line_is_the_document_with_its_source_and_evidence(tmp_path):
         "path": "evidence/x",
         "message": "clip: cut short",
     }
+    nobody = {"state": "proposed", "reason": None, "note": "", "by": "", "at": None}
     for one in made:
         line = by_id[one.id]
         assert line.pop("source") == "a.mp4"
         line.pop("evidence")
+        assert line.pop("review") == nobody
         assert line == document(one)

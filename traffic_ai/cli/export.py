@@ -2,10 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -13,11 +16,13 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from traffic_ai.cli.options import ByOption, KeysOption, person
 from traffic_ai.core.errors import TrafficAiError, UsageError
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.stores.run_folder import STORE_NAME
 
 if TYPE_CHECKING:
+    from traffic_ai.core.record import StoredViolation
     from traffic_ai.stores.database import ViolationStore
     from traffic_ai.stores.records import RecordFilter
 
@@ -56,8 +61,13 @@ def export(
     bom: Annotated[
         bool, typer.Option("--bom", help="Begin a CSV with the mark that Excel needs for UTF-8.")
     ] = False,
+    by: ByOption = "",
+    keys: KeysOption = None,
 ) -> None:
-    """Write the violations of a run folder as CSV or JSON lines."""
+    """Write the violations of a run folder as CSV or JSON lines.
+
+    Where its cameras have chains, they tell that, when and by whom it was read.
+    """
     from traffic_ai.stores.database import ViolationStore
     from traffic_ai.stores.records import RecordFilter
 
@@ -68,15 +78,17 @@ def export(
         since=_moment("--since", since),
         until=_moment("--until", until),
     )
+    counts: Counter[str] = Counter()
     with ViolationStore.open(_store_path(out_dir), read_only=True) as store:
         if output == Path("-"):
             with _standard_output() as stream:
-                _write(store, wanted, format, stream, zone, bom)
+                _write(store, wanted, format, stream, zone, bom, counts)
         else:
             with _whole_file(output) as stream:
-                _write(store, wanted, format, stream, zone, bom)
+                _write(store, wanted, format, stream, zone, bom, counts)
         if since is not None or until is not None:
             _tell_undated(store, wanted)
+    _note(out_dir, counts, f"export {format.value}", by, keys)
 
 
 def _write(
@@ -86,14 +98,31 @@ def _write(
     stream: TextIO,
     zone: ZoneInfo,
     bom: bool,
+    counts: Counter[str],
 ) -> None:
+    """Write the rows; `counts` gets how many of each camera there were."""
     from traffic_ai.sinks.csv import write_csv
     from traffic_ai.sinks.jsonl import write_jsonl
 
+    def counted(row: "StoredViolation") -> "StoredViolation":
+        counts[row.camera_id] += 1
+        return row
+
     if format is ExportFormat.CSV:
-        write_csv(store.violations(wanted), stream, zone, byte_order_mark=bom)
+        write_csv(map(counted, store.violations(wanted)), stream, zone, byte_order_mark=bom)
     else:
-        write_jsonl(store.documents(wanted), stream)
+        rows = store.documents(wanted)
+        write_jsonl((replace(row, stored=counted(row.stored)) for row in rows), stream)
+
+
+def _note(run: Path, counts: Mapping[str, int], how: str, by: str, keys: Path | None) -> None:
+    """Enter the reading in the chains, or say why that could not be."""
+    from traffic_ai.audit.records import note_export
+    from traffic_ai.evidence.keys import keys_folder, load_signer
+
+    signer = cache(lambda: load_signer(keys_folder(keys)))
+    for problem in note_export(run, counts, how, by or person(), signer):
+        typer.echo(f"note: {problem}", err=True)
 
 
 def _store_path(out_dir: Path) -> Path:

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,12 @@ AllowPtOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
+ByOption = Annotated[
+    str,
+    typer.Option(
+        "--by", help="Who acts. Without it: the user of this computer.", show_default=False
+    ),
+]
 KeysOption = Annotated[
     Path | None,
     typer.Option(
@@ -56,3 +63,11 @@ KeysOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def person() -> str:
+    """Who acts where nothing else is said: the user of this computer."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        raise UsageError("this computer does not tell who you are; say it with --by") from None

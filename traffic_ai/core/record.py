@@ -24,6 +24,50 @@ class EvidenceState(StrEnum):
     FAILED = "failed"
 
 
+class ReviewState(StrEnum):
+    """What a person made of a violation; PROPOSED until one has decided, and never otherwise."""
+
+    PROPOSED = "proposed"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
+class RejectionReason(StrEnum):
+    """Why a person rejected a violation."""
+
+    WRONG_SIGNAL = "wrong_signal"
+    WRONG_VEHICLE = "wrong_vehicle"
+    WRONG_PLACE = "wrong_place"
+    WRONG_MEASUREMENT = "wrong_measurement"
+    UNCLEAR = "unclear"
+    DUPLICATE = "duplicate"
+    EXEMPT = "exempt"
+    UNREADABLE_PLATE = "unreadable_plate"
+    OTHER = "other"
+
+    @property
+    def says_nothing_of_the_detection(self) -> bool:
+        """Whether what was reported may have been so: it is only not pursued."""
+        return self in (RejectionReason.EXEMPT, RejectionReason.UNREADABLE_PLATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The last decision on a violation. `reason`: of a rejection. `by`, `at`: who, and when, "" and
+    None while nobody has. `chain_entry`: its number in the camera's chain, 0 for none.
+    """
+
+    state: ReviewState = ReviewState.PROPOSED
+    reason: RejectionReason | None = None
+    note: str = ""
+    by: str = ""
+    at: datetime | None = None
+    chain_entry: int = 0
+
+
+NOT_REVIEWED = Review()
+
+
 @dataclass(frozen=True, slots=True)
 class Headline:
     """The figures of a measurement that lists and data bars show; None where they do not apply.
@@ -97,6 +141,7 @@ class StoredViolation:
     evidence_path: str | None
     evidence_message: str
     created_at: datetime
+    review: Review = NOT_REVIEWED
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ all that the next writer needs to finish: no gap, no entry without its package.
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BufferedRandom
@@ -16,8 +17,16 @@ from pathlib import Path
 
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.evidence.keys import Signer, short_name
-from traffic_ai.evidence.package import folder_name, publish, sha256_file, sync
+from traffic_ai.evidence.package import (
+    clear_remains,
+    folder_name,
+    partial_name,
+    publish,
+    sha256_file,
+    sync,
+)
 from traffic_ai.evidence.seal import (
+    DELETION_KIND,
     KEY_KIND,
     NOTHING_BEFORE,
     PACKAGE_KIND,
@@ -64,12 +73,16 @@ class Chain:
         self._signer = signer
         self._now = now
 
+    def exists(self) -> bool:
+        """Whether anything was ever entered."""
+        return (self._folder / CHAIN).exists()
+
     def check(self) -> None:
         """Finish what a killed process began, and see whether this key can go on.
 
         To be called at the start of a run. Raises UsageError, EvidenceError.
         """
-        if not (self._folder / CHAIN).exists():
+        if not self.exists():
             return
         try:
             with self._locked() as stream:
@@ -112,6 +125,57 @@ class Chain:
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._locked() as stream:
             return self._add(stream, self._ready(stream), kind, payload)
+
+    def remove(self, package: Path, payload: Mapping[str, Json]) -> Entry:
+        """Enter the deletion of a package and delete it, files first out of sight, then for good.
+
+        Killed in between, either nothing has happened, or what is left is removed by `sweep`.
+        """
+        final = package.relative_to(self._folder).as_posix()
+        grave = partial_name(package)
+        with self._locked() as stream:
+            head = self._ready(stream)
+            entry = self._entry(head, DELETION_KIND, {**payload, "path": final})
+            self._intend(entry)
+            if package.exists():
+                package.rename(grave)
+                sync(package.parent)
+            self._append(stream, entry)
+        shutil.rmtree(grave, ignore_errors=True)
+        return entry
+
+    def sweep(self) -> None:
+        """Finish what a killed process began, and remove what it left of packages."""
+        self.settle()
+        for remains in self._folder.glob("*/*/.*.partial"):
+            clear_remains(remains.parent / remains.name[1:].rsplit(".", 2)[0])
+
+    def entries(self, kinds: Collection[str] = (), after: int = 0) -> list[Entry]:
+        """The entries from number `after` + 1 on, of all kinds or of some.
+
+        Nothing of them is checked but their form.
+        """
+        if not self.exists():
+            return []
+        try:
+            with self._locked() as stream:
+                self._settled(stream)
+                stream.seek(0)
+                lines = stream.read().split(b"\n")[:-1]
+        except OSError as error:
+            raise EvidenceError(
+                f"cannot read the chain {self._folder / CHAIN}: {error.strerror}"
+            ) from error
+        marks = [f'"kind":"{kind}"'.encode() for kind in kinds]
+        found = []
+        for number, line in enumerate(lines[after:], after + 1):
+            if marks and not any(mark in line for mark in marks):
+                continue  # an entry is in canonical form, so its kind can only stand so
+            try:
+                found.append(Entry.read(line))
+            except ValueError as error:
+                raise self._damaged(f"has a line {number} that is no entry ({error})") from None
+        return found
 
     def head(self) -> Head | None:
         """How far the chain has come, signed where there is a key; None for an empty chain."""
@@ -230,11 +294,16 @@ class Chain:
             return None
 
     def _came_true(self, waiting: Entry) -> bool:
-        """Whether what the entry speaks of is there: only a package can have stayed away."""
+        """Whether what the entry speaks of has happened: a package may not have come, or not have
+        gone.
+        """
+        path = self._folder / str(waiting.payload.get("path", ""))
+        if waiting.kind == DELETION_KIND:
+            return "path" not in waiting.payload or not path.exists()
         if waiting.kind != PACKAGE_KIND:
             return True
         try:
-            seal = self._folder / str(waiting.payload["path"]) / SEAL
+            seal = path / SEAL
             return seal.read_bytes() == waiting.line
         except OSError:
             return False

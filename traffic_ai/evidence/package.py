@@ -16,13 +16,18 @@ def partial_folder(final: Path) -> Iterator[Path]:
     Remains of a killed process are cleared away.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    _clear_remains(final)
-    partial = final.parent / f".{final.name}.{os.getpid()}.partial"
+    clear_remains(final)
+    partial = partial_name(final)
     partial.mkdir()
     try:
         yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def partial_name(final: Path) -> Path:
+    """Where this process keeps a folder that has not come yet, or is going."""
+    return final.parent / f".{final.name}.{os.getpid()}.partial"
 
 
 def publish(partial: Path, final: Path) -> None:
@@ -32,7 +37,7 @@ def publish(partial: Path, final: Path) -> None:
     sync(final.parent)
 
 
-def _clear_remains(final: Path) -> None:
+def clear_remains(final: Path) -> None:
     """Remove partial folders of the same name whose process is gone."""
     for remains in final.parent.glob(f".{final.name}.*.partial"):
         pid = remains.name.split(".")[-2]

@@ -19,6 +19,8 @@ HANDOVER_FORMAT = "traffic-ai key handover 1"
 PACKAGE_KIND = "package"
 KEY_KIND = "key"
 DELETION_KIND = "deletion"
+REVIEW_KIND = "review"
+READ_KIND = "read"
 # What the first entry of a chain has in the place of its predecessor's hash.
 NOTHING_BEFORE = "0" * 64
 

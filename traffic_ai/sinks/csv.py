@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TextIO
 
 from traffic_ai.core.record import StoredViolation
@@ -36,6 +36,10 @@ COLUMNS = (
     "model_hash",
     "deducted_kmh",
     "enforced_kmh",
+    "review_state",
+    "review_reason",
+    "reviewed_by",
+    "reviewed_at",
 )
 
 # The last four are the full-width forms of = + - @, which spreadsheets read like the plain ones.
@@ -72,7 +76,7 @@ def _cells(row: StoredViolation, time_zone: tzinfo) -> tuple[str, ...]:
         text_cell(row.camera_id),
         text_cell(row.lane_id),
         text_cell(row.road_user),
-        moment.utc.astimezone(time_zone).isoformat(timespec="milliseconds") if moment else "",
+        _moment(moment.utc if moment else None, time_zone),
         _number(moment.bound_s if moment else None, 3),
         moment.source.value if moment else "",
         _number(row.t_s, 3),
@@ -95,7 +99,15 @@ def _cells(row: StoredViolation, time_zone: tzinfo) -> tuple[str, ...]:
         text_cell(provenance.model_hash),
         _number(figures.deducted_kmh, 0),
         _number(figures.enforced_kmh, 0),
+        row.review.state.value,
+        row.review.reason.value if row.review.reason else "",
+        text_cell(row.review.by),
+        _moment(row.review.at, time_zone),
     )
+
+
+def _moment(moment: datetime | None, time_zone: tzinfo) -> str:
+    return moment.astimezone(time_zone).isoformat(timespec="milliseconds") if moment else ""
 
 
 def text_cell(text: str) -> str:

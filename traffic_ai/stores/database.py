@@ -5,6 +5,7 @@ it is written, sinks read back. SQLite by default; another database by its URL.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,16 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Engine, Row, Select, func, insert, select, update
 
 from traffic_ai.core.errors import StoreError
-from traffic_ai.core.record import DocumentedViolation, EvidenceState, StoredViolation
+from traffic_ai.core.record import (
+    DocumentedViolation,
+    EvidenceState,
+    RejectionReason,
+    ReviewState,
+    StoredViolation,
+)
 from traffic_ai.core.violation import Finding, Violation, ViolationKind
 from traffic_ai.stores import rows, tables
+from traffic_ai.stores.changes import RecordChanges, is_deleted
 from traffic_ai.stores.connection import (
     open_engine,
     prepare_schema,
@@ -24,11 +32,18 @@ from traffic_ai.stores.connection import (
     store_name,
     writing,
 )
-from traffic_ai.stores.queries import filtered, insert_new, matching, select_violations
+from traffic_ai.stores.queries import (
+    filtered,
+    insert_new,
+    matching,
+    review_state,
+    select_violations,
+)
 from traffic_ai.stores.records import (
     CameraEvent,
     NearMissCount,
     RecordFilter,
+    ReviewCount,
     SourceKey,
     SourceRun,
     SourceState,
@@ -164,7 +179,8 @@ class ViolationStore:
     # -- findings --------------------------------------------------------------------------------
 
     def add_findings(self, key: SourceKey, findings: Iterable[Finding]) -> list[Violation]:
-        """Add findings of a started source, all or none; what is there already is left alone.
+        """Add findings of a started source, all or none; what is there already is left alone, and
+        a violation that was deleted stays so.
 
         Returns the violations that are new, in the order given. When this returns, they survive
         a killed process and a power cut.
@@ -177,6 +193,8 @@ class ViolationStore:
                 raise self._not_started(key)
             for finding in findings:
                 if isinstance(finding, Violation):
+                    if is_deleted(connection, finding.id):
+                        continue
                     row = rows.violation_values(key.id, finding, now)
                     if insert_new(connection, tables.violations, row):
                         added.append(finding)
@@ -258,6 +276,54 @@ class ViolationStore:
         return [
             NearMissCount(camera, ViolationKind(kind), reason, n)
             for camera, kind, reason, n in found
+        ]
+
+    # -- people ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def changing(self) -> Iterator[RecordChanges]:
+        """One transaction in which decisions and deletions follow the chains; others wait."""
+        with store_errors(self._name, "write to"), writing(self._engine) as connection:
+            yield RecordChanges(connection)
+
+    def ids_like(self, beginning: str) -> list[str]:
+        """Ids of violations that begin so, at most two."""
+        c = tables.violations.c
+        statement = select(c.id).where(c.id.startswith(beginning, autoescape=True)).limit(2)
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def deleted_ids(self) -> dict[str, list[str]]:
+        """Ids of violations that were deleted, by camera."""
+        c = tables.deletions.c
+        statement = select(c.camera_id, c.violation_id).order_by(c.camera_id, c.violation_id)
+        found: dict[str, list[str]] = {}
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            for camera_id, violation_id in connection.execute(statement):
+                found.setdefault(camera_id, []).append(violation_id)
+        return found
+
+    def review_counts(self) -> list[ReviewCount]:
+        """Violations by camera, kind, state of review and reason."""
+        c, r = tables.violations.c, tables.reviews.c
+        group = (c.camera_id, c.kind, review_state(), r.reason)
+        statement = (
+            select(*group, func.count())
+            .join_from(tables.violations, tables.reviews, isouter=True)
+            .group_by(*group)
+            .order_by(*group)
+        )
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            found = connection.execute(statement).all()
+        return [
+            ReviewCount(
+                camera,
+                ViolationKind(kind),
+                ReviewState(state),
+                RejectionReason(reason) if reason is not None else None,
+                n,
+            )
+            for camera, kind, state, reason, n in found
         ]
 
     # -- cameras ---------------------------------------------------------------------------------

@@ -2,27 +2,47 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from traffic_ai.core.record import ReviewState
 from traffic_ai.stores import rows, tables
 from traffic_ai.stores.records import RecordFilter
 
 
 def insert_new(connection: Connection, table: Table, values: rows.Values) -> bool:
-    """Insert a row unless its id is there; whether it was inserted."""
+    """Insert a row unless its key is there; whether it was inserted."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=[table.c.id])
+    keys = list(table.primary_key.columns)
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=keys)
     return bool(connection.execute(statement, values).rowcount == 1)
 
 
 def select_violations(wanted: RecordFilter, with_document: bool) -> Select[Any]:
     """Violations that match, in order, with the location of their source."""
     columns = [c for c in tables.violations.c if with_document or c.name != "document"]
-    statement = select(*columns, tables.sources.c.location).join_from(
-        tables.violations, tables.sources
+    r = tables.reviews.c
+    review = (
+        r.state.label("review_state"),
+        r.reason.label("review_reason"),
+        r.note.label("review_note"),
+        r.decided_by,
+        r.decided_at,
+        r.chain_entry,
     )
+    statement = (
+        select(*columns, tables.sources.c.location, *review)
+        .join_from(tables.violations, tables.sources)
+        .outerjoin(tables.reviews, r.violation_id == tables.violations.c.id)
+    )
+    if wanted.review_states:
+        statement = statement.where(review_state().in_(list(wanted.review_states)))
     return filtered(statement, tables.violations, wanted)
+
+
+def review_state() -> ColumnElement[str]:
+    """The state of review of a violation joined with its decision, if there is one."""
+    return func.coalesce(tables.reviews.c.state, ReviewState.PROPOSED.value)
 
 
 def filtered(statement: Select[Any], table: Table, wanted: RecordFilter) -> Select[Any]:

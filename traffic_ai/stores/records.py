@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from traffic_ai.core.errors import UsageError
 from traffic_ai.core.frame import CapturedAt
+from traffic_ai.core.record import RejectionReason, ReviewState
 from traffic_ai.core.violation import ViolationKind
 
 
@@ -59,12 +60,13 @@ class RecordFilter:
     """Which records are wanted; an empty tuple or None means no restriction.
 
     A record lies in the time range when since <= occurred_at < until. A record whose wall-clock
-    time is not known lies in no range.
+    time is not known lies in no range. `review_states` is for violations.
     """
 
     kinds: tuple[ViolationKind, ...] = ()
     camera_ids: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    review_states: tuple[ReviewState, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
@@ -102,6 +104,17 @@ class ViolationCount:
 
     camera_id: str
     kind: ViolationKind
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewCount:
+    """How many violations of one kind one camera has in one state of review, for one reason."""
+
+    camera_id: str
+    kind: ViolationKind
+    state: ReviewState
+    reason: RejectionReason | None
     count: int
 
 

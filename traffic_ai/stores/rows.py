@@ -8,9 +8,13 @@ from sqlalchemy import Row
 
 from traffic_ai.core.frame import CapturedAt, ClockSource
 from traffic_ai.core.record import (
+    NOT_REVIEWED,
     DocumentedViolation,
     EvidenceState,
     Headline,
+    RejectionReason,
+    Review,
+    ReviewState,
     StoredViolation,
     headline,
 )
@@ -147,7 +151,34 @@ def stored_violation(row: Row[Any]) -> StoredViolation:
         evidence_path=row.evidence_path,
         evidence_message=row.evidence_message,
         created_at=row.created_at,
+        review=_review(row),
     )
+
+
+def _review(row: Row[Any]) -> Review:
+    if row.review_state is None:
+        return NOT_REVIEWED
+    return Review(
+        ReviewState(row.review_state),
+        RejectionReason(row.review_reason) if row.review_reason is not None else None,
+        row.review_note,
+        row.decided_by,
+        row.decided_at,
+        row.chain_entry,
+    )
+
+
+def review_values(violation_id: str, review: Review) -> Values:
+    """A row of `reviews`."""
+    return {
+        "violation_id": violation_id,
+        "state": review.state.value,
+        "reason": review.reason.value if review.reason else None,
+        "note": review.note,
+        "decided_by": review.by,
+        "decided_at": review.at,
+        "chain_entry": review.chain_entry,
+    }
 
 
 def documented_violation(row: Row[Any]) -> DocumentedViolation:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 VERSION_TABLE = "traffic_ai_schema"
 
 metadata = MetaData()
@@ -132,6 +132,29 @@ Index(
     violations.c.id,
 )
 Index("violations_of_source", violations.c.source_id)
+
+# The last decision on each violation that has one; all of them stand in the camera's chain.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("violation_id", String(64), ForeignKey("violations.id"), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("note", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", UtcTime, nullable=False),
+    Column("chain_entry", Integer, nullable=False),
+)
+
+# Violations that were deleted: a later analysis of the same source does not bring them back.
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("violation_id", String(64), primary_key=True),
+    Column("camera_id", Text, nullable=False),
+    Column("deleted_at", UtcTime, nullable=False),
+    Column("chain_entry", Integer, nullable=False),
+)
 
 near_misses = Table(
     "near_misses",
