@@ -18,7 +18,7 @@ from tests.sources.made import steady, x264
 from traffic_ai.sources.clock import Backoff
 from traffic_ai.sources.link import launch
 from traffic_ai.sources.live import CameraState, LiveCamera
-from traffic_ai.sources.messages import Ended, Order
+from traffic_ai.sources.messages import Ended, Order, Started
 from traffic_ai.sources.slots import SLOT_COUNT, FrameSlots, new_memory
 
 pytestmark = needs_rtsp
@@ -146,6 +146,7 @@ def test_the_password_is_not_on_the_readers_command_line():
         line = Path(f"/proc/{link.pid}/cmdline").read_bytes()
         surroundings = Path(f"/proc/{link.pid}/environ").read_bytes()
         assert b"hunter2" not in line + surroundings
+        assert isinstance(link.receive(), Started)
         assert isinstance(link.receive(), Ended)
     finally:
         link.close()

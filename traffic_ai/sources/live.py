@@ -28,6 +28,7 @@ from traffic_ai.sources.messages import (
     Order,
     Pictures,
     SessionBegan,
+    Started,
 )
 from traffic_ai.sources.redact import redact
 from traffic_ai.sources.ring import PacketRing
@@ -39,6 +40,8 @@ _log = logging.getLogger(__name__)
 _RATE_WINDOW_S = 5.0
 _STOP_WAIT_S = 2.0
 _LISTEN_S = 0.5
+_START_S = 60.0
+"""A reader starts within half a second, but for a host that has much else to do."""
 _CLEAN_AFTER_S = 5.0
 """Without damage for so long, a camera is not degraded any more."""
 _CLOCK_NOTE_S = 2.0
@@ -53,6 +56,7 @@ class _Reading:
     """One reader at work, and what it has announced so far."""
 
     link: Link
+    started: bool = False
     slots: FrameSlots | None = None
     session: LiveSession | None = None
     health: Health | None = None
@@ -83,8 +87,6 @@ class LiveCamera:
         self._url = url
         self._ring_s = ring_s
         self._stall_timeout_s = stall_timeout_s
-        # Twice the time-out to connect (see connection.py), and some time to start.
-        self._connect_timeout_s = 2.0 * stall_timeout_s + 3.0
         self._reader_max_bytes = reader_max_bytes
         self._clock = clock or SystemClock()
         self._launcher = launcher
@@ -214,7 +216,7 @@ class LiveCamera:
     def _next(self, reading: _Reading) -> Message:
         """The reader's next message. Raises SourceError where none will come."""
         silent_since_s = self._clock.monotonic_s()
-        limit_s = self._connect_timeout_s if reading.slots is None else self._stall_timeout_s
+        limit_s = self._longest_silence_s(reading)
         while not reading.link.has_news(min(_LISTEN_S, limit_s)):
             if self._clock.monotonic_s() - silent_since_s > limit_s:
                 raise SourceStalledError(f"nothing came for {limit_s:.0f} s")
@@ -223,13 +225,22 @@ class LiveCamera:
         except (EOFError, OSError):
             raise SourceLostError("the camera's reader process died") from None
 
+    def _longest_silence_s(self, reading: _Reading) -> float:
+        if not reading.started:
+            return _START_S
+        if reading.session is None:
+            return 2.0 * self._stall_timeout_s + 1.0  # to connect; see connection.py
+        return self._stall_timeout_s
+
     def _take(self, reading: _Reading, message: Message) -> bool:
         """Act on a message; whether more will come."""
         match message:
+            case Started():
+                reading.started = True
             case Pictures():
                 reading.slots = reading.link.slots(message)
-                self._connections += 1
             case SessionBegan():
+                self._connections += reading.session is None
                 self._close_health(reading)
                 ring = PacketRing(
                     message.codec_name, message.extradata, message.time_base, self._ring_s

@@ -1,7 +1,7 @@
 """What a camera's reader process and the watching process tell each other.
 
-Pickled, over one socket, in order: an order goes down; up come, a connection at a time, the
-picture memory, then sessions with their packets and frames, and the end. Slots go back down as
+Pickled, over one socket, in order: an order goes down; up come the start, the picture
+memory, then sessions with their packets and frames, and the end. Slots go back down as
 single bytes when their picture is no longer needed.
 """
 
@@ -25,6 +25,11 @@ class Order:
     url: str
     stall_timeout_s: float
     pace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The reader process runs; on a busy host that takes seconds. It connects now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +94,4 @@ class Ended:
     detail: str
 
 
-Message = Pictures | SessionBegan | Arrived | Ended
+Message = Started | Pictures | SessionBegan | Arrived | Ended

@@ -18,7 +18,7 @@ from traffic_ai.core.errors import SourceError, SourceLostError
 from traffic_ai.sources.clock import Clock, SystemClock
 from traffic_ai.sources.connection import Connection, connect
 from traffic_ai.sources.live_status import CameraState, state_after
-from traffic_ai.sources.messages import Arrived, Delivered, Ended, Message, Order, Pictures
+from traffic_ai.sources.messages import Arrived, Delivered, Ended, Message, Order, Pictures, Started
 from traffic_ai.sources.pictures import Converter, PictureDecoder
 from traffic_ai.sources.session import Batch, CountOfTimeError, LivePicture, SessionReader
 from traffic_ai.sources.slots import SLOT_COUNT, FrameSlots, new_memory
@@ -94,6 +94,7 @@ class Reader:
 
     def _read(self) -> None:
         """One connection, to its end, which is always an error."""
+        self._tell(Started())
         connection = self._connector(self._order.url, self._order.stall_timeout_s)
         try:
             # Nothing is held back for sorting stamps: a live frame must not wait for the next.

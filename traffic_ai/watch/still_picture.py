@@ -12,7 +12,7 @@ from traffic_ai.sources.live_status import CameraState
 _EVERY_S = 1.0
 _STEP_PX = 7
 _BLACK_AFTER_S = 5.0
-_FROZEN_AFTER_S = 15.0
+_FROZEN_AFTER_S = 20.0
 
 _DARK_LEVEL = 40.0
 """Grey levels of 255; at night lamps and their reflections are brighter."""
@@ -20,16 +20,18 @@ _DARK_SHARE = 0.998
 _EVEN_LEVEL = 2.5
 """A picture that varies by less is of one colour: a covered lens, or a "no signal" card."""
 
-_SAME_MEAN, _SAME_MOST = 0.5, 8.0
-"""How far a repeated picture, compressed again, is from itself. Noise of a live sensor, with 0.7
-levels of deviation, is further on average; a vehicle is further at one place."""
+_SAME_MEAN, _SAME_MOST = 2.0, 14.0
+"""Grey levels. A repeated picture, compressed again and again, is this far from itself: measured up
+to 1.5 on average and 11 at one point. A live sensor's noise may be no more than that, so an empty
+street at night can pass for frozen; the first vehicle, which differs by far more, ends it at once.
+"""
 
 
 class StillPicture:
-    """Looks at one picture a second; `state` is BLACK, FROZEN or LIVE.
+    """Looks at one picture a second, at all in doubt; `state` is BLACK, FROZEN or LIVE.
 
-    The times are the host's monotonic clock. Black is known after 5 s, frozen after 15 s; each
-    ends with the first picture looked at that is not.
+    The times are the host's monotonic clock. Black is known after 5 s, frozen after 20 s; each
+    ends with the first picture that is not.
     """
 
     def __init__(self) -> None:
@@ -56,12 +58,13 @@ class StillPicture:
         """Look at a frame's picture (H, W, 3)."""
         if now_s < self._next_s:
             return
-        self._next_s = now_s + _EVERY_S
+        in_doubt = self.state is not CameraState.LIVE
+        self._next_s = now_s if in_doubt else now_s + _EVERY_S
         points = image[::_STEP_PX, ::_STEP_PX, 1].copy()
-        black, still = self._black_for_s(points, now_s), self._still_for_s(points, now_s)
-        if black >= _BLACK_AFTER_S:
+        black_s, still_s = self._black_for_s(points, now_s), self._still_for_s(points, now_s)
+        if black_s >= _BLACK_AFTER_S:
             self.state = CameraState.BLACK
-        elif still >= _FROZEN_AFTER_S:
+        elif still_s >= _FROZEN_AFTER_S:
             self.state = CameraState.FROZEN
         else:
             self.state = CameraState.LIVE
