@@ -19,7 +19,7 @@ from traffic_ai.core.record import (
     ReviewState,
     StoredViolation,
 )
-from traffic_ai.evidence.chain import Chain
+from traffic_ai.evidence.chain import Chain, chained_cameras
 from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.seal import (
     DELETION_KIND,
@@ -104,8 +104,7 @@ class Records:
         _check_decision(state, reason, note)
         note = checked_text("the note", note)
         with self.changing(record.camera_id) as changes:
-            if not changes.has(record.id):
-                raise UsageError(f"the record {record.id} was deleted meanwhile")
+            check_there(changes, record.id)
             entry = self._entered(
                 self.chain(record.camera_id),
                 REVIEW_KIND,
@@ -177,7 +176,8 @@ def open_records(
         raise UsageError(f"{run} holds no {STORE_NAME}; name the folder that an analysis wrote to")
     with ViolationStore.open(run / STORE_NAME) as store:
         records = Records(run, store, by, signer, now)
-        for camera_id in sorted({count.camera_id for count in store.counts()}):
+        for camera_id in chained_cameras(run / EVIDENCE_NAME):
+            records.chain(camera_id).sweep()
             with records.changing(camera_id):
                 pass
         yield records
@@ -201,6 +201,12 @@ def note_export(
         except (TrafficAiError, OSError) as error:
             problems.append(f"the chain of {camera_id!r} does not say that you read it: {error}")
     return problems
+
+
+def check_there(changes: RecordChanges, record_id: str) -> None:
+    """Raise UsageError where a record is not there any more."""
+    if not changes.has(record_id):
+        raise UsageError(f"the record {record_id} was deleted meanwhile")
 
 
 def package_folder(run: Path, record: StoredViolation) -> Path | None:

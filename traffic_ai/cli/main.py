@@ -21,6 +21,7 @@ from traffic_ai.cli import (
     models,
     preview,
     process,
+    purge,
     replay,
     review,
     seal,
@@ -48,6 +49,7 @@ app.command()(verify.verify)
 app.command()(replay.replay)
 app.command()(explain.explain)
 app.add_typer(review.app, name="review")
+app.command()(purge.purge)
 app.add_typer(keys.app, name="keys")
 app.add_typer(seal.app, name="seal")
 app.add_typer(models.app, name="models")

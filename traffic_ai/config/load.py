@@ -25,6 +25,7 @@ from traffic_ai.config.schema import CameraModel
 from traffic_ai.config.shapes import ShapeCheck, check_overlaps
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.survey import check_calibration
+from traffic_ai.core.violation import ViolationKind
 
 
 def load_site(path: Path | str, extra_rules: Collection[str] = ()) -> Site:
@@ -41,7 +42,9 @@ def load_site(path: Path | str, extra_rules: Collection[str] = ()) -> Site:
     if reading.site is None or any(p.severity is Severity.ERROR for p in problems):
         raise SiteFileError(file, problems)
     cameras = tuple(CameraSite.of(camera, folder) for camera in reading.site.cameras)
-    return Site(file, cameras, tuple(problems))
+    kept = reading.site.retention_days
+    retention = {kind: days for kind in ViolationKind if (days := getattr(kept, kind.value))}
+    return Site(file, cameras, tuple(problems), retention)
 
 
 def _located(remarks: Iterable[Remark], document: Document) -> list[Problem]:

@@ -242,10 +242,29 @@ class CameraModel(StrictModel):
     )
 
 
+Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
+
+
+class RetentionModel(StrictModel):
+    """For how many days records are kept, by kind; `traffic-ai purge --expired` deletes older ones.
+
+    It is no part of what a camera's decisions rest on, so it may be changed at any time.
+    """
+
+    red_light: Days | None = Field(None, description="Days. Default: for ever.")
+    stop_over_line: Days | None = Field(None, description="Days. Default: for ever.")
+    wrong_way: Days | None = Field(None, description="Days. Default: for ever.")
+    speeding: Days | None = Field(None, description="Days. Default: for ever.")
+
+
 class SiteModel(StrictModel):
     """A site file: one or several cameras."""
 
     version: Literal[1] = Field(description="Version of this format: 1.")
     cameras: Annotated[tuple[CameraModel, ...], Field(min_length=1)] = Field(
         description="The cameras of this site."
+    )
+    retention_days: RetentionModel = Field(
+        default_factory=lambda: RetentionModel.model_validate({}),
+        description="How long records are kept, by kind of violation.",
     )

@@ -24,7 +24,7 @@ from traffic_ai.config.source import is_url, resolve
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
-from traffic_ai.core.violation import document
+from traffic_ai.core.violation import ViolationKind, document
 from traffic_ai.rules.parameters import (
     RedLightParameters,
     SpeedingParameters,
@@ -164,11 +164,14 @@ class CameraSite:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site file that can be used. `warnings`: what is probably not meant in it."""
+    """A site file that can be used. `warnings`: what is probably not meant in it. retention_days:
+    for how many days records of a kind are kept; those without a number, for ever.
+    """
 
     path: Path
     cameras: tuple[CameraSite, ...]
     warnings: tuple[Problem, ...] = ()
+    retention_days: Mapping[ViolationKind, int] = field(default_factory=dict)
 
     def camera(self, camera_id: str) -> CameraSite:
         """The camera of that id; raises KeyError."""

@@ -126,16 +126,17 @@ class Chain:
         with self._locked() as stream:
             return self._add(stream, self._ready(stream), kind, payload)
 
-    def remove(self, package: Path, payload: Mapping[str, Json]) -> Entry:
+    def remove(self, package: Path, payload: Mapping[str, Json], *, was_sealed: bool) -> Entry:
         """Enter the deletion of a package and delete it, files first out of sight, then for good.
 
-        Killed in between, either nothing has happened, or what is left is removed by `sweep`.
+        was_sealed: False for a package that no entry names. Killed in between, either nothing has
+        happened, or what is left is removed by `sweep`.
         """
-        final = package.relative_to(self._folder).as_posix()
+        if was_sealed:
+            payload = {**payload, "path": package.relative_to(self._folder).as_posix()}
         grave = partial_name(package)
         with self._locked() as stream:
-            head = self._ready(stream)
-            entry = self._entry(head, DELETION_KIND, {**payload, "path": final})
+            entry = self._entry(self._ready(stream), DELETION_KIND, payload)
             self._intend(entry)
             if package.exists():
                 package.rename(grave)

@@ -46,6 +46,12 @@ class RecordChanges:
         statement = select(c.id).where(c.id == violation_id)
         return self._connection.execute(statement).first() is not None
 
+    def source_of(self, violation_id: str) -> str:
+        """The id of the analysis that the violation was found in."""
+        c = tables.violations.c
+        statement = select(c.source_id).where(c.id == violation_id)
+        return str(self._connection.execute(statement).scalar_one())
+
     def review(self, violation_id: str, review: Review) -> None:
         """Set the last decision on a violation."""
         r = tables.reviews

@@ -286,6 +286,14 @@ class ViolationStore:
         with store_errors(self._name, "write to"), writing(self._engine) as connection:
             yield RecordChanges(connection)
 
+    def forget(self) -> None:
+        """Let go of what SQLite still keeps of deleted rows in its log, where nobody reads it."""
+        if self._engine.dialect.name == "sqlite":
+            with store_errors(self._name, "write to"), self._engine.connect() as connection:
+                raw = connection.connection.driver_connection
+                if raw is not None:
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def ids_like(self, beginning: str) -> list[str]:
         """Ids of violations that begin so, at most two."""
         c = tables.violations.c

@@ -80,6 +80,21 @@ def read_tracks(path: Path) -> Iterator[FrameTracks]:
         raise StoreError(f"{path} is no track log ({error}); delete it") from None
 
 
+def forget_track(path: Path, track_id: int) -> None:
+    """Write a log anew without one track; a log that is not there has none."""
+    if not path.exists():
+        return
+    part = path.with_suffix(".part")
+    with _disk_errors(path), path.open(encoding="ascii") as old, part.open("w") as new:
+        new.write(old.readline())
+        for line in old:
+            t_s, rows = json.loads(line)
+            left = [row for row in rows if row[0] != track_id]
+            new.write(json.dumps([t_s, left], separators=(",", ":")) + "\n")
+    with _disk_errors(path):
+        part.replace(path)
+
+
 @contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
     """Turn what the disk raises into a StoreError that names the file and the fix."""

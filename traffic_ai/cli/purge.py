@@ -1,0 +1,75 @@
+"""`traffic-ai purge`: delete records; a signed entry says what, when, why and by whom."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from traffic_ai.cli.options import ByOption, KeysOption
+from traffic_ai.cli.review import acting
+from traffic_ai.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from traffic_ai.audit.records import Records
+    from traffic_ai.core.record import DocumentedViolation
+
+
+def purge(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    subject: Annotated[
+        str | None, typer.Option("--subject", metavar="ID", help="Delete this record; whole id.")
+    ] = None,
+    why: Annotated[
+        str, typer.Option("--why", help="Why, with --subject. It is kept: name nobody in it.")
+    ] = "",
+    expired: Annotated[
+        bool,
+        typer.Option("--expired", help="Delete what is older than retention_days of --site."),
+    ] = False,
+    site: Annotated[
+        Path | None, typer.Option("--site", "-s", help="The site file, with --expired.")
+    ] = None,
+    by: ByOption = "",
+    keys: KeysOption = None,
+) -> None:
+    """Delete records for good: pictures, clip, tracks and row. Cannot be undone.
+
+    The camera's chain keeps a signed entry with hashes only, so `verify` misses nothing. Copies
+    that were exported before are not reached.
+    """
+    from traffic_ai.audit import purge as deletion
+
+    if (subject is None) == (not expired):
+        raise UsageError("give --subject ID, or --expired; one of them")
+    if expired and site is None:
+        raise UsageError("--expired needs --site: the site file says how long records are kept")
+    if subject is not None and not why:
+        raise UsageError("--subject needs --why: the reason is kept with the deletion")
+    with acting(run, by, keys) as records:
+        if subject is not None:
+            chosen: Iterator[tuple[DocumentedViolation, str]] = iter(
+                [(deletion.subject(records, subject), why)]
+            )
+        else:
+            chosen = _expired(records, site or Path())
+        count = 0
+        for record, reason in chosen:
+            entry = deletion.purge(records, record, reason)
+            typer.echo(f"{record.stored.id} deleted, entry {entry.sequence} of the chain")
+            count += 1
+    if expired:
+        typer.echo(f"{count} records were older than they are kept")
+
+
+def _expired(records: "Records", site: Path) -> "Iterator[tuple[DocumentedViolation, str]]":
+    from traffic_ai.audit.purge import expired
+    from traffic_ai.wiring import open_site
+
+    days = open_site(site).retention_days
+    if not days:
+        raise UsageError(f"{site} has no retention_days; say there how long records are kept")
+    for stored in expired(records, days, datetime.now(UTC)):
+        reason = f"kept for {days[stored.kind]} days, and they are over"
+        yield records.find(stored.id), reason
