@@ -8,6 +8,7 @@ from traffic_ai.evaluate.boxes import BoxPath
 from traffic_ai.evaluate.core import evaluate
 from traffic_ai.evaluate.judging import Parameters
 from traffic_ai.evaluate.report import Report
+from traffic_ai.evaluate.truth import Truth
 from traffic_ai.evaluate.truth_document import truth_of
 from traffic_ai.simulate.fast.errors import MEASURED, in_look
 from traffic_ai.simulate.fast.identities import Mixups
@@ -41,10 +42,11 @@ class LookAt:
 
 @dataclass(frozen=True, eq=False)
 class Driven:
-    """A world's fast run and how it was judged."""
+    """A world's fast run, what is true of it, and how it was judged."""
 
     world: World
     run: FastRun
+    truth: Truth
     report: Report
 
 
@@ -55,14 +57,15 @@ def drive(world: World, seed: int, look_at: LookAt | None = None) -> Driven:
     options = (look_at or LookAt()).options(world)
     run = run_fast(world, scene, camera.rules, seed, options)
     unhidden = _unhidden(run.sights, len(world.timing.t_s))
+    truth = truth_of(truth_document(world, unhidden))
     report = evaluate(
         [f for f in run.findings if isinstance(f, Violation)],
         [f for f in run.findings if isinstance(f, NearMiss)],
-        truth_of(truth_document(world, unhidden)),
+        truth,
         Parameters.of(camera.rules, scene),
         {number: BoxPath.of_track(track) for number, track in run.tracks.items()},
     )
-    return Driven(world, run, report)
+    return Driven(world, run, truth, report)
 
 
 def _unhidden(sights: Sequence[Sight], count: int) -> list[Mapping[int, float]]:

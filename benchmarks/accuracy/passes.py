@@ -121,7 +121,7 @@ def timed(world: World, vehicles: Sequence[Vehicle], fps: float) -> World:
     return replace(world, vehicles=tuple(vehicles), timing=Timing(t_s, t_s, fps))
 
 
-CYCLE_S, RED_S = 9.0, 6.4
+CYCLE_S, RED_S = 11.0, 6.4
 _YELLOW_S, _ARRIVES_S, _LEAVES_S = 1.0, 2.2, 0.3
 
 

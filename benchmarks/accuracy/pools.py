@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from numpy.random import default_rng
 
-from benchmarks.accuracy.drive import LookAt, drive
+from benchmarks.accuracy.drive import Driven, LookAt, drive
 from benchmarks.accuracy.passes import KINDS, empty_world, steady_stream, stops_at_line
 from traffic_ai.evaluate.report import Report
 from traffic_ai.simulate.traffic import load_scenario, make_world
@@ -27,8 +27,11 @@ class Part:
     world: Callable[[int], World]
     look_at: LookAt = field(default_factory=LookAt)
 
+    def driven(self) -> Driven:
+        return drive(self.world(self.seed), self.seed, self.look_at)
+
     def run(self) -> Report:
-        return drive(self.world(self.seed), self.seed, self.look_at).report
+        return self.driven().report
 
 
 def red_light(share: float) -> list[Part]:

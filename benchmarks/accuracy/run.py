@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy import short
+from benchmarks.accuracy.peers import Environment, show
 from benchmarks.accuracy.pools import POOLS, Part
 from benchmarks.accuracy.suite import Case, Outcome, read_cases, run_case, verdict
 from benchmarks.accuracy.table import case_table, kind_table, speed_table
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.short:
         return _short(options.update)
+    if options.peers:
+        show([Environment(name, python) for name, python in _peers(options)], options.share)
+        return 0
     if options.only in ("all", "cases"):
         _cases(options)
     if options.only in ("all", "pools"):
@@ -45,8 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--short", action="store_true", help="compare the verdicts")
     parser.add_argument("--update", action="store_true", help="with --short: accept the verdicts")
+    parser.add_argument("--peers", action="store_true", help="other projects' formulas")
+    for name, folder in (("supervision", ".venv-bench"), ("ultralytics", ".venv-ultralytics")):
+        python = Path(folder) / "bin" / "python"
+        parser.add_argument(f"--{name}", type=Path, default=python, help="its environment's python")
     parser.add_argument("--out", type=Path, default=Path("out/accuracy"), help="JSON files")
     return parser
+
+
+def _peers(options: argparse.Namespace) -> list[tuple[str, Path]]:
+    return [("supervision", options.supervision), ("ultralytics", options.ultralytics)]
 
 
 def _short(update: bool) -> int:

@@ -17,7 +17,7 @@ WORDS = {
 }
 
 
-def case_table(outcomes: Sequence[Outcome]) -> str:
+def casetable(outcomes: Sequence[Outcome]) -> str:
     """One row a case: found of due, and what was false."""
     head = ("case", "vehicles", *WORDS.values(), "speeds measured")
     rows = []
@@ -26,7 +26,7 @@ def case_table(outcomes: Sequence[Outcome]) -> str:
         cells = [outcome.case.name, str(figures.vehicles)]
         cells += [words(figures, kind) for kind in WORDS]
         rows.append([*cells, _speeds(figures.speeds)])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _speeds(speeds: SpeedFigures | None) -> str:
@@ -37,7 +37,7 @@ def _speeds(speeds: SpeedFigures | None) -> str:
     return f"{speeds.within.of}, {outside} outside, worst {worst:.1f}"
 
 
-def kind_table(groups: Mapping[str, Report]) -> str:
+def kindtable(groups: Mapping[str, Report]) -> str:
     """Recall and precision, one row a group and kind, then what else is to be said."""
     head = ("", "vehicles", "true", "found", "false", "recall", "precision", "near misses")
     rows, said = [], []
@@ -48,7 +48,7 @@ def kind_table(groups: Mapping[str, Report]) -> str:
             shares = (one.false_alarms, percent(one.recall), percent(one.precision))
             rows.append([*map(str, (*cells, *shares)), withheld_words(report, one.kind)])
             said += [f"{name}: {line}" for line in _notes(one)]
-    return "\n".join([_table(head, rows), *(f"\n{line}" for line in said)])
+    return "\n".join([table(head, rows), *(f"\n{line}" for line in said)])
 
 
 def _notes(one: KindFigures) -> list[str]:
@@ -75,7 +75,7 @@ def withheld_words(report: Report, kind: ViolationKind) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
 
 
-def speed_table(groups: Mapping[str, Report]) -> str:
+def speedtable(groups: Mapping[str, Report]) -> str:
     """Errors of speeds, one row a group of passes."""
     head = (
         "passes of",
@@ -96,7 +96,7 @@ def speed_table(groups: Mapping[str, Report]) -> str:
         rows.append(
             [*cells, *_speed_cells(figures), withheld_words(report, ViolationKind.SPEEDING)]
         )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _speed_cells(figures: Summary) -> list[str]:
@@ -116,6 +116,6 @@ def percent(share: Share) -> str:
     return f"{100 * share.value:.1f} % ({100 * share.low:.1f}-{100 * share.high:.1f})"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

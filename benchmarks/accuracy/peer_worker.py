@@ -1,0 +1,159 @@
+"""Runs another project's speed or line formula over tracks; started in that project's environment.
+
+    PYTHON peer_worker.py METHOD TRACKS.npz ANSWER.json
+
+Imports nothing of traffic-ai. Every method is given the same tracks: boxes with ids, frame by
+frame, and what its users are asked to set.
+"""
+
+import json
+import sys
+from collections import defaultdict, deque
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+
+def frames(data):
+    """Each frame's rows."""
+    starts = np.searchsorted(data["frame"], np.arange(int(data["frame_count"]) + 1))
+    for number, (a, b) in enumerate(pairwise(starts)):
+        yield number, slice(a, b)
+
+
+def supervision_line(data, threshold):
+    """`supervision.LineZone` on the middle of the lower edge."""
+    import supervision as sv
+
+    def zone(least):
+        a, b = (sv.Point(*map(float, point)) for point in data["line_px"])
+        anchors = [sv.Position.BOTTOM_CENTER]
+        return sv.LineZone(a, b, triggering_anchors=anchors, minimum_crossing_threshold=least)
+
+    def boxes(xyxy, ids):
+        return sv.Detections(xyxy=xyxy.astype(float), tracker_id=ids)
+
+    # Which of its two directions leads over the line is seen from one box driven over it.
+    middle = data["line_px"].mean(axis=0)
+    probe, forward = zone(1), data["forward_px"]
+    leads = [False, False]
+    for way in (-40, -20, 20, 40):
+        x, y = middle + way * forward
+        crossed = probe.trigger(boxes(np.array([[x - 1, y - 5, x + 1, y]]), np.array([1])))
+        leads = [bool(one[0]) or before for one, before in zip(crossed, leads, strict=True)]
+    direction = 0 if leads[0] else 1
+    line, crossings = zone(threshold), []
+    for number, rows in frames(data):
+        crossed = line.trigger(boxes(data["xyxy_px"][rows], data["track"][rows]))[direction]
+        time_s = float(data["t_s"][number])
+        crossings += [[int(i), time_s] for i in data["track"][rows][crossed]]
+    return {"crossings": crossings}
+
+
+def supervision_speed(data):
+    """The speed of supervision's example `speed_estimation`: a perspective transform, the way
+    along the road over the last second of frames, int(fps).
+    """
+    import cv2
+    import supervision as sv
+
+    target = data["target_m"].astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(data["source_px"].astype(np.float32), target)
+    fps = int(data["fps"])
+    ways = defaultdict(lambda: deque(maxlen=fps))
+    read = defaultdict(list)
+    zone = sv.PolygonZone(polygon=data["source_px"].astype(int))
+    for _, rows in frames(data):
+        found = sv.Detections(
+            xyxy=data["xyxy_px"][rows].astype(float), tracker_id=data["track"][rows]
+        )
+        if not len(found):
+            continue
+        found = found[zone.trigger(found)]
+        if not len(found):
+            continue
+        points = found.get_anchors_coordinates(anchor=sv.Position.BOTTOM_CENTER)
+        moved = cv2.perspectiveTransform(points.reshape(-1, 1, 2).astype(np.float32), matrix)
+        for track, (_, y) in zip(found.tracker_id, moved.reshape(-1, 2).astype(int), strict=True):
+            way = ways[int(track)]
+            way.append(y)
+            if len(way) >= fps / 2:
+                read[int(track)].append(abs(int(way[-1]) - int(way[0])) / (len(way) / fps) * 3.6)
+    return {"speeds": {track: float(np.median(values)) for track, values in read.items()}}
+
+
+def _tracked(base, data):
+    """An Ultralytics solution that is given tracks in place of looking for them."""
+    import torch
+
+    class Given(base):
+        def give(self, rows):
+            self.boxes = torch.as_tensor(data["xyxy_px"][rows])
+            self.track_ids = [int(i) for i in data["track"][rows]]
+            self.clss = [2] * len(self.track_ids)
+            self.confs = [0.9] * len(self.track_ids)
+
+        def extract_tracks(self, im0):
+            """Nothing: `give` has set them."""
+
+    return Given
+
+
+def ultralytics_speed(data):
+    """`ultralytics.solutions.SpeedEstimator`, its scale that of the middle of the road watched."""
+    from ultralytics.solutions import SpeedEstimator
+
+    estimator = _tracked(SpeedEstimator, data)(
+        model="yolov8n.yaml",
+        fps=float(data["fps"]),
+        meter_per_pixel=float(data["metres_per_px"]),
+        max_speed=300,
+        show=False,
+        verbose=False,
+    )
+    picture, speeds = np.zeros((8, 8, 3), np.uint8), {}
+    for _, rows in frames(data):
+        estimator.give(rows)
+        speeds.update(estimator.process(picture.copy()).speed_dict)
+    return {"speeds": {int(track): float(speed) for track, speed in speeds.items()}}
+
+
+def ultralytics_line(data):
+    """`ultralytics.solutions.ObjectCounter` with the stop line as its region."""
+    from ultralytics.solutions import ObjectCounter
+
+    counter = _tracked(ObjectCounter, data)(
+        model="yolov8n.yaml",
+        region=[tuple(map(int, point)) for point in data["line_px"]],
+        show=False,
+        verbose=False,
+    )
+    down = float(data["forward_px"][1]) > 0
+    picture, crossings = np.zeros((8, 8, 3), np.uint8), []
+    for number, rows in frames(data):
+        before = set(counter.counted_ids)
+        ins = counter.in_count
+        counter.give(rows)
+        counter.process(picture.copy())
+        new = set(counter.counted_ids) - before
+        leads = counter.in_count > ins if down else counter.in_count == ins
+        if leads:
+            crossings += [[int(i), float(data["t_s"][number])] for i in new]
+    return {"crossings": crossings}
+
+
+METHODS = {
+    "supervision line, threshold 1": lambda data: supervision_line(data, 1),
+    "supervision line, threshold 3": lambda data: supervision_line(data, 3),
+    "supervision speed example": supervision_speed,
+    "ultralytics speed": ultralytics_speed,
+    "ultralytics line": ultralytics_line,
+}
+
+
+if __name__ == "__main__":
+    method, tracks, answer = sys.argv[1:]
+    with np.load(tracks) as given:
+        found = METHODS[method]({name: given[name] for name in given.files})
+    Path(answer).write_text(json.dumps(found))
