@@ -73,8 +73,8 @@ class TrackPoints:
 class VehicleRecord:
     """One vehicle in a decision.
 
-    class_id (F,): its voted class at each frame of the decision, NOT_SHOWN before it was confirmed
-    and after it ended. ended_at: position of the frame that ended its track, None if none did.
+    class_id (F,): its voted class at each frame of the decision, NOT_SHOWN where it is not among the
+    frame's tracks: before it was confirmed and after it ended. ended_at: position of the frame that ended its track, None if none did.
     first_t_s and observed_before: when its track began, and how many observed points it had before
     the first one kept.
     """
@@ -122,42 +122,45 @@ class Decision:
 
 
 class _Shown:
-    """A recorded vehicle on its way through the frames."""
+    """A recorded vehicle on its way through the frames.
+
+    is_known: confirmed, so that its history can be read. is_shown: among this frame's tracks.
+    """
 
     def __init__(self, record: VehicleRecord) -> None:
         self._record = record
         self._count = 0
         self.track = Track(record.track_id, record.first_t_s)
         self.track.observed_count = record.observed_before
-        self.is_shown = False
-        self.has_ended = False
+        self.is_known = self.is_shown = self.has_ended = False
 
     def advance(self, position: int, t_s: float) -> None:
         """Go on to a frame: the points up to it are added, those before the first at once."""
         class_id = int(self._record.class_id[position])
-        if class_id == NOT_SHOWN:
+        self.is_shown = class_id != NOT_SHOWN
+        if not self.is_shown:
             return
         points = self._record.points
         end = int(np.searchsorted(points.t_s, t_s, "right"))
         points.append_to(self.track, self._count, end)
         self._count = end
         self.track.road_user = RoadUser(class_id)
-        self.is_shown = True
+        self.is_known = True
         if self._record.ended_at == position:
             self.end()
 
     def end(self) -> None:
         """End the track."""
-        self.has_ended = True
+        self.is_shown, self.has_ended = False, True
 
 
 def _observation(
     info: FrameInfo, vehicles: list[_Shown], signals: Mapping[str, SignalHistory]
 ) -> Observation:
-    there = [vehicle for vehicle in vehicles if vehicle.is_shown]
-    histories = {vehicle.track.track_id: vehicle.track for vehicle in there}
-    ended = tuple(v.track.track_id for v in there if v.has_ended)
-    live = [vehicle.track for vehicle in there if not vehicle.has_ended]
+    known = [vehicle for vehicle in vehicles if vehicle.is_known]
+    histories = {vehicle.track.track_id: vehicle.track for vehicle in known}
+    ended = tuple(vehicle.track.track_id for vehicle in known if vehicle.has_ended)
+    live = [vehicle.track for vehicle in known if vehicle.is_shown]
     if not live:
         return Observation(info, Tracks.empty(ended), histories, signals)
     tracks = Tracks(
