@@ -173,7 +173,9 @@ def _at_line(
         stand = _longest_stand(vehicle, line, spell, t_s, poses, float(world.timing.t_s[-1]))
         came_s = [at for at in fronts_s if stand is not None and at <= stand[0]]
         if stand is not None and came_s and program.phase_at(came_s[-1]).aspect != Aspect.GREEN:
-            yield _stop_over_line(world, vehicle, line, spell, came_s[-1], stand, not dark)
+            turned = _left_by_exit(line, poses)
+            certain = not dark and not turned
+            yield _stop_over_line(world, vehicle, line, spell, came_s[-1], stand, certain)
         for front_s in fronts_s:
             if spell.onset_s <= front_s < spell.end_s:
                 yield from _red_light(world, vehicle, line, spell, front_s, t_s, not dark)
@@ -197,7 +199,7 @@ def _red_light(
     if not 0.0 <= front_s <= last_s or beyond_s is None:
         return
     poses = vehicle.course.poses(later)
-    if any(_inside(exit_m, poses.middle_m).any() for exit_m in line.exits_m):
+    if _left_by_exit(line, poses):
         return
     at_red = beyond_s < spell.end_s
     stood = (np.abs(poses.speed_mps) < STAND_MPS)[later < min(beyond_s, spell.end_s)].any()
@@ -224,6 +226,11 @@ def _red_light(
         certain and at_red and red and seen,
         figures,
     )
+
+
+def _left_by_exit(line: RoadStopLine, poses: Poses) -> bool:
+    """Whether a vehicle leaves the junction where those who turn may."""
+    return any(bool(_inside(exit_m, poses.middle_m).any()) for exit_m in line.exits_m)
 
 
 def _longest_stand(

@@ -45,6 +45,8 @@ _PARKED_FROM = 1_000_000
 # A driver timed to cross at a moment may be this late or early; whoever was that close before it
 # stood in its way.
 _LATE_S, _BLOCKED_S = 0.3, 8.0
+# Others with a deed at the line get near it within this time.
+_AT_LINE_M, _WAITED_S = 5.0, 6.0
 _ATTEMPTS = 6
 # Who drives slower than this share of what it wants is held up, by one no farther to the side.
 _HELD_UP_SHARE, _BESIDE_M = 0.97, 3.4
@@ -113,8 +115,9 @@ def _vehicles(
         driver.id = number
     changer = LaneChanger(layout) if traffic.lane_changes else None
     trails = _undisturbed(layout, signals, changer, [*actors, *kept], until_s)
-    moving = _apart([_vehicle(trail) for trail in trails], {one.id for one in actors})
-    return [*moving, *_parked(traffic, layout, road, makers[2], chances[2], until_s)]
+    parked = _parked(traffic, layout, road, makers[2], chances[2], until_s)
+    everybody = [*(_vehicle(trail) for trail in trails), *parked]
+    return _apart(everybody, {one.id for one in actors})
 
 
 def _lawful(
@@ -165,11 +168,12 @@ def _blockers(trails: Sequence[Trail]) -> set[int]:
     """Lawful drivers who kept one with a deed from its time or its speed."""
     found: set[int] = set()
     for trail in trails:
-        conduct, line_m = trail.driver.conduct, trail.driver.way.line_m
-        if isinstance(conduct, Timed) and line_m is not None:
-            crossed_s = crossing_s(trail, line_m)
-            if crossed_s is None or abs(crossed_s - conduct.crosses_s) > _LATE_S:
-                found |= _before(trail, trails, conduct.crosses_s)
+        due_s, line_m = trail.driver.due_s, trail.driver.way.line_m
+        if due_s is not None and line_m is not None:
+            timed = isinstance(trail.driver.conduct, Timed)
+            there_s = crossing_s(trail, line_m if timed else line_m - _AT_LINE_M)
+            if there_s is None or abs(there_s - due_s) > (_LATE_S if timed else _WAITED_S):
+                found |= _before(trail, trails, due_s)
         elif trail.driver.deed == "speeding":
             found |= _held_up_by(trail, trails)
     return found

@@ -12,6 +12,8 @@ FAR_M = float("inf")
 _STANDS_MPS = 0.05
 _CREEP_MPS = 0.7
 _BACKING_MPS = 1.3
+# Who stands so near its place is there; and how long it stands before it creeps.
+_NEAR_M, _PAUSE_S = 2.0, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class _Stage(Enum):
     COMING = auto()
     STANDING = auto()
     ACTING = auto()
+    LEAVING = auto()
     DONE = auto()
 
 
@@ -107,23 +110,22 @@ class StopBeyond(Conduct):
         self._line_m = FAR_M
 
     def orders(self, sight: Sight) -> Orders | None:
-        """Until green."""
-        if sight.green or self._stage is _Stage.DONE:
-            if self._stage is not _Stage.COMING:
-                self._stage = _Stage.DONE
-            return None
+        """Until green, once it stood at the line."""
         if np.isfinite(sight.line_m):
             self._line_m = sight.line_m
-        if not self._creeps or self._stage is _Stage.ACTING:
-            drive = _CREEP_MPS if self._creeps else None
-            if not self._creeps and sight.speed_mps < _STANDS_MPS:
-                self._stage = _Stage.ACTING
-            return Orders(self._line_m + self._over_m, drive)
-        if self._stage is _Stage.COMING and sight.speed_mps < _STANDS_MPS:
+        if sight.green and self._stage is not _Stage.COMING:
+            self._stage = _Stage.DONE
+        if sight.green or self._stage is _Stage.DONE:
+            return None
+        before_m = self._line_m + (min(self._over_m, 0.0) - 1.2 if self._creeps else self._over_m)
+        stands = sight.speed_mps < _STANDS_MPS and before_m - sight.front_m < _NEAR_M
+        if self._stage is _Stage.COMING and stands:
             self._stage, self._since_s = _Stage.STANDING, sight.t_s
-        if self._stage is _Stage.STANDING and sight.t_s - self._since_s > 1.5:
-            self._stage = _Stage.ACTING
-        return Orders(self._line_m + min(self._over_m, 0.0) - 1.2)
+        if not self._creeps or self._stage is _Stage.COMING:
+            return Orders(before_m)
+        if sight.t_s - self._since_s < _PAUSE_S:
+            return Orders(before_m)
+        return Orders(self._line_m + self._over_m, _CREEP_MPS)
 
 
 class TurnOnRed(Conduct):
@@ -133,7 +135,7 @@ class TurnOnRed(Conduct):
 
     def orders(self, sight: Sight) -> Orders | None:
         """Obeys the line until it has stood there."""
-        near = sight.line_m - sight.front_m < 4.0
+        near = sight.line_m - sight.front_m < 3.0
         if near and sight.speed_mps < _STANDS_MPS:
             self.obeys_line = False
         return None
@@ -154,7 +156,7 @@ class Reverse(Conduct):
         """One after the other."""
         waited_s = sight.t_s - self._since_s
         if self._stage is _Stage.COMING:
-            if sight.speed_mps < _STANDS_MPS and self._stop_m - sight.front_m < 3.0:
+            if sight.speed_mps < _STANDS_MPS and self._stop_m - sight.front_m < _NEAR_M:
                 self._stage, self._since_s = _Stage.STANDING, sight.t_s
                 self._from_m = sight.front_m
             return Orders(self._stop_m)
@@ -166,9 +168,11 @@ class Reverse(Conduct):
             left_m = self.by_m - (self._from_m - sight.front_m)
             if left_m > 0.02:
                 return Orders(drive_mps=-min(_BACKING_MPS, 0.15 + float(np.sqrt(left_m))))
-            self._stage, self._since_s = _Stage.DONE, sight.t_s
-        if waited_s < self._for_s or not sight.green:
-            return Orders(sight.front_m)
+            self._stage, self._since_s = _Stage.LEAVING, sight.t_s
+        if self._stage is _Stage.LEAVING:
+            if waited_s < self._for_s or not sight.green:
+                return Orders(drive_mps=0.0)
+            self._stage = _Stage.DONE
         return None
 
 

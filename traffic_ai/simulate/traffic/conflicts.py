@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from traffic_ai.simulate.arrays import Bools, Floats
 from traffic_ai.simulate.traffic.layout import Turn, Way
 
 _STEP_M = 0.5
@@ -22,7 +23,8 @@ _RANK = {Turn.THROUGH: 3, Turn.RIGHT: 2, Turn.LEFT: 1, Turn.UTURN: 0, Turn.WRONG
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A stretch of one way that another needs too. first_m, last_m: on this way; other_first_m,
-    other_last_m: on the other. gives_way: whether this way's drivers let the other's go first.
+    other_last_m: on the other. same_signal: whether both obey one. gives_way: whether this way's
+    drivers let the other's go first.
     """
 
     other: int
@@ -30,6 +32,7 @@ class Zone:
     last_m: float
     other_first_m: float
     other_last_m: float
+    same_signal: bool
     gives_way: bool
 
 
@@ -42,7 +45,8 @@ def zones_of(ways: Sequence[Way]) -> tuple[tuple[Zone, ...], ...]:
                 continue
             span = _shared(one, other)
             if span is not None:
-                found[i].append(Zone(j, *span, gives_way=_gives_way(one, other)))
+                same = one.group_id == other.group_id
+                found[i].append(Zone(j, *span, same, _gives_way(one, other)))
     return tuple(tuple(sorted(zones, key=lambda zone: zone.first_m)) for zones in found)
 
 
@@ -63,14 +67,7 @@ def _gives_way(one: Way, other: Way) -> bool:
 
 def _shared(one: Way, other: Way) -> tuple[float, float, float, float] | None:
     """First and last place of both where they are too near, or None."""
-    own_m = np.arange(0.0, one.path.length_m, _STEP_M)
-    points_m = one.path.points(own_m)
-    other_m, right_m = other.path.project(points_m)
-    near = (np.abs(right_m) < _APART_M) & (other_m >= 0) & (other_m <= other.path.length_m)
-    turn = one.path.headings(own_m) - other.path.headings(other_m)
-    head_on = np.cos(turn) < -0.9
-    beside = (np.cos(turn) > 0.97) & (np.abs(right_m) > _BESIDE_M)
-    near &= ~head_on & ~beside
+    own_m, near, right_m = _near(one, other)
     if not near.any():
         return None
     first = int(np.argmax(near))
@@ -81,9 +78,22 @@ def _shared(one: Way, other: Way) -> tuple[float, float, float, float] | None:
     if own_m[last] - own_m[first] > _JOINED_M:
         meet = first + int(np.argmin(np.abs(right_m[first : last + 1]) > 0.3))
         last = min(last, meet + int(_JOINED_M / _STEP_M))
-    return (
-        float(own_m[first]),
-        float(own_m[last]),
-        float(other_m[first : last + 1].min()),
-        float(other_m[first : last + 1].max()),
-    )
+    # What the other way needs of this stretch, seen from there.
+    other_m, other_near, _ = _near(other, one)
+    on_own_m = one.path.project(other.path.points(other_m))[0]
+    within = (on_own_m > own_m[first] - _APART_M) & (on_own_m < own_m[last] + _APART_M)
+    needed_m = other_m[other_near & within]
+    if len(needed_m) == 0:
+        return None
+    return float(own_m[first]), float(own_m[last]), float(needed_m.min()), float(needed_m.max())
+
+
+def _near(one: Way, other: Way) -> tuple[Floats, Bools, Floats]:
+    """Places (M,) along a way, which of them are in the other's way, and how far right of it."""
+    own_m = np.arange(0.0, one.path.length_m, _STEP_M)
+    other_m, right_m = other.path.project(one.path.points(own_m))
+    near = (np.abs(right_m) < _APART_M) & (other_m >= 0) & (other_m <= other.path.length_m)
+    turn = one.path.headings(own_m) - other.path.headings(other_m)
+    head_on = np.cos(turn) < -0.9
+    beside = (np.cos(turn) > 0.97) & (np.abs(right_m) > _BESIDE_M)
+    return own_m, np.asarray(near & ~head_on & ~beside), right_m

@@ -186,7 +186,7 @@ class DeedPlanner:
         way = lane.ways[turn]
         line_m = way.line_m or 0.0
         driver = self._driver(deed, lane, way, 0.0)
-        driver.enters_s = at_s - line_m / driver.wanted_mps
+        driver.enters_s, driver.due_s = at_s - line_m / driver.wanted_mps, at_s
         over_m = drawn(self._chance, deed.over_m or (0.6, 2.5))
         conducts: dict[str, Conduct] = {
             "run_red": Timed(at_s, driver.wanted_mps),

@@ -39,7 +39,8 @@ class Driver:
     right_m: how far to the right of the lane's middle it keeps. shifts: (from, to, metres to the
     right): changes of that by place along the way. keep_m: what others keep behind it beyond
     their own gap. script: its motion where every move is written down. from_m, to_m:
-    where its front comes in and its middle leaves, along the way.
+    where its front comes in and its middle leaves, along the way. due_s: when a
+    deed at the line demands it to be there.
     """
 
     id: int
@@ -60,6 +61,7 @@ class Driver:
     script: Motion | None = None
     from_m: float = 0.0
     to_m: float = float("inf")
+    due_s: float | None = None
     shifts: list[tuple[float, float, float]] = field(default_factory=list)
 
     def afresh(self) -> "Driver":

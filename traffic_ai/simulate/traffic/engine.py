@@ -35,6 +35,9 @@ _HARDEST_PULL_MPS2 = 2.5
 # A vehicle at rest stays so until it is free to pull away this hard.
 _SET_OFF_MPS2 = 0.25
 _REST_MPS = 0.12
+# Braking for a place to stop at begins at this share of comfortable braking.
+_BRAKING_SHARE = 0.75
+_THERE_M = 0.4
 _STOPS = frozenset({Aspect.RED, Aspect.RED_YELLOW, Aspect.FLASHING_RED})
 
 
@@ -66,6 +69,7 @@ class Engine:
         self._fleet = Fleet(layout.ways)
         self._give_way = GiveWay(layout.ways)
         self._lane_changes = lane_changes
+        self._backing: Bools = np.zeros(0, bool)
         self._waiting: dict[str, deque[Driver]] = defaultdict(deque)
         self._records: dict[int, tuple[Driver, float, list[float], list[float]]] = {}
 
@@ -231,28 +235,31 @@ class Engine:
         followed = np.clip((drive_mps - speed) / _FOLLOW_S, -_HARDEST_PULL_MPS2, _HARDEST_PULL_MPS2)
         wish = np.where(ordered, followed, wish)
         held = np.where(leader, idm.interaction_mps2(speed, gap_m, closing_mps, temper), 0.0)
-        stops = np.isfinite(stop_m)
-        to_stop = np.where(stops, stop_m, 1e3) + temper.standstill_m
-        stopping = np.where(stops, idm.interaction_mps2(speed, to_stop, speed, temper), 0.0)
-        found = wish + np.minimum(held, stopping)
-        # The last metre to a place to stop at is braked evenly, so that the front ends there.
-        near = stops & (stop_m < 1.5) & (speed > 0) & (speed < 3.0)
-        last_m = np.maximum(stop_m, 0.01)
-        even = np.where(near, -(speed**2) / (2 * last_m), np.inf)
-        found = np.where(near & ~ordered, np.minimum(even, wish + held), found)
+        found = wish + held
+        # Toward a place to stop at all brake evenly, so that the front ends there; who stands
+        # there stays.
+        ahead_m = np.maximum(stop_m, 0.01)
+        needed = np.where(speed > 0.0, speed**2 / (2 * ahead_m), 0.0)
+        brakes = needed > _BRAKING_SHARE * temper.braking_mps2
+        found = np.where(brakes, np.minimum(found, -needed), found)
+        there = (stop_m < _THERE_M) & (speed < _REST_MPS)
+        found = np.where(there, np.minimum(found, 0.0), found)
         backing = ordered & (drive_mps < 0)
         found = np.where(backing, followed, found)
+        rolling = ~backing & (speed < 0.0)
+        found = np.where(rolling, np.minimum(-speed / STEP_S, _HARDEST_PULL_MPS2), found)
+        self._backing = backing
         return np.asarray(np.clip(found, -idm.HARDEST_BRAKING_MPS2, None))
 
     def _integrate(self, acceleration: Floats) -> None:
         """One step; who would roll back without being told to comes to rest."""
         fleet = self._fleet
         speed: Floats = fleet.speed_mps
-        backs = fleet.backs(acceleration)
-        resting = ~backs & (speed < _REST_MPS) & (speed >= 0) & (acceleration < _SET_OFF_MPS2)
+        forward = ~self._backing & (speed >= 0.0)
+        resting = forward & (speed < _REST_MPS) & (acceleration < _SET_OFF_MPS2)
         acceleration = np.where(resting, -speed / STEP_S, acceleration)
         after = speed + acceleration * STEP_S
-        stops = ~backs & (after < 0.0)
+        stops = forward & (after < 0.0)
         braking = np.where(stops, acceleration, -1.0)
         whole_m = speed * STEP_S + 0.5 * acceleration * STEP_S**2
         moved = np.where(stops, speed**2 / (-2.0 * braking), whole_m)

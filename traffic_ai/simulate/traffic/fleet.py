@@ -180,15 +180,6 @@ class Fleet:
         """A new green."""
         self.goes &= ~own
 
-    def backs(self, acceleration: Floats) -> Bools:
-        """Who (N,) rolls back on purpose."""
-        found = np.zeros(len(self), bool)
-        for i in self.ordered:
-            found[i] = self.drivers[i].keep_m > 0.0 and (
-                self.speed_mps[i] < 0.0 or acceleration[i] < 0.0
-            )
-        return found & (self.speed_mps < 0.3)
-
 
 def bend_speeds_mps(path: Path) -> Floats | None:
     """The speed drivers keep by each metre of a path, None for a straight one."""

@@ -1,7 +1,7 @@
 """Giving way at the junction: nobody drives into a place another is in, or is about to be."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +31,11 @@ class _Comer:
     top_mps: float
     pull_mps2: float
     past_line: bool
+    inside: bool
     open_line: bool
     assertive: bool
     yields: bool
+    waits: bool
 
     def soonest_s(self, way_m: float) -> float:
         """How soon it can have gone so far."""
@@ -58,6 +60,7 @@ class GiveWay:
 
     def __init__(self, ways: Sequence[Way]) -> None:
         self._zones = zones_of(ways)
+        self._waiting: set[int] = set()
         self._last_m = [
             max(
                 [zone.last_m for zone in zones]
@@ -71,23 +74,42 @@ class GiveWay:
         """The nearest place (N,) along its way each must wait before; infinite for none."""
         found = np.full(len(fleet), np.inf)
         comers = self._comers(fleet, open_line)
+        self._waiting = set()
         for way, own in comers.items():
             for one in own:
                 if one.assertive or not one.open_line:
                     continue
-                for zone in self._zones[way]:
-                    to_m = zone.first_m - one.front_m
-                    if to_m > _LOOK_M:
-                        break
-                    if to_m <= 0.0 or zone.other not in comers:
-                        continue
-                    room_m = max(to_m - _KEEP_OFF_M, 0.05)
-                    if one.speed_mps**2 / (2 * room_m) > _HARDEST_MPS2:
-                        continue
-                    if any(_comes_first(one, zone, other) for other in comers[zone.other]):
-                        found[one.index] = zone.first_m - _KEEP_OFF_M
-                        break
+                stop_m = self._stop_m(one, self._zones[way], comers)
+                if stop_m is not None:
+                    found[one.index] = stop_m
+                    if one.speed_mps < _STANDS_MPS:
+                        self._waiting.add(fleet.drivers[one.index].id)
         return found
+
+    def _stop_m(
+        self, one: _Comer, zones: Sequence[Zone], comers: Mapping[int, Sequence[_Comer]]
+    ) -> float | None:
+        """Where one must wait: before the first zone that is not free for it.
+
+        Who is before all zones does not begin to cross while somebody stands in one of them, or
+        one of another signal is still about to leave.
+        """
+        entry_m = zones[0].first_m if zones else np.inf
+        for zone in zones:
+            to_m = zone.first_m - one.front_m
+            if to_m > _LOOK_M:
+                break
+            others = comers.get(zone.other, ())
+            if to_m <= 0.0 or not others:
+                continue
+            blocked = one.front_m < entry_m and any(_is_left(zone, other) for other in others)
+            if not blocked and not any(_comes_first(one, zone, other) for other in others):
+                continue
+            wait_m = (entry_m if blocked else zone.first_m) - _KEEP_OFF_M
+            room_m = max(wait_m - one.front_m, 0.05)
+            if one.speed_mps**2 / (2 * room_m) <= _HARDEST_MPS2:
+                return wait_m
+        return None
 
     def _comers(self, fleet: Fleet, open_line: Bools) -> dict[int, list[_Comer]]:
         """Vehicles that have not left the junction, by way."""
@@ -95,7 +117,7 @@ class GiveWay:
         fronts_m, speeds = fleet.front_m.tolist(), fleet.speed_mps.tolist()
         lines_m, opens = fleet.line_m.tolist(), open_line.tolist()
         for i, way in enumerate(fleet.way.tolist()):
-            driver, front_m = fleet.drivers[i], fronts_m[i]
+            driver, front_m, zones = fleet.drivers[i], fronts_m[i], self._zones[way]
             length_m = driver.body.length_m
             if front_m - length_m > self._last_m[way]:
                 continue
@@ -109,12 +131,22 @@ class GiveWay:
                     max(driver.wanted_mps, 1.0),
                     driver.pull_mps2,
                     front_m > lines_m[i],
+                    bool(zones) and front_m > zones[0].first_m,
                     opens[i],
                     conduct.assertive,
                     conduct.yields,
+                    driver.id in self._waiting,
                 )
             )
         return found
+
+
+def _is_left(zone: Zone, other: _Comer) -> bool:
+    """Whether the other stands in the zone, or was left in the junction by an earlier green."""
+    if other.front_m - other.length_m >= zone.other_last_m:
+        return False
+    stands = other.front_m > zone.other_first_m and other.speed_mps < _STANDS_MPS
+    return stands or (other.inside and not zone.same_signal)
 
 
 def _comes_first(one: _Comer, zone: Zone, other: _Comer) -> bool:
@@ -127,7 +159,8 @@ def _comes_first(one: _Comer, zone: Zone, other: _Comer) -> bool:
     first = zone.gives_way or one.yields or other.assertive
     if not (first or other.past_line) or not other.open_line:
         return False
-    if not first and other.speed_mps < _STANDS_MPS:
+    # Who stands waiting for others does not come; or everybody would wait for everybody.
+    if other.speed_mps < _STANDS_MPS and (other.waits or not first):
         return False
     comes_s = other.soonest_s(zone.other_first_m - other.front_m)
     leaves_s = one.soonest_s(zone.last_m + one.length_m - one.front_m)
