@@ -72,17 +72,25 @@ def picture(blocks, t_s, size=(WIDTH_PX, HEIGHT_PX)):
     return image if size == (WIDTH_PX, HEIGHT_PX) else cv2.resize(image, size)
 
 
-def write_blocks(path, blocks=WRONG, seconds=4.4, *, step_ms=STEP_MS, metadata=None):
-    """An H.264 video, a key frame a second."""
+def write_blocks(
+    path,
+    blocks=WRONG,
+    seconds=4.4,
+    *,
+    step_ms=STEP_MS,
+    metadata=None,
+    size=(WIDTH_PX, HEIGHT_PX),
+):
+    """A video (H.264), a key frame a second."""
     with av.open(str(path), "w") as out:
         out.metadata.update(metadata or {})
         options = {"preset": "ultrafast", "tune": "zerolatency", "threads": "1"}
         stream = out.add_stream("libx264", options=options)
-        stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
         stream.codec_context.gop_size = max(1, 1000 // step_ms)
         for stamp in range(0, round(seconds * 1000), step_ms):
-            frame = av.VideoFrame.from_ndarray(picture(blocks, stamp / 1000), "bgr24")
+            frame = av.VideoFrame.from_ndarray(picture(blocks, stamp / 1000, size), "bgr24")
             frame.pts, frame.time_base = stamp, Fraction(1, 1000)
             out.mux(stream.encode(frame))
         out.mux(stream.encode())

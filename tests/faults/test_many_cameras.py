@@ -49,6 +49,7 @@ class LongRun:
     def __init__(self, running):
         self.running = running
         self.moments = {}
+        self.harried = 0
 
     def mark(self, name):
         self.moments[name] = time.monotonic()
@@ -74,7 +75,7 @@ class LongRun:
 
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory, blocks_video):
-    """Twelve cameras, some 100 s."""
+    """Thirteen cameras, some 100 s."""
     folder = tmp_path_factory.mktemp("long")
     rng = np.random.default_rng(4)
     rough = np.kron(rng.integers(40, 200, (9, 16, 3)), np.ones((12, 12, 1))).astype(np.uint8)
@@ -87,7 +88,8 @@ def long_run(tmp_path_factory, blocks_video):
         "late": Server(blocks_video),
     }
     servers["late"].kill()
-    proxies = {"slow": Proxy(servers["main"].port), "wrong": Proxy(servers["guarded"].port)}
+    behind = {"slow": "main", "wrong": "guarded", "harried": "main"}
+    proxies = {name: Proxy(servers[server].port) for name, server in behind.items()}
     proxies["slow"].faults.pace = 25 / 21
     mute = socket.create_server(("127.0.0.1", 0), backlog=50)
     url = servers["main"].url
@@ -100,6 +102,7 @@ def long_run(tmp_path_factory, blocks_video):
         "no_password": servers["guarded"].url(),
         "wrong_password": f"rtsp://{USER}:{PASSWORD}wrong@127.0.0.1:{proxies['wrong'].port}/cam",
         "untrue": proxies["slow"].url(),
+        "harried": proxies["harried"].url(),
         "frozen": url("/frozen"),
         "black": url("/black"),
     }
@@ -107,7 +110,7 @@ def long_run(tmp_path_factory, blocks_video):
     running = Running(site, folder / "out", write_evidence=False)
     run = LongRun(running)
     try:
-        play(run, servers)
+        play(run, servers, proxies["harried"])
         run.resting = proxies["wrong"].connections
     finally:
         running.stop()
@@ -121,12 +124,41 @@ def long_run(tmp_path_factory, blocks_video):
     return run
 
 
-def play(run, servers):
+def harry(run, proxy):
+    """One fault after another, on one camera."""
+
+    def until_live():
+        run.running.until(lambda views: views["harried"].status.state is CameraState.LIVE, 40.0)
+        run.harried += 1
+
+    for fault in ("drop", "corrupt_packets", "corrupt_bytes"):
+        setattr(proxy.faults, fault, 0.02)
+        passed = proxy.packets
+        run.running.until(lambda views, passed=passed: proxy.packets > passed + 100)
+        setattr(proxy.faults, fault, 0.0)
+        until_live()
+    for act in (
+        proxy.reset,
+        lambda: os.kill(run.running.views["harried"].reader_pid, signal.SIGKILL),
+    ):
+        frames = run.running.views["harried"].status.reconnects
+        act()
+        run.running.until(
+            lambda views, frames=frames: views["harried"].status.reconnects > frames, 40.0
+        )
+        until_live()
+    proxy.freeze()
+    run.running.until(lambda views: views["harried"].status.state is CameraState.STALLED)
+    proxy.thaw()
+    until_live()
+
+
+def play(run, servers, proxy):
     running = run.running
     running.until(
         lambda views: all(views[n].status.state is CameraState.LIVE for n in (*WELL, "stopped"))
     )
-    # Twelve readers have started at once; from now on they have nothing but their streams to do.
+    # Thirteen readers have started at once; from now on they have nothing but their streams to do.
     run.mark("settled")
     os.kill(servers["stopped"].process.pid, signal.SIGSTOP)
     run.mark("stopped")
@@ -134,6 +166,7 @@ def play(run, servers):
     running.until(lambda views: time.monotonic() - run.moments["stopped"] > 10.0)
     run.mark("came")
     servers["late"] = Server(servers["late"].process.args[2], port=servers["late"].port)
+    harry(run, proxy)
     running.until(
         lambda views: time.monotonic() - run.moments["stopped"] > STOPPED_S, STOPPED_S + 10.0
     )
@@ -216,6 +249,11 @@ def test_pictures_that_show_nothing_new_are_told_within_thirty_seconds(long_run,
     live_s = long_run.first(state.value, CameraState.LIVE)
     assert long_run.first(state.value, state) - (live_s or 0.0) < 30.0
     assert states_of(long_run, state.value) == ["connecting", "live", state.value, "offline"]
+
+
+def test_a_camera_that_has_one_fault_after_another_is_live_after_each(long_run):
+    """7, 8, 9, 17 and a reader that is killed."""
+    assert long_run.harried == 6
 
 
 @pytest.mark.parametrize("name", WELL)

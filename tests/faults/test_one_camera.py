@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.blocks import rows_of, write_site
+from tests.blocks import WRONG, rows_of, write_blocks, write_site
 from tests.rtsp import needs_rtsp
 from traffic_ai.core.frame import ClockSource
 from traffic_ai.sources.live import CameraState
@@ -225,3 +225,28 @@ def test_a_stall_and_its_burst_give_the_decisions_of_a_stream_without(
         # Each block is decided on at its own moment of the loop, whatever came between.
         off = [(t_s - first_s + LOOP_S / 2) % LOOP_S - LOOP_S / 2 for first_s in times[:2]]
         assert min(map(abs, off)) < 0.2, times
+
+
+def test_another_picture_size_is_followed_and_another_shape_stops_the_camera(
+    serve, run_watch, tmp_path
+):
+    """15."""
+    large = write_blocks(tmp_path / "large.mp4", WRONG, size=(384, 216))
+    square = write_blocks(tmp_path / "square.mp4", WRONG, size=(160, 160))
+    server = serve()
+    out = tmp_path / "out"
+    running = run_watch(site_of(tmp_path, server.url()), out, write_evidence=False)
+    has_found(running)
+    server.kill()
+    server = serve(port=server.port, video=large)
+    has_found(running, 2)
+    server.kill()
+    serve(port=server.port, video=square)
+    told = running.until(lambda views: views["gate"].status.state is CameraState.MISMATCHED)
+    assert "160x160 and was 192x108" in told["gate"].status.detail
+    found = told["gate"].violation_count
+    seen = told["gate"].status.frames_received
+    running.until(lambda views: views["gate"].status.frames_received > seen + 60)
+    assert running.views["gate"].violation_count == found, "nothing is judged by wrong lanes"
+    running.stop()
+    assert_true_and_single(out)

@@ -25,6 +25,7 @@ class Stream:
     """A live camera that hands out the frames it is given."""
 
     shown_url = "rtsp://***@gate/cam"
+    reader_pid = None
 
     def __init__(self):
         self.frames = []

@@ -18,6 +18,7 @@ class Camera:
 
     shown_url = "rtsp://gate/cam"
     waits_since_s = None
+    reader_pid = None
 
     def __init__(self, name, url):
         self.name = name

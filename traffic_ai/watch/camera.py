@@ -41,6 +41,7 @@ class CameraView:
 
     status: its state and detail are those of stream and picture together. analysed_fps: over the
     last 5 s. lag_s: how old the frames of that time were, at most, when they had been analysed.
+    reader_pid: the process that reads the stream, None where there is none at the moment.
     """
 
     camera_id: str
@@ -51,6 +52,7 @@ class CameraView:
     trouble: str
     lag_s: float = 0.0
     analysed_count: int = 0
+    reader_pid: int | None = None
 
     @property
     def is_thinned(self) -> bool:
@@ -164,6 +166,7 @@ class WatchedCamera:
             self._trouble,
             max(recent, default=0.0),
             self._analysed_count,
+            self._live.reader_pid,
         )
 
     def _judge(self, frame: LiveFrame) -> bool:
