@@ -10,8 +10,8 @@ from traffic_ai.evaluate.judging import Parameters
 from traffic_ai.evaluate.report import Report
 from traffic_ai.evaluate.truth import Truth
 from traffic_ai.evaluate.truth_document import truth_of
-from traffic_ai.simulate.fast.errors import MEASURED, in_look
 from traffic_ai.simulate.fast.identities import Mixups
+from traffic_ai.simulate.fast.measured import MEASURED, in_look
 from traffic_ai.simulate.fast.run import FastOptions, FastRun, run_fast
 from traffic_ai.simulate.fast.sights import Sight
 from traffic_ai.simulate.fast.signals import SignalView

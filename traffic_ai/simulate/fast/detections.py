@@ -19,7 +19,7 @@ from traffic_ai.core.scene import Scene
 from traffic_ai.detectors.suppression import survivors
 from traffic_ai.detectors.yolo import MIN_CONFIDENCE
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.fast.errors import BoxErrors, EdgeErrors, GroupErrors, Sides, logit_at
+from traffic_ai.simulate.fast.errors import BoxErrors, EdgeErrors, KindErrors, Sides, kind_of
 from traffic_ai.simulate.fast.network import network_scale
 from traffic_ai.simulate.fast.sights import ENDS, Sight
 from traffic_ai.simulate.fast.wander import (
@@ -90,7 +90,7 @@ class _Looker:
         self, sight: Sight, t_s: Floats, scene: Scene, errors: BoxErrors, random: Generator
     ) -> None:
         self._sight, self._errors, self._random = sight, errors, random
-        self._group: GroupErrors = errors.groups[sight.vehicle.body.road_user]
+        self._kind: KindErrors = errors.kinds[kind_of(sight.vehicle.body)]
         self._limit_px = np.array([scene.width_px, scene.height_px] * 2, float)
         self._scale = network_scale(scene, sight.box_px)
         # As the network sees it.
@@ -101,16 +101,18 @@ class _Looker:
     def boxes(self) -> list[_Boxes]:
         """The vehicle's own boxes, and those of a part of it."""
         whole_px, logit = self._whole_px(), self._logit()
-        classes = self._classes(self._group.classes[self._sight.vehicle.body.road_user])
+        classes = self._classes(self._kind.classes, self._kind.faithful)
         joins = self._held(self._errors.class_way_px) < self._errors.merge_share
         joins &= self._sight.visible < self._errors.merge_below
-        fragment = self._group.fragment
+        fragment = self._kind.fragment
         there = self._held(self._errors.class_way_px) < fragment.share
         inside = np.array(fragment.box) + fragment.spread * self._random.standard_normal(4)
         size = (whole_px[:, 2:] - whole_px[:, :2])[:, [0, 1, 0, 1]]
         part_px = whole_px[:, [0, 1, 0, 1]] + inside * size
-        doubt = np.where(there, fragment.confidence + logit - np.median(logit), -np.inf)
-        part_classes = self._classes(fragment.classes)
+        level, spread = fragment.confidence
+        level += spread * float(self._random.standard_normal())
+        doubt = np.where(there, level + logit - np.median(logit), -np.inf)
+        part_classes = self._classes(fragment.classes, 0.0)
         own = np.full(len(logit), self._sight.vehicle.id)
         return [
             self._given(own, whole_px, logit, classes, joins),
@@ -141,14 +143,13 @@ class _Looker:
     def _whole_px(self) -> Array:
         """The vehicle's box as detected, (T, 4)."""
         sight, errors = self._sight, self._errors
-        followed_px = sight.box_px + errors.follows_seen * (sight.seen_px - sight.box_px)
         outward = self._errors_px() / self._scale[:, None]
         if errors.extra_px > 0.0:
             same = kept(self._step_s, errors.extra_s)
             outward += errors.extra_px * ornstein_uhlenbeck(self._random, same, 4)
         # Where the picture's border cuts a vehicle its box ends there.
         at_border = sight.box_px == np.where([True, True, False, False], 0.0, self._limit_px)
-        return np.asarray(followed_px + np.where(at_border, 0.0, outward * _OUTWARD))
+        return np.asarray(sight.seen_px + np.where(at_border, 0.0, outward * _OUTWARD))
 
     def _errors_px(self) -> Array:
         """Outward errors (T, 4) in the network's pixels."""
@@ -156,6 +157,7 @@ class _Looker:
         near = ornstein_uhlenbeck(self._random, self._kept(w.near_px), 4)
         far = ornstein_uhlenbeck(self._random, self._kept(w.far_px), 4)
         mixed = np.sqrt(w.near_share) * near + np.sqrt(1.0 - w.near_share) * far
+        mixed = mixed @ np.linalg.cholesky(np.array(w.between)).T
         mixed = heavy_tailed(mixed, w.tails) * self._errors.wander_factor
         own = self._random.standard_normal(4)
         sensor = ornstein_uhlenbeck(self._random, kept(self._step_s, w.sensor_s), 4) * w.sensor_px
@@ -165,22 +167,17 @@ class _Looker:
             here = self._sight.end == position
             if here.any():
                 out[here] += _of_edges(
-                    self._group.edges[end], self._height_px[here], own, mixed[here]
+                    self._kind.edges[end], self._height_px[here], own, mixed[here]
                 )
         return np.asarray(out)
 
     def _logit(self) -> Array:
         """Log-odds of the confidence (T,)."""
-        c = self._group.confidence
+        c = self._kind.confidence
         wander = ornstein_uhlenbeck(self._random, self._kept(self._errors.wander.far_px), 1)[:, 0]
         level = c.vehicle * float(self._random.standard_normal()) + self._errors.confidence_shift
-        return (
-            logit_at(c, self._height_px)
-            + level
-            + c.wander * wander
-            - c.hidden * (1.0 - self._sight.visible)
-            - self._fog()
-        )
+        known = c.at(self._height_px, self._sight.visible)
+        return known + level + c.wander * wander - self._fog()
 
     def _fog(self) -> Array:
         """What fog takes off the log-odds (T,) as contrast falls with distance."""
@@ -190,10 +187,15 @@ class _Looker:
         # Koschmieder (1924): contrast at the limit of sight is 5 %.
         return FOG_LOGIT * (1.0 - np.exp(-3.0 * self._sight.depth_m / sight_m))
 
-    def _classes(self, shares: Mapping[RoadUser, float]) -> NDArray[np.int64]:
-        draws = self._held(self._errors.class_way_px)
+    def _classes(self, shares: Mapping[RoadUser, float], faithful: float) -> NDArray[np.int64]:
+        """The class (T,) it is taken for: mostly the vehicle's own, now and then another."""
         names = np.array([int(name) for name in shares])
-        return np.asarray(names[chosen(draws, np.array(list(shares.values())))])
+        weights = np.array(list(shares.values()))
+        way = self._kept(self._errors.class_way_px)
+        draws = held_draws(self._random, way, 1)[:, 0]
+        own = names[chosen(self._random.random(1), weights)]
+        faith = held_draws(self._random, way, 1)[:, 0] < faithful
+        return np.asarray(np.where(faith, own, names[chosen(draws, weights)]))
 
 
 def _of_edges(edges: EdgeErrors, height_px: Array, own: Array, mixed: Array) -> Array:

@@ -20,8 +20,9 @@ from traffic_ai.core.violation import Finding, Provenance
 from traffic_ai.pipeline import Session
 from traffic_ai.simulate.arrays import Floats
 from traffic_ai.simulate.fast.detections import Seen, detections
-from traffic_ai.simulate.fast.errors import MEASURED, BoxErrors
+from traffic_ai.simulate.fast.errors import BoxErrors
 from traffic_ai.simulate.fast.identities import KnownIdentities, Mixups
+from traffic_ai.simulate.fast.measured import MEASURED
 from traffic_ai.simulate.fast.sights import Sight, sights
 from traffic_ai.simulate.fast.signals import KnownSignals, SignalView
 from traffic_ai.simulate.world import World
