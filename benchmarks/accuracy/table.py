@@ -17,7 +17,7 @@ WORDS = {
 }
 
 
-def casetable(outcomes: Sequence[Outcome]) -> str:
+def case_table(outcomes: Sequence[Outcome]) -> str:
     """One row a case: found of due, and what was false."""
     head = ("case", "vehicles", *WORDS.values(), "speeds measured")
     rows = []
@@ -37,7 +37,7 @@ def _speeds(speeds: SpeedFigures | None) -> str:
     return f"{speeds.within.of}, {outside} outside, worst {worst:.1f}"
 
 
-def kindtable(groups: Mapping[str, Report]) -> str:
+def kind_table(groups: Mapping[str, Report]) -> str:
     """Recall and precision, one row a group and kind, then what else is to be said."""
     head = ("", "vehicles", "true", "found", "false", "recall", "precision", "near misses")
     rows, said = [], []
@@ -75,7 +75,7 @@ def withheld_words(report: Report, kind: ViolationKind) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
 
 
-def speedtable(groups: Mapping[str, Report]) -> str:
+def speed_table(groups: Mapping[str, Report]) -> str:
     """Errors of speeds, one row a group of passes."""
     head = (
         "passes of",
