@@ -8,14 +8,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.source import is_url
-from traffic_ai.core.errors import ConfigError
+from traffic_ai.core.errors import ConfigError, EvidenceError
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.chain import Chain
 from traffic_ai.evidence.keys import Signer
@@ -26,10 +25,13 @@ from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME, make_run_fol
 from traffic_ai.watch.camera import CameraView, WatchedCamera
 from traffic_ai.watch.evidence import TRAIL_S, EvidenceWriter
 from traffic_ai.watch.references import References
+from traffic_ai.watch.roster import Roster, SiteFile
+from traffic_ai.wiring import open_site
 
 _IDLE_S = 0.005
 _SHOW_EVERY_S = 0.5
 _TEND_EVERY_S = 0.1
+_LOOK_EVERY_S = 1.0
 Show = Callable[[Sequence[CameraView]], None]
 
 
@@ -37,7 +39,9 @@ Show = Callable[[Sequence[CameraView]], None]
 class Watch:
     """What a watch needs.
 
-    camera_ids: only these cameras; empty for all that have a stream. duration_s: stop by itself
+    site: its file is followed: what is edited there is taken up without stopping the rest, and an
+    edit that cannot be used is refused. camera_ids: only these cameras; empty for all that have a
+    stream. duration_s: stop by itself
     after this time. signer: of the evidence; None leaves it chained but not signed. stop: set to
     end cleanly.
     """
@@ -57,35 +61,34 @@ class Watch:
         Raises ConfigError where there is nothing to watch; UsageError and EvidenceError where
         the evidence's chains cannot be gone on with; StoreError.
         """
-        cameras = self._cameras()
+        cameras = live_cameras(self.site, self.camera_ids)
         make_run_folder(self.out_dir)
-        if self.write_evidence:
-            for camera_id in [camera.id for camera in cameras]:
-                Chain(self.out_dir / EVIDENCE_NAME, camera_id, self.signer).check()
         with ViolationStore.open(self.out_dir / STORE_NAME) as store:
-            writer = EvidenceWriter(store, time.monotonic) if self.write_evidence else None
             # Each is ended, last to first, whatever happens to the others.
             with ExitStack() as ending:
+                roster = Roster(lambda camera: self._watched(camera, store, writer))
+                writer = EvidenceWriter(store, time.monotonic) if self.write_evidence else None
                 if writer is not None:
                     ending.callback(writer.close)
-                watched = [self._watched(camera, store, writer) for camera in cameras]
-                for camera in watched:
-                    ending.callback(camera.stop)
-                ending.callback(_hang_up, watched)
-                for camera in watched:
-                    camera.start()
-                self._loop(watched, show)
-            views = [camera.view(time.monotonic()) for camera in watched]
+                ending.callback(roster.stop)
+                roster.apply(cameras)
+                self._loop(roster, show)
+            views = [camera.view(time.monotonic()) for camera in roster.cameras]
             show(views)
             return views
 
-    def _loop(self, watched: Sequence[WatchedCamera], show: Show) -> None:
-        began_s = shown_s = time.monotonic()
+    def _loop(self, roster: Roster, show: Show) -> None:
+        began_s = shown_s = looked_s = time.monotonic()
         tended_s = -math.inf
+        file = SiteFile(self.site.path, open_site)
         while not self.stop.is_set():
             now_s = time.monotonic()
             if self.duration_s is not None and now_s - began_s >= self.duration_s:
                 return
+            if now_s - looked_s >= _LOOK_EVERY_S:
+                looked_s = now_s
+                self._follow(file, roster)
+            watched = roster.cameras
             if now_s - tended_s >= _TEND_EVERY_S:
                 tended_s = now_s
                 for camera in watched:
@@ -100,28 +103,22 @@ class Watch:
             else:
                 self.stop.wait(_IDLE_S)
 
-    def _cameras(self) -> list[CameraSite]:
-        for camera_id in self.camera_ids:
-            try:
-                self.site.camera(camera_id)
-            except KeyError:
-                known = ", ".join(camera.id for camera in self.site.cameras)
-                raise ConfigError(
-                    f"{self.site.path} has no camera {camera_id!r}; it has {known}"
-                ) from None
-        wanted = [c for c in self.site.cameras if not self.camera_ids or c.id in self.camera_ids]
-        live = [c for c in wanted if c.source is not None and is_url(c.source)]
-        if not live:
-            raise ConfigError(
-                f"no camera of {self.site.path} has a stream; set `source: rtsp://...` "
-                "(files are analysed with `traffic-ai process`)"
-            )
-        return live
+    def _follow(self, file: SiteFile, roster: Roster) -> None:
+        """Take up what was edited in the site file."""
+        site = file.changed()
+        if site is None:
+            return
+        try:
+            roster.apply(live_cameras(site, self.camera_ids))
+        except (ConfigError, EvidenceError) as error:
+            file.refuse(error)
 
     def _watched(
         self, camera: CameraSite, store: ViolationStore, writer: EvidenceWriter | None
     ) -> WatchedCamera:
         assert camera.source is not None
+        if self.write_evidence:
+            Chain(self.out_dir / EVIDENCE_NAME, camera.id, self.signer).check()
         recorder = EvidenceRecorder(
             self.out_dir / EVIDENCE_NAME,
             trail_s=TRAIL_S,
@@ -134,8 +131,22 @@ class Watch:
         )
 
 
-def _hang_up(watched: Sequence[WatchedCamera]) -> None:
-    """End all streams at once: a camera that does not answer is waited for up to seconds."""
-    with ThreadPoolExecutor(len(watched)) as pool:
-        for camera in watched:
-            pool.submit(camera.hang_up)
+def live_cameras(site: Site, camera_ids: Sequence[str] = ()) -> list[CameraSite]:
+    """The cameras of a site that have a stream; only those of these ids, if there are any.
+
+    Raises ConfigError where an id is not of the site, or nothing is left.
+    """
+    for camera_id in camera_ids:
+        try:
+            site.camera(camera_id)
+        except KeyError:
+            known = ", ".join(camera.id for camera in site.cameras)
+            raise ConfigError(f"{site.path} has no camera {camera_id!r}; it has {known}") from None
+    wanted = [c for c in site.cameras if not camera_ids or c.id in camera_ids]
+    live = [c for c in wanted if c.source is not None and is_url(c.source)]
+    if not live:
+        raise ConfigError(
+            f"no camera of {site.path} has a stream; set `source: rtsp://...` "
+            "(files are analysed with `traffic-ai process`)"
+        )
+    return live

@@ -1,0 +1,70 @@
+"""Cameras added, removed and altered in the site file while a watch runs."""
+
+import logging
+import socket
+
+import pytest
+
+from tests.blocks import write_site
+
+
+@pytest.fixture
+def silent_url():
+    """A camera that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
+        yield f"rtsp://127.0.0.1:{server.getsockname()[1]}/cam"
+
+
+@pytest.fixture
+def cameras(silent_url):
+    return [{"id": name, "source": silent_url} for name in ("a", "b")]
+
+
+@pytest.fixture
+def site(tmp_path, cameras):
+    return write_site(tmp_path / "site.yaml", *cameras)
+
+
+def readers_of(views):
+    return {name: view.reader_pid for name, view in views.items()}
+
+
+def test_an_added_camera_is_taken_up_and_the_others_notice_nothing(
+    run_watch, site, cameras, silent_url, tmp_path
+):
+    running = run_watch(site, tmp_path / "out")
+    before = readers_of(running.until(lambda views: all(readers_of(views).values())))
+    write_site(site, *cameras, {"id": "c", "source": silent_url})
+    after = readers_of(running.until(lambda views: len(views) == 3 and views["c"].reader_pid))
+    assert {name: after[name] for name in "ab"} == before
+
+
+def test_a_removed_camera_is_ended(run_watch, site, cameras, tmp_path):
+    running = run_watch(site, tmp_path / "out")
+    before = readers_of(running.until(lambda views: all(readers_of(views).values())))
+    write_site(site, cameras[1])
+    after = readers_of(running.until(lambda views: set(views) == {"b"}))
+    assert after["b"] == before["b"]
+
+
+def test_an_altered_camera_begins_anew_and_only_it(run_watch, site, cameras, tmp_path):
+    running = run_watch(site, tmp_path / "out")
+    before = readers_of(running.until(lambda views: all(readers_of(views).values())))
+    write_site(site, cameras[0], cameras[1] | {"name": "the other one"})
+    changed = running.until(lambda views: views["b"].reader_pid not in (None, before["b"]))
+    assert changed["a"].reader_pid == before["a"]
+
+
+@pytest.mark.parametrize("text", ["version: 1\ncameras: [{id: a, lanes: 5}]\n", "", "version: 1\n"])
+def test_a_broken_edit_is_refused_and_the_old_one_kept(
+    run_watch, site, cameras, silent_url, tmp_path, caplog, text
+):
+    caplog.set_level(logging.ERROR)
+    running = run_watch(site, tmp_path / "out")
+    before = readers_of(running.until(lambda views: all(readers_of(views).values())))
+    site.write_text(text)
+    running.until(lambda views: "is not followed" in caplog.text)
+    assert readers_of(running.views) == before
+    write_site(site, *cameras, {"id": "c", "source": silent_url})
+    running.until(lambda views: len(views) == 3)
+    assert caplog.text.count("is not followed") == 1
