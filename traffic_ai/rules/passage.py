@@ -19,6 +19,7 @@ from traffic_ai.core.track import Track
 from traffic_ai.core.violation import VehicleEnd
 from traffic_ai.rules.box_size import whole
 from traffic_ai.rules.lanes import lane_of_points
+from traffic_ai.rules.length_range import length_range_m
 from traffic_ai.rules.upper_edge import BORDER_PX, UpperEdge, edge_sigma_px
 
 # A bumper's lower edge stands at most this high above the road.
@@ -107,8 +108,21 @@ class StopLineGeometry:
         normal = self.ground_line.forward
         return np.asarray(np.sqrt(np.einsum("i,nij,j->n", normal, track.ground_cov_m2, normal)))
 
+    def hidden_length_m(self, track: Track, seen: NDArray[np.int64]) -> tuple[float, float]:
+        """Least and greatest way from the seen end to the front, from the points at `seen`."""
+        if self.end is not VehicleEnd.REAR:
+            return 0.0, 0.0
+        if self.ground_line is None or self.scene.homography is None:
+            size = SIZES[track.road_user]
+            return size.shortest_m, size.longest_m
+        return length_range_m(track, seen, self.ground_line.forward, self.scene.homography)
+
     def bumper_allowance_m(self) -> float:
-        """How much nearer than it looks a raised front bumper is: h / (H - h) of its distance."""
+        """How much nearer than it looks a raised front bumper is."""
+        return self.raised_allowance_m(BUMPER_HEIGHT_M)
+
+    def raised_allowance_m(self, raised_m: float) -> float:
+        """How much nearer than it looks an edge above the road is: h / (H - h) of its distance."""
         homography = self.scene.homography
         if homography is None or self.ground_line is None:
             return 0.0
@@ -117,7 +131,7 @@ class StopLineGeometry:
             return 0.5
         middle_m = (self.ground_line.a + self.ground_line.b) / 2.0
         distance_m = float(np.linalg.norm(middle_m - foot_m))
-        return BUMPER_HEIGHT_M / max(height_m - BUMPER_HEIGHT_M, 1.0) * distance_m
+        return raised_m / max(height_m - raised_m, 1.0) * distance_m
 
     def _corner_distance(self, xyxy_px: Array, rows: tuple[int, ...]) -> Array:
         corners = [
@@ -175,15 +189,14 @@ def _front_bounds(
     if geometry.end is VehicleEnd.REAR and geometry.ground_line is not None and len(known) >= 2:
         t_s, rear_m = track.t_s[known], distance_m[known]
         sigma_m = geometry.ground_sigma_m(track)[known]
-        size = SIZES[track.road_user]
+        shortest_m, longest_m = geometry.hidden_length_m(track, known)
         upper = UpperEdge.of(track, known, geometry.scene.homography, geometry.ground_line)
-        longest_m = size.longest_m
         if upper is not None:
             earliest = max(earliest, *(_earliest(*bound) for bound in upper.front_bounds()))
             if not upper.may_be(track.road_user):
                 longest_m = max(other.longest_m for other in SIZES.values())
         earliest = max(earliest, _earliest(t_s, rear_m + longest_m, CHARGE_SIGMAS * sigma_m))
-        sooner = crossing_interval(t_s, rear_m + size.shortest_m, MARGIN_SIGMAS * sigma_m)
+        sooner = crossing_interval(t_s, rear_m + shortest_m, MARGIN_SIGMAS * sigma_m)
         if sooner is not None and np.isfinite(sooner[0]):
             latest = min(latest, sooner[1])
     return min(earliest, latest), latest

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.ports import Observation
-from traffic_ai.core.road_user import SIZES
+from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Scene, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
 from traffic_ai.core.track import Track
@@ -39,9 +39,12 @@ from traffic_ai.rules.passage import (
 )
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
-RULE_VERSION = "stop-over-line-1"
+RULE_VERSION = "stop-over-line-2"
 # Standing: the box moves less than this share of its height within the standing time.
 STANDING_SHARE = 0.1
+# Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
+# R58), their shadow and wheels show below. Cars' boxes reach the road.
+TAIL_HEIGHT_M = 0.4
 # Without a road plane the seen end itself must be over the line by this share of the box height.
 OVER_SHARE_OF_BOX = 0.15
 CHECK_EVERY_S = 0.5
@@ -199,11 +202,10 @@ class StopOverLine:
         normal = geometry.ground_line.forward if geometry.ground_line is not None else np.zeros(2)
         cov = track.ground_cov_m2[window][known]
         sigma_m = float(np.sqrt(np.median(np.einsum("i,nij,j->n", normal, cov, normal))))
-        hidden_m = {
-            VehicleEnd.REAR: SIZES[track.road_user].shortest_m,
-            VehicleEnd.FRONT: 0.0,
-            VehicleEnd.SIDE: 0.0,
-        }[geometry.end]
+        hidden_m = geometry.hidden_length_m(track, np.flatnonzero(window)[known])[0]
+        if geometry.end is VehicleEnd.REAR and track.road_user in (RoadUser.BUS, RoadUser.TRUCK):
+            # A raised tail looks farther ahead than it stands.
+            hidden_m -= geometry.raised_allowance_m(TAIL_HEIGHT_M)
         least_m = float(np.median(distance_m[known])) + hidden_m - MARGIN_SIGMAS * sigma_m
         if least_m <= 0.0:
             return None
@@ -216,7 +218,7 @@ class StopOverLine:
         t_s = track.t_s[good]
         if geometry.ground_line is not None and (~np.isnan(distance_m)).sum() >= 2:
             known = ~np.isnan(distance_m)
-            hidden_m = SIZES[track.road_user].shortest_m if geometry.end is VehicleEnd.REAR else 0.0
+            hidden_m = geometry.hidden_length_m(track, np.flatnonzero(good)[known])[0]
             interval = crossing_interval(
                 t_s[known], distance_m[known] + hidden_m, np.full(int(known.sum()), 0.05)
             )
