@@ -37,6 +37,23 @@ def test_nothing_is_left_of_less_than_the_deduction():
     assert deduct(DeductionScheme.DE, 2.5) == Deduction(3.0, 0.0)
 
 
+def test_a_doubtful_speed_has_its_uncertainty_deducted_where_that_is_more():
+    assert deduct(DeductionScheme.VIC, 62.4, 1.9) == Deduction(2.0, 60.0)
+    assert deduct(DeductionScheme.VIC, 62.4, 3.9) == Deduction(4.0, 58.0)
+    assert deduct(DeductionScheme.CH_RADAR, 151.0, 7.2) == Deduction(8.0, 143.0)
+    assert deduct(DeductionScheme.NONE, 62.4, 3.9) is None
+
+
+@given(
+    scheme=st.sampled_from(list(LEFT_KMH)),
+    speed_kmh=st.floats(0.0, 300.0),
+    uncertainty_kmh=st.floats(0.0, 30.0),
+)
+def test_what_is_left_is_never_above_what_is_certain(scheme, speed_kmh, uncertainty_kmh):
+    left = deduct(scheme, speed_kmh, uncertainty_kmh).enforced_kmh
+    assert left <= max(speed_kmh - uncertainty_kmh, 0.0) + 1e-9
+
+
 # The legal error: km/h up to 100 km/h and per cent above, and how far the deduction covers it.
 ERRORS = {
     DeductionScheme.DE: (3.0, 300.0),

@@ -3,7 +3,8 @@
 Used by the speeding rule. Every scheme first drops the decimals. What is left is not above the true
 speed as long as the measurement kept its legal error: +-3 km/h, above 100 km/h 3 % (Germany at any
 speed; Switzerland as far as its steps cover that, to 133 km/h for laser and 233 km/h for the
-others); +-2 km/h or 2 %, whichever is more (Victoria).
+others); +-2 km/h or 2 %, whichever is more (Victoria). A speed that is less certain than that, by
+its own expanded uncertainty, has that uncertainty deducted instead.
 """
 
 import math
@@ -41,8 +42,10 @@ _STEPS_KMH: Mapping[DeductionScheme, tuple[int, int, int]] = {
 _SHARES: Mapping[DeductionScheme, int] = {DeductionScheme.DE: 3, DeductionScheme.VIC: 2}
 
 
-def deduct(scheme: DeductionScheme, speed_kmh: float) -> Deduction | None:
-    """The deduction from a measured speed; None where none is made."""
+def deduct(
+    scheme: DeductionScheme, speed_kmh: float, uncertainty_kmh: float = 0.0
+) -> Deduction | None:
+    """The deduction from a measured speed, no less than its expanded uncertainty; None without."""
     if scheme is DeductionScheme.NONE:
         return None
     whole = math.floor(speed_kmh)
@@ -52,4 +55,5 @@ def deduct(scheme: DeductionScheme, speed_kmh: float) -> Deduction | None:
     else:
         low, middle, high = _STEPS_KMH[scheme]
         off = low if whole <= 100 else middle if whole <= 150 else high
+    off = max(off, math.ceil(uncertainty_kmh))
     return Deduction(float(off), float(max(whole - off, 0)))

@@ -251,11 +251,12 @@ class Speeding:
         self, estimate: SpeedEstimate, reading: _Reading, limit_kmh: float, road_user: RoadUser
     ) -> SpeedMeasurement:
         factor, scheme = self._parameters.coverage_factor, self._parameters.deduction
-        deduction = deduct(scheme, estimate.speed_kmh)
+        expanded_kmh = factor * estimate.standard_uncertainty_kmh
+        deduction = deduct(scheme, estimate.speed_kmh, expanded_kmh)
         return SpeedMeasurement(
             speed_kmh=estimate.speed_kmh,
             standard_uncertainty_kmh=estimate.standard_uncertainty_kmh,
-            expanded_uncertainty_kmh=factor * estimate.standard_uncertainty_kmh,
+            expanded_uncertainty_kmh=expanded_kmh,
             coverage_factor=factor,
             components_kmh=estimate.components_kmh,
             method=reading.method,
