@@ -11,6 +11,8 @@ from rich.table import Table
 from traffic_ai.evidence.words import one_line
 from traffic_ai.watch.camera import CameraView
 
+_SETTLED = 50
+"""Frames analysed before a camera is said to be thinned: its rate is over the last seconds."""
 _COLUMNS = ("camera", "state", "stream fps", "analysed fps", "lag s", "skipped", "violations")
 
 
@@ -21,6 +23,7 @@ class LiveTable:
         self._console = Console(stderr=True, highlight=False)
         self._live = Live(console=self._console, auto_refresh=False)
         self._said: dict[str, tuple[str, int]] = {}
+        self._thinned: set[str] = set()
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -40,6 +43,7 @@ class LiveTable:
         if self._console.is_terminal:
             self._live.update(_table(views), refresh=True)
             return
+        self._say_thinned(views)
         for view in views:
             state = view.status.state.value
             if self._said.get(view.camera_id) == (state, view.violation_count):
@@ -55,39 +59,34 @@ class LiveTable:
                 said = f"{view.camera_id}: {one_line(view.last_violation)}"
                 self._console.print(said, markup=False, soft_wrap=True)
 
-
-def view_row(view: CameraView) -> dict[str, object]:
-    """A camera's view as JSON types."""
-    last = view.last_violation
-    return {
-        "camera": view.camera_id,
-        "state": view.status.state.value,
-        "detail": view.status.detail,
-        "stream_fps": round(view.status.received_fps, 2),
-        "analysed_fps": round(view.analysed_fps, 2),
-        "lag_s": view.status.lag_s,
-        "frames_received": view.status.frames_received,
-        "frames_skipped": view.status.frames_skipped,
-        "reconnects": view.status.reconnects,
-        "violations": view.violation_count,
-        "last_violation": last.id if last is not None else None,
-        "trouble": view.trouble,
-    }
+    def _say_thinned(self, views: Sequence[CameraView]) -> None:
+        """Say, once until it is over, that the analysis does not keep up."""
+        settled = [view for view in views if view.analysed_count > _SETTLED]
+        thinned = {view.camera_id for view in settled if view.is_thinned}
+        if thinned and not self._thinned:
+            stream = sum(view.status.received_fps for view in views)
+            done = sum(view.analysed_fps for view in views)
+            self._console.print(
+                f"the analysis keeps up with {done:.0f} of {stream:.0f} frames a second; "
+                "frames of all cameras are skipped alike",
+                markup=False,
+                soft_wrap=True,
+            )
+        self._thinned = thinned
 
 
 def _table(views: Sequence[CameraView]) -> Table:
     table = Table(*_COLUMNS, "last violation", expand=True)
     for view in views:
         status = view.status
-        lag = f"{status.lag_s:.2f}" if status.lag_s is not None else ""
         last = one_line(view.last_violation) if view.last_violation is not None else ""
         state = status.state.value + (f": {status.detail}" if status.detail else "")
         table.add_row(
             view.camera_id,
             state,
             f"{status.received_fps:.1f}",
-            f"{view.analysed_fps:.1f}",
-            lag,
+            f"{view.analysed_fps:.1f}" + (" thinned" if view.is_thinned else ""),
+            f"{max(status.lag_s, view.lag_s):.2f}",
             str(status.frames_skipped),
             str(view.violation_count),
             view.trouble or last,

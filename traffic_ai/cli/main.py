@@ -26,6 +26,7 @@ from traffic_ai.cli import (
     review,
     seal,
     simulate,
+    status,
     validate,
     verify,
     watch,
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(process.process)
 app.command()(watch.watch)
+app.command()(status.status)
 app.command()(export.export)
 app.command()(validate.validate)
 app.command()(preview.preview)

@@ -1,8 +1,10 @@
 """`traffic-ai watch`: live cameras, until Ctrl-C."""
 
 import json
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +17,9 @@ from traffic_ai.cli.options import (
     SizeOption,
     WeightsOption,
 )
+
+if TYPE_CHECKING:
+    from traffic_ai.watch.camera import CameraView
 
 
 def watch(
@@ -34,19 +39,29 @@ def watch(
         bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
     ] = True,
     keys: KeysOption = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen",
+            help="Answer /healthz, /readyz, /metrics here: a port of the loopback or HOST:PORT.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Watch the site's RTSP cameras and record violations as they happen.
 
     A table shows each camera's state, frames a second, lag and last violation. A camera that goes
     away is waited for and taken up again; the others go on. When the detector is slower than the
-    streams, whole frames are skipped. Ctrl-C or SIGTERM ends cleanly. With --json, one JSON object
-    a camera is printed at the end.
+    streams, whole frames are skipped, of all cameras alike. Cameras that are added, removed or
+    altered in the site file are taken up without stopping the rest. Ctrl-C or SIGTERM ends cleanly.
+    `traffic-ai status OUT` answers from another terminal. With --json, one JSON object a camera is
+    printed at the end.
     """
     from traffic_ai.cli.keys import signer_or_note
-    from traffic_ai.cli.live_table import LiveTable, view_row
+    from traffic_ai.cli.live_table import LiveTable
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.process import stopping_on_signals
+    from traffic_ai.watch.board import Board, parse_address, view_row
     from traffic_ai.watch.run import Watch
     from traffic_ai.wiring import DetectorOptions, load_detector, open_site
 
@@ -58,8 +73,15 @@ def watch(
         detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
     cameras = tuple(camera or ())
     the_watch = Watch(the_site, out, detector, cameras, evidence, duration, signer)
-    with stopping_on_signals(the_watch.stop), LiveTable() as table:
-        views = the_watch.run(table.show)
+    address = parse_address(listen) if listen is not None else None
+    table = LiveTable()
+    with closing(Board(out, address)) as board, stopping_on_signals(the_watch.stop), table:
+
+        def show(views: "Sequence[CameraView]") -> None:
+            table.show(views)
+            board.show(views)
+
+        views = the_watch.run(show)
     if as_json:
         for view in views:
             typer.echo(json.dumps(view_row(view)))

@@ -57,7 +57,8 @@ class CameraView:
     @property
     def is_thinned(self) -> bool:
         """Whether frames are skipped because the analysis is slower than the stream."""
-        return self.analysed_fps < _THINNED_SHARE * self.status.received_fps
+        judged = self.status.state in (CameraState.LIVE, CameraState.DEGRADED)
+        return judged and self.analysed_fps < _THINNED_SHARE * self.status.received_fps
 
 
 @dataclass(slots=True)

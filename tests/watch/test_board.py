@@ -1,0 +1,104 @@
+"""A watch seen from outside: status file, health pages, metrics, and the command that asks."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+
+import pytest
+from typer.testing import CliRunner
+
+from traffic_ai.cli.main import app
+from traffic_ai.core.errors import UsageError
+from traffic_ai.sources.live import CameraState, LiveStatus
+from traffic_ai.watch import board as board_module
+from traffic_ai.watch.board import Board, parse_address
+from traffic_ai.watch.camera import CameraView
+
+
+def view(name="gate", state=CameraState.LIVE, detail=""):
+    status = LiveStatus(state, detail, 250, 20, 1, 2, 25.0, 0.1, 0.05)
+    return CameraView(name, status, 23.0, 4, None, "", 0.12, 230)
+
+
+@pytest.fixture
+def board(tmp_path):
+    with closing(Board(tmp_path, ("127.0.0.1", 0))) as board:
+        yield board
+
+
+def get(board, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{board.port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_it_is_healthy_while_the_watch_goes_round(board, monkeypatch):
+    board.show([view()])
+    assert get(board, "/healthz") == (200, "ok\n")
+    now_s = time.monotonic()
+    monkeypatch.setattr(board_module.time, "monotonic", lambda: now_s + 60.0)
+    code, text = board.answer("/healthz")
+    assert (code, "60 s" in text) == (503, True)
+
+
+def test_it_is_ready_while_a_camera_gives_pictures(board):
+    board.show([view("a", CameraState.OFFLINE), view("b", CameraState.DEGRADED)])
+    assert get(board, "/readyz") == (200, "a: offline\nb: degraded\n")
+    board.show([view("a", CameraState.OFFLINE)])
+    assert get(board, "/readyz")[0] == 503
+
+
+def test_metrics_tell_each_camera(board):
+    board.show([view('the "gate"'), view("b", CameraState.STALLED)])
+    code, text = get(board, "/metrics")
+    assert code == 200
+    lines = text.splitlines()
+    assert 'traffic_ai_frames_received_total{camera="the \\"gate\\""} 250' in lines
+    assert 'traffic_ai_camera_state{camera="b",state="stalled"} 1' in lines
+    assert 'traffic_ai_camera_state{camera="b",state="live"} 0' in lines
+    assert 'traffic_ai_lag_seconds{camera="b"} 0.12' in lines
+    assert any(line.startswith("traffic_ai_disk_free_bytes ") for line in lines)
+    assert get(board, "/elsewhere")[0] == 404
+
+
+def test_the_status_command_answers_while_a_watch_runs_and_not_after(tmp_path):
+    ask = CliRunner()
+    with closing(Board(tmp_path)) as board:
+        board.show([view(), view("b", CameraState.MOVED, "the view moved by 3.1 px")])
+        said = ask.invoke(app, ["status", str(tmp_path)])
+        assert said.exit_code == 0
+        assert "gate: live, 23.0 of 25.0 frames/s analysed" in said.output
+        assert "b: moved (the view moved by 3.1 px)" in said.output
+        as_json = json.loads(ask.invoke(app, ["status", str(tmp_path), "--json"]).output)
+        assert [row["camera"] for row in as_json["cameras"]] == ["gate", "b"]
+    said = ask.invoke(app, ["status", str(tmp_path)])
+    assert said.exit_code == 1
+    assert "no watch runs" in said.output
+
+
+def test_a_watch_that_was_killed_is_told_from_one_that_runs(tmp_path):
+    (tmp_path / "status.json").write_text(
+        json.dumps({"written_at": "2026-05-01T12:00:00+00:00", "process": 1, "cameras": []})
+    )
+    said = CliRunner().invoke(app, ["status", str(tmp_path)])
+    assert said.exit_code == 1
+    assert "has said nothing for" in said.output
+
+
+def test_addresses_are_of_the_loopback_unless_told_otherwise():
+    assert parse_address("9464") == ("127.0.0.1", 9464)
+    assert parse_address("0.0.0.0:80") == ("0.0.0.0", 80)
+    assert parse_address("[::1]:80") == ("::1", 80)
+    for text in ("gate", "gate:", "1:99999999"):
+        with pytest.raises(UsageError, match="not an address"):
+            parse_address(text)
+
+
+def test_a_port_that_is_taken_is_told(board, tmp_path):
+    with pytest.raises(UsageError, match="give another --listen"):
+        Board(tmp_path, ("127.0.0.1", board.port))
