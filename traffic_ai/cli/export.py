@@ -16,13 +16,26 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from traffic_ai.cli.options import ByOption, KeysOption, person
+from traffic_ai.cli.options import (
+    AllowPtOption,
+    ByOption,
+    KeysOption,
+    SizeOption,
+    WeightsOption,
+    person,
+)
+from traffic_ai.cli.review import acting
 from traffic_ai.core.errors import TrafficAiError, UsageError
+from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.stores.run_folder import STORE_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from traffic_ai.audit.records import Records
     from traffic_ai.core.record import StoredViolation
+    from traffic_ai.detectors.regions import SizedDetector
     from traffic_ai.stores.database import ViolationStore
     from traffic_ai.stores.records import RecordFilter
 
@@ -61,10 +74,25 @@ def export(
     bom: Annotated[
         bool, typer.Option("--bom", help="Begin a CSV with the mark that Excel needs for UTF-8.")
     ] = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            metavar="DIR",
+            help="Instead of a table: copies of the stills for handing out, with people and other "
+            "vehicles covered, in a folder a record.",
+        ),
+    ] = None,
+    record: Annotated[
+        list[str] | None, typer.Option("--record", metavar="ID", help="Only this; repeatable.")
+    ] = None,
+    weights: WeightsOption = "yolov8n",
+    size: SizeOption = 640,
+    allow_pt: AllowPtOption = False,
     by: ByOption = "",
     keys: KeysOption = None,
 ) -> None:
-    """Write the violations of a run folder as CSV or JSON lines.
+    """Write the violations of a run folder as CSV or JSON lines, or their pictures.
 
     Where its cameras have chains, they tell that, when and by whom it was read.
     """
@@ -75,9 +103,14 @@ def export(
     wanted = RecordFilter(
         kinds=tuple(kind or ()),
         camera_ids=tuple(camera or ()),
+        ids=tuple(record or ()),
         since=_moment("--since", since),
         until=_moment("--until", until),
     )
+    if pictures is not None:
+        with acting(out_dir, by, keys) as records:
+            _hand_out(records, wanted, pictures, lambda: _detector(weights, size, allow_pt))
+        return
     counts: Counter[str] = Counter()
     with ViolationStore.open(_store_path(out_dir), read_only=True) as store:
         if output == Path("-"):
@@ -113,6 +146,37 @@ def _write(
     else:
         rows = store.documents(wanted)
         write_jsonl((replace(row, stored=counted(row.stored)) for row in rows), stream)
+
+
+def _hand_out(
+    records: "Records",
+    wanted: "RecordFilter",
+    folder: Path,
+    load_detector: "Callable[[], SizedDetector]",
+) -> None:
+    """Covered pictures of the records that have a package."""
+    from traffic_ai.audit.handout import hand_out
+
+    chosen = list(records.store.documents(wanted))
+    if not chosen:
+        raise UsageError(f"{records.run} holds no such record")
+    detector = load_detector()
+    for record in chosen:
+        if record.stored.evidence_state is not EvidenceState.WRITTEN:
+            typer.echo(f"note: {record.stored.id} has no pictures", err=True)
+            continue
+        done = hand_out(records, record, detector, folder)
+        covered = ", ".join(f"{name} {count}" for name, count in done.covered.items())
+        typer.echo(f"{done.folder}: covered: {covered}")
+    typer.echo("a detector misses some: look at every picture before you hand it on", err=True)
+
+
+def _detector(weights: str, size: int, allow_pt: bool) -> "SizedDetector":
+    from traffic_ai import wiring
+    from traffic_ai.cli.models import pull_progress
+
+    with pull_progress() as progress:
+        return wiring.load_detector(wiring.DetectorOptions(weights, size, allow_pt), progress)
 
 
 def _note(run: Path, counts: Mapping[str, int], how: str, by: str, keys: Path | None) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from traffic_ai.core.errors import TrafficAiError, UsageError
+from traffic_ai.core.errors import SourceError, TrafficAiError, UsageError
 
 if TYPE_CHECKING:
     from traffic_ai.config import CalibrationReport, CameraSite, Site
@@ -84,19 +84,13 @@ def _picture(camera: "CameraSite", source: Path | None, at_s: float) -> "Image":
     if not path.is_file():
         raise UsageError(f"there is no file {path}; give a video or a picture with --source")
     if path.suffix.lower() in _PICTURES:
-        return _read_picture(path)
+        from traffic_ai.sources.picture_file import read_picture
+
+        try:
+            return read_picture(path)
+        except SourceError as error:
+            raise UsageError(str(error)) from error
     return _frame(path, camera.id, at_s)
-
-
-def _read_picture(path: Path) -> "Image":
-    import cv2
-    import numpy as np
-
-    encoded = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
-    if image is None:
-        raise UsageError(f"{path} is not a picture that can be read; give a PNG or JPEG")
-    return np.asarray(image, np.uint8)
 
 
 def _frame(path: Path, camera_id: str, at_s: float) -> "Image":
