@@ -95,7 +95,6 @@ def _pools(options: argparse.Namespace) -> None:
         reports = list(each(_part, parts, options.jobs, name))
         print(f"\n### Pool {name}\n")
         groups = _grouped(parts, reports)
-        print(f"\n### Pool {name}\n")
         print(speed_table(groups) if name == "speed" else kind_table(groups))
         _write(options.out / f"{name}.json", report_document(Report.merge(reports)))
 

@@ -1,0 +1,31 @@
+"""The verdicts of the short accuracy run are what they were when they were last accepted.
+
+Where a change is meant to change them: `python -m benchmarks.accuracy --short --update`.
+"""
+
+import pytest
+
+from benchmarks.accuracy.short import changes, golden, short_cases, verdict_of
+from benchmarks.accuracy.suite import Case, read_cases
+
+
+@pytest.mark.parametrize("case", short_cases(), ids=lambda case: case.name)
+def test_verdict_is_unchanged(case: Case) -> None:
+    before = golden()
+    assert not changes({case.name: verdict_of(case)}, before)
+
+
+def test_every_accepted_verdict_has_its_case() -> None:
+    assert set(golden()) == {case.name for case in short_cases()}
+
+
+def test_there_are_sixty_cases_and_every_one_says_what_it_expects() -> None:
+    cases = read_cases()
+    assert len(cases) >= 60
+    assert len({case.name for case in cases}) == len(cases)
+    assert all(case.expect for case in cases)
+
+
+def test_change_of_a_verdict_is_told() -> None:
+    said = changes({"a": {"red_light": [1, 2, 0]}}, {"a": {"red_light": [2, 2, 0]}})
+    assert said == ["a: red_light [2, 2, 0] -> [1, 2, 0]"]
