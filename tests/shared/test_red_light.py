@@ -10,6 +10,7 @@ from benchmarks.footage.analysis import Analysis, analyse
 from benchmarks.footage.remember import RememberingDetector
 from benchmarks.footage.sites import variant
 from tests.shared.clips import CONFIGS, FOOTAGE, QUEUE, RED_LIGHT, Records, on_footage, process
+from traffic_ai.audit.replay import replay_package
 from traffic_ai.core.violation import RedLightMeasurement
 from traffic_ai.wiring import open_site
 
@@ -70,7 +71,7 @@ def test_stills_clip_and_manifest_can_be_checked_again(no_grace: Records) -> Non
     for still in ("before", "at", "after"):
         assert {f"{still}.jpg", f"{still}_annotated.jpg"} <= set(listed)
     assert manifest["clip"]["file"] in listed
-    assert set(listed) == {p.name for p in folder.iterdir()} - {"manifest.json"}
+    assert set(listed) == {p.name for p in folder.iterdir()} - {"manifest.json", "seal.json"}
     for name, entry in listed.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry["sha256"]
     source = hashlib.sha256(RED_LIGHT.read_bytes()).hexdigest()
@@ -78,6 +79,7 @@ def test_stills_clip_and_manifest_can_be_checked_again(no_grace: Records) -> Non
     before, at, after = (still["t_s"] for still in manifest["stills"])
     assert before < violation.t_s < at < after
     assert manifest["clip"]["start_s"] <= before
+    assert replay_package(folder).is_same
     assert manifest["clip"]["end_s"] >= after
 
 
