@@ -12,10 +12,9 @@ import yaml
 
 from traffic_ai.simulate.arrays import Floats
 from traffic_ai.simulate.camera import Camera
+from traffic_ai.simulate.draw.heads import HEAD_HEIGHT_M, HEAD_WIDTH_M
 from traffic_ai.simulate.world import LampHead, RoadLane, RoadStopLine, World
 
-HEAD_WIDTH_M, HEAD_HEIGHT_M = 0.46, 1.32
-"""The housing of a signal head, around its three lamps."""
 # A head is read in the picture if it faces the camera within this and is this high.
 _FACING = 0.5
 _LEAST_HEAD_PX = 14.0
@@ -162,7 +161,8 @@ def _lane(camera: Camera, lane: RoadLane) -> dict[str, object]:
         "direction": [_point(camera, point) for point in lane.centre_m],
     }
     if lane.limit_kmh is not None:
-        found["speed_limit_kmh"] = lane.limit_kmh
+        limit = lane.limit_kmh
+        found["speed_limit_kmh"] = int(limit) if limit == int(limit) else limit
     return found
 
 

@@ -1,6 +1,6 @@
 """Which vehicles ever cover the same ground."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -56,3 +56,13 @@ def _meet(place: Floats, size_m: Floats) -> bool:
         if abs(float(between_m @ axis)) >= float(reach_m.sum()):
             return False
     return True
+
+
+def apart(vehicles: Sequence[Vehicle], actors: Collection[int]) -> list[Vehicle]:
+    """Without lawful vehicles that a driver with a deed would have run into."""
+    gone: set[int] = set()
+    for one, other in overlaps(vehicles):
+        if one not in gone and other not in gone:
+            lawful = [number for number in (other, one) if number not in actors]
+            gone.update(lawful[:1])
+    return [vehicle for vehicle in vehicles if vehicle.id not in gone]
