@@ -140,8 +140,8 @@ def decide_again(
         scene = camera.scene(info.width_px, info.height_px)
         rules = new_rules(scene, named, Provenance(**recorded["provenance"]))
         return compare(recorded, replayed(decision, rules))
-    except (ConfigError, LookupError, TypeError, ValueError) as error:
-        raise EvidenceError(f"the record cannot be decided again: {error}") from error
+    except (ConfigError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise EvidenceError(f"the record cannot be decided again: {error!r}") from error
 
 
 def rules_version(camera: CameraSite) -> str:

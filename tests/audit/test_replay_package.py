@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.batch.runs import analyse
 from tests.blocks import BlockDetector, packages_of, write_blocks, write_site
@@ -216,3 +218,50 @@ class TestFromClip:
         said = call("replay", folder, "--from-clip")
         assert "holds no clip" in said.out
         assert said.code == 0
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=5),
+    st.just([]),
+    st.just({}),
+)
+
+
+def places(value, path=()):
+    """Every place in JSON data; of long lists the first few, for they are alike."""
+    found = [path] if path else []
+    if isinstance(value, dict | list):
+        entries = value.items() if isinstance(value, dict) else list(enumerate(value))[:3]
+        for key, item in entries:
+            found += places(item, (*path, key))
+    return found
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data(), name=st.sampled_from(["decision.json", "site.json", "manifest.json"]))
+def test_whatever_is_done_to_a_package_replay_answers(run_copy, data, name):
+    folder = one_package(run_copy)
+    kept = {path: path.read_bytes() for path in folder.glob("*.json")}
+    value = json.loads((folder / name).read_text())
+    path = data.draw(st.sampled_from(places(value)))
+    odd = data.draw(ODD)
+
+    def bend(whole):
+        for key in path[:-1]:
+            whole = whole[key]
+        whole[path[-1]] = odd
+
+    try:
+        alter(folder, name, bend)
+        assert replay_package(folder).folder == folder
+    finally:
+        for file, content in kept.items():
+            file.write_bytes(content)

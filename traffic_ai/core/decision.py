@@ -73,8 +73,9 @@ class TrackPoints:
 class VehicleRecord:
     """One vehicle in a decision.
 
-    class_id (F,): its voted class at each frame of the decision, NOT_SHOWN where it is not among the
-    frame's tracks: before it was confirmed and after it ended. ended_at: position of the frame that ended its track, None if none did.
+    class_id (F,): its voted class at each frame of the decision, NOT_SHOWN where it is not among
+    the frame's tracks: before it was confirmed and after it ended. ended_at: position of the frame
+    that ended its track, None if none did.
     first_t_s and observed_before: when its track began, and how many observed points it had before
     the first one kept.
     """

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from traffic_ai.core.decision import NOT_SHOWN, Decision, TrackPoints, VehicleRecord
+from traffic_ai.core.decision_log import FRAME_LIMIT
 from traffic_ai.core.errors import EvidenceError
 from traffic_ai.core.frame import CapturedAt, ClockSource, FrameInfo
 from traffic_ai.core.geometry import Array
@@ -21,6 +22,7 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalSource, SignalState
 
 FORMAT = "traffic-ai decision 1"
+_LARGEST = 1e9
 
 
 def decision_text(decision: Decision) -> str:
@@ -96,8 +98,9 @@ def _read_frames(value: Mapping[str, Any]) -> tuple[FrameInfo, ...]:
         )
         for index, t_s, utc, clock, size, degraded in columns
     )
-    if not frames:
-        raise ValueError("it has no frame")
+    if not 0 < len(frames) <= FRAME_LIMIT:
+        raise ValueError(f"it has {len(frames)} frames")
+    _check_times([frame.t_s for frame in frames])
     return frames
 
 
@@ -180,21 +183,24 @@ def _read_vehicle(value: Mapping[str, Any], frame_count: int) -> VehicleRecord:
         NOT_SHOWN if name is None else int(RoadUser.from_label(name))
         for name in _unrolled(value["road_user"], frame_count)
     ]
-    ended_at = value["ended_at"]
+    ended_at = None if value["ended_at"] is None else int(value["ended_at"])
+    if ended_at is not None and not 0 <= ended_at < frame_count:
+        raise ValueError(f"a track ends with frame {ended_at} of {frame_count}")
+    _check_times(value["t_s"])
     return VehicleRecord(
         track_id=int(value["track_id"]),
         first_t_s=float(value["first_t_s"]),
         observed_before=int(value["observed_before"]),
         points=TrackPoints(
             t_s=np.array(value["t_s"], float).reshape(n),
-            xyxy_px=np.array(value["xyxy_px"], float).reshape(n, 4),
+            xyxy_px=_sound(np.array(value["xyxy_px"], float).reshape(n, 4)),
             ground_m=_read_rows(value["ground_m"], n, 2),
             ground_cov_m2=_read_rows(value["ground_cov_m2"], n, 4).reshape(n, 2, 2),
             observed=_read_bits(value["observed"], n),
             grounded=_read_bits(value["grounded"], n),
         ),
         class_id=np.array(classes, np.int64),
-        ended_at=None if ended_at is None else int(ended_at),
+        ended_at=ended_at,
     )
 
 
@@ -228,7 +234,22 @@ def _rows(array: Array) -> list[list[float] | None]:
 
 def _read_rows(rows: Sequence[Sequence[float] | None], count: int, width: int) -> Array:
     unknown = [math.nan] * width
-    return np.array([unknown if row is None else row for row in rows], float).reshape(count, width)
+    made = np.array([unknown if row is None else row for row in rows], float)
+    return _sound(made.reshape(count, width))
+
+
+def _check_times(t_s: Sequence[float]) -> None:
+    """Refuse times that do not advance, or are beyond any recording."""
+    times = np.array(t_s, float)
+    if not len(times) or not (np.abs(times) < _LARGEST).all() or (np.diff(times) <= 0.0).any():
+        raise ValueError("times do not advance")
+
+
+def _sound(array: Array) -> Array:
+    """The array, unless it holds what no picture or road does."""
+    if (np.abs(array) >= _LARGEST).any():
+        raise ValueError(f"it holds a number of {_LARGEST:g} or more")
+    return array
 
 
 def _refused(text: str) -> float:
