@@ -144,3 +144,27 @@ def test_a_picture_without_corners_says_nothing():
         steadiness.see(np.full((H, W, 3), 90, np.uint8), 0.2 * step)
     assert not steadiness.is_moved
     assert steadiness.anchor is None
+
+
+def test_a_fence_that_repeats_is_not_taken_for_a_far_move():
+    """Half of its look fades; the rest fits at every post."""
+    fence = np.full((H, W, 3), 60, np.uint8)
+    fence[::24, ::24] = fence[1::24, ::24] = fence[::24, 1::24] = 200
+    fence = cv2.GaussianBlur(fence, (5, 5), 1.2)
+    rng = np.random.default_rng(4)
+    steadiness = Steadiness(SCENE)
+    for step in range(240):
+        seen = fence.copy()
+        if step > 80:
+            for _ in range(60):  # a compressor leaves parts of it out, now here, now there
+                x, y = rng.integers(0, (W - 80, H - 60))
+                seen[y : y + 60, x : x + 80] = 60
+        steadiness.see(seen, 0.25 * step)
+        assert not (steadiness.is_moved and "px" in steadiness.detail), step
+
+
+def test_a_far_move_is_measured(camera, steady):
+    camera.knock_px = np.array([-100.0, 40.0])
+    assert camera.show(steady, 10.0, until=lambda: steady.is_moved) is not None
+    camera.show(steady, 10.0)
+    assert steady.moved_px == pytest.approx(np.hypot(100.0, 40.0), abs=0.5)

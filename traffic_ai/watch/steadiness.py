@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from traffic_ai.core.frame import Image
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
+from traffic_ai.watch.corners import background, far_shift_px, flow, without_light
 
 MOVED_PX = 2.0
 BACK_PX = 1.2
@@ -43,9 +44,6 @@ _LEAST_STRENGTH = 0.01
 """Noise of 4 grey levels makes corners of 0.005; the weakest of 80 in five street scenes: 0.03."""
 _WIDEST_PX = 960
 _THERE_AND_BACK_PX = 0.7
-_LOCAL_PX = 41
-_LEAST_CONTRAST = 6.0
-"""Grey levels; a few times a sensor's noise, so that an even wall stays even."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class Steadiness:
 
     def __init__(self, scene: Scene, anchor: Reference | None = None) -> None:
         self._scale = min(1.0, _WIDEST_PX / scene.width_px)
-        self._background = _background(scene, self._scale)
+        self._background = background(scene, self._scale)
         self._anchor = anchor
         self._recent: Reference | None = None
         self._in_use = anchor
@@ -142,7 +140,7 @@ class Steadiness:
         if self._scale < 1.0:
             size = (self._background.shape[1], self._background.shape[0])
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        return _without_light(np.asarray(grey, np.float32))
+        return without_light(np.asarray(grey, np.float32))
 
     def _reference(self, grey: Image, offset_px: Array) -> Reference:
         corners = cv2.goodFeaturesToTrack(
@@ -175,16 +173,18 @@ class Steadiness:
         if sample.found_share >= _THERE_SHARE:
             return sample
         # Further than corners can be followed; the pictures as a whole may tell how far.
-        far_px, _ = cv2.phaseCorrelate(reference.grey.astype(np.float32), grey.astype(np.float32))
-        again = self._followed(reference, grey, now_s, np.array(far_px))
+        guess_px = far_shift_px(reference.grey, grey)
+        if guess_px is None:
+            return sample
+        again = self._followed(reference, grey, now_s, guess_px)
         return again if again.found_share >= _THERE_SHARE else sample
 
     def _followed(
         self, reference: Reference, grey: Image, now_s: float, guess_px: Array
     ) -> _Sample:
         before = reference.corners
-        after, found = _flow(reference.grey, grey, before, guess_px)
-        again, found_again = _flow(grey, reference.grey, after, -guess_px)
+        after, found = flow(reference.grey, grey, before, guess_px)
+        again, found_again = flow(grey, reference.grey, after, -guess_px)
         off = np.linalg.norm((again - before)[:, 0], axis=1)
         good = found & found_again & (off <= _THERE_AND_BACK_PX)
         moved = ((after - before)[:, 0] / self._scale + reference.offset_px).astype(np.float64)
@@ -260,40 +260,3 @@ class Steadiness:
         renewed = self._reference(grey, offset_px)
         if len(renewed.corners) >= _LEAST_CORNERS:
             self._recent = renewed
-
-
-def _without_light(grey: NDArray[np.float32]) -> Image:
-    """The picture with the same brightness and contrast everywhere, so that dusk and clouds
-    leave it as it is.
-    """
-    mean = cv2.blur(grey, (_LOCAL_PX, _LOCAL_PX))
-    variance = cv2.blur(np.square(grey), (_LOCAL_PX, _LOCAL_PX)) - np.square(mean)
-    contrast = np.sqrt(np.maximum(variance, 0.0)) + _LEAST_CONTRAST
-    return np.asarray(np.clip(128.0 + 48.0 * (grey - mean) / contrast, 0, 255), np.uint8)
-
-
-def _flow(
-    old: Image, new: Image, corners: NDArray[np.float32], guess_px: Array
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Where corners (N, 1, 2) of one picture are in another, about guess_px (2,) away, and which
-    were found.
-    """
-    after, found, _ = cv2.calcOpticalFlowPyrLK(
-        old,
-        new,
-        corners,
-        np.asarray(corners + guess_px, np.float32),
-        winSize=(21, 21),
-        maxLevel=4,
-        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-    )
-    return np.asarray(after, np.float32), np.asarray(found)[:, 0] == 1
-
-
-def _background(scene: Scene, scale: float) -> Image:
-    """A mask of where nothing drives: outside the lanes."""
-    size = (round(scene.height_px * scale), round(scene.width_px * scale))
-    mask = np.full(size, 255, np.uint8)
-    for lane in scene.lanes:
-        cv2.fillPoly(mask, [np.round(lane.polygon_px * scale).astype(np.int32)], (0,))
-    return mask
