@@ -1,11 +1,11 @@
-"""The pinhole camera: exact both ways."""
+"""The camera: exact both ways, with a straight lens and a bent one."""
 
 import numpy as np
 import pytest
 
 from traffic_ai.simulate.camera import Camera
-from traffic_ai.simulate.layout import CAMERA
-from traffic_ai.simulate.truth import camera_values
+
+LEANING = Camera((-1.0, 0.0, 7.5), 3.0, 14.0, 1050.0, 1280, 720, roll_deg=4.0)
 
 
 def test_a_straight_camera_projects_by_similar_triangles() -> None:
@@ -14,14 +14,16 @@ def test_a_straight_camera_projects_by_similar_triangles() -> None:
     assert point_px == pytest.approx([640 + 1000 * 2 / 20, 360 + 1000 * 2 / 20])
 
 
-def test_road_points_come_back_through_the_picture() -> None:
-    chance = np.random.default_rng(1)
-    road_m = chance.uniform((-20, 12), (20, 200), (500, 2))
-    assert CAMERA.ground_m(CAMERA.project_ground_px(road_m)) == pytest.approx(road_m, abs=1e-9)
+@pytest.mark.parametrize("k1", [0.0, -0.25, 0.2])
+def test_road_points_come_back_through_the_picture(k1: float) -> None:
+    camera = Camera(LEANING.position_m, 3.0, 14.0, 1050.0, 1280, 720, roll_deg=4.0, k1=k1)
+    road_m = np.random.default_rng(1).uniform((-8, 14), (8, 200), (500, 2))
+    back_m = camera.ground_m(camera.project_ground_px(road_m))
+    assert back_m == pytest.approx(road_m, abs=1e-6)
 
 
-def test_the_projection_matrix_of_the_truth_is_the_camera() -> None:
-    points_m = np.random.default_rng(2).uniform((-9, 12, 0), (9, 90, 4), (100, 3))
-    matrix = np.array(camera_values(CAMERA)["projection"])
-    seen = np.concatenate([points_m, np.ones((100, 1))], axis=1) @ matrix.T
-    assert seen[:, :2] / seen[:, 2:] == pytest.approx(CAMERA.project_px(points_m), abs=1e-5)
+def test_yaw_turns_right_and_pitch_turns_down() -> None:
+    ahead_m = np.array([0.0, 50.0, 0.0])
+    before = LEANING.project_px(ahead_m)
+    assert LEANING.turned(2.0, 0.0, 0.0).project_px(ahead_m)[0] < before[0]
+    assert LEANING.turned(0.0, 2.0, 0.0).project_px(ahead_m)[1] < before[1]

@@ -58,7 +58,8 @@ def print_beside_truth(found: list[dict[str, Any]], true: list[dict[str, Any]]) 
     table = Table("violation", "lane", "true", "found", "")
     left = list(found)
     right = True
-    for event in sorted(true, key=lambda e: float(e["t_s"])):
+    certain = [event for event in true if event.get("certain", True)]
+    for event in sorted(certain, key=lambda e: float(e["t_s"])):
         match = next((f for f in left if _is_same(f, event)), None)
         if match is not None:
             left.remove(match)
