@@ -19,6 +19,16 @@ from traffic_ai.tracking.boxes import iou
 
 LEAST_IOU = 0.3
 BORDER_PX = 3.0
+PART_INSIDE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A second detection on a vehicle: its box as shares of the vehicle's (4,)."""
+
+    box: tuple[float, ...]
+    confidence: float
+    class_id: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +37,7 @@ class Look:
 
     exact_px (T, 4), cut at the picture's border where `cut` (T,); visible (T,). end (T,): 0 front,
     1 rear, 2 side. found_px (T, 4): the detection on it, NaN where there is none; its confidence
-    (T,) or 0, its class_id (T,) or -1.
+    (T,) or 0, its class_id (T,) or -1. parts: detections besides on a part of it.
     """
 
     vehicle: str
@@ -41,6 +51,7 @@ class Look:
     found_px: Array
     confidence: Array
     class_id: NDArray[np.int64]
+    parts: tuple["Part", ...] = ()
 
     @property
     def height_px(self) -> Array:
@@ -69,7 +80,7 @@ def looks(video: Path, truth: Path, site: Path, cache: Path) -> list[Look]:
     clip, scene = sample(video, site, cache)
     document = json.loads(truth.read_text())
     camera_m = np.array(document["camera"]["position_m"][:2])
-    found = _assigned(clip, document["vehicles"])
+    found, parts = _assigned(clip, document["vehicles"])
     made = []
     for vehicle in document["vehicles"]:
         exact_px = _boxes(vehicle)
@@ -96,6 +107,7 @@ def looks(video: Path, truth: Path, site: Path, cache: Path) -> list[Look]:
                 boxes * scale,
                 confidence,
                 class_id,
+                tuple(parts.get(vehicle["id"], ())),
             )
         )
     return made
@@ -105,23 +117,44 @@ def _boxes(vehicle: Mapping[str, Any]) -> Array:
     return np.array([box or [np.nan] * 4 for box in vehicle["box_px"]], float)
 
 
-def _assigned(clip: Clip, vehicles: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], int]:
-    """Which detection lies on which vehicle in which frame: (frame, vehicle) -> detection."""
+def _assigned(
+    clip: Clip, vehicles: Sequence[Mapping[str, Any]]
+) -> tuple[dict[tuple[int, int], int], dict[int, list[Part]]]:
+    """Which detection lies on which vehicle in which frame, (frame, vehicle) -> detection, and the
+    detections left over that lie on a vehicle, by vehicle.
+    """
     by_frame: dict[int, list[tuple[int, Array]]] = {}
     for vehicle in vehicles:
         for frame, box in enumerate(_boxes(vehicle), vehicle["first_frame"]):
             if not np.isnan(box[0]) and frame < len(clip.t_s):
                 by_frame.setdefault(frame, []).append((vehicle["id"], box))
-    found = {}
+    found: dict[tuple[int, int], int] = {}
+    parts: dict[int, list[Part]] = {}
     for frame, held in by_frame.items():
-        boxes = clip.detections[frame].xyxy_px.astype(float)
+        seen = clip.detections[frame]
+        boxes, exact = seen.xyxy_px.astype(float), np.array([box for _, box in held])
         if len(boxes) == 0:
             continue
-        overlap = iou(np.array([box for _, box in held])[:, None], boxes)
-        for i, j in zip(*linear_sum_assignment(-overlap), strict=True):
-            if overlap[i, j] > LEAST_IOU:
-                found[frame, held[i][0]] = int(j)
-    return found
+        overlap = iou(exact[:, None], boxes)
+        pairs = zip(*linear_sum_assignment(-overlap), strict=True)
+        own = {int(j): held[i][0] for i, j in pairs if overlap[i, j] > LEAST_IOU}
+        found |= {(frame, vehicle): j for j, vehicle in own.items()}
+        for j in set(range(len(boxes))) - set(own):
+            row = _holder(boxes[j], exact)
+            if row is not None:
+                size = np.tile(exact[row, 2:] - exact[row, :2], 2)
+                inside = (boxes[j] - np.tile(exact[row, :2], 2)) / size
+                part = Part(tuple(inside), float(seen.confidence[j]), int(seen.class_id[j]))
+                parts.setdefault(held[row][0], []).append(part)
+    return found, parts
+
+
+def _holder(box: Array, exact: Array) -> int | None:
+    """Which of the exact boxes (N, 4) holds most of a box, None if none does."""
+    low, high = np.maximum(box[:2], exact[:, :2]), np.minimum(box[2:], exact[:, 2:])
+    shared = np.clip(high - low, 0.0, None).prod(axis=1) / max(np.prod(box[2:] - box[:2]), 1e-9)
+    row = int(np.argmax(shared))
+    return row if shared[row] > PART_INSIDE else None
 
 
 def _found(
