@@ -23,6 +23,7 @@ from traffic_ai.core.signal import Aspect, SignalHistory, SignalSource, SignalSt
 
 FORMAT = "traffic-ai decision 1"
 _LARGEST = 1e9
+_LARGEST_SIDE_PX = 1 << 16
 
 
 def decision_text(decision: Decision) -> str:
@@ -92,8 +93,8 @@ def _read_frames(value: Mapping[str, Any]) -> tuple[FrameInfo, ...]:
             t_s=float(t_s),
             captured_at=utc
             and CapturedAt(datetime.fromisoformat(utc), ClockSource(clock[0]), float(clock[1])),
-            width_px=int(size[0]),
-            height_px=int(size[1]),
+            width_px=_side(size[0]),
+            height_px=_side(size[1]),
             degraded=degraded == "1",
         )
         for index, t_s, utc, clock, size, degraded in columns
@@ -236,6 +237,12 @@ def _read_rows(rows: Sequence[Sequence[float] | None], count: int, width: int) -
     unknown = [math.nan] * width
     made = np.array([unknown if row is None else row for row in rows], float)
     return _sound(made.reshape(count, width))
+
+
+def _side(value: int) -> int:
+    if not 0 < value <= _LARGEST_SIDE_PX:
+        raise ValueError(f"no picture has a side of {value} pixels")
+    return int(value)
 
 
 def _check_times(t_s: Sequence[float]) -> None:
