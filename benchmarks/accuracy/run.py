@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.accuracy import short
 from benchmarks.accuracy.peers import Environment, show
 from benchmarks.accuracy.pools import POOLS, Part
+from benchmarks.accuracy.rendered import run_drawn
 from benchmarks.accuracy.suite import Case, Outcome, read_cases, run_case, verdict
 from benchmarks.accuracy.table import case_table, kind_table, speed_table
 from benchmarks.accuracy.work import each
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _short(options.update)
     if options.peers:
         show([Environment(name, python) for name, python in _peers(options)], options.share)
+        return 0
+    if options.rendered:
+        _rendered(options)
         return 0
     if options.only in ("all", "cases"):
         _cases(options)
@@ -49,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--short", action="store_true", help="compare the verdicts")
     parser.add_argument("--update", action="store_true", help="with --short: accept the verdicts")
+    parser.add_argument("--rendered", action="store_true", help="the drawn cases")
     parser.add_argument("--peers", action="store_true", help="other projects' formulas")
     for name, folder in (("supervision", ".venv-bench"), ("ultralytics", ".venv-ultralytics")):
         python = Path(folder) / "bin" / "python"
@@ -83,6 +88,27 @@ def _cases(options: argparse.Namespace) -> None:
     _write(options.out / "cases.json", {o.case.name: verdict(o.report) for o in outcomes})
     whole = Report.merge(outcome.report for outcome in outcomes)
     _write(options.out / "cases.report.json", report_document(whole))
+
+
+def _rendered(options: argparse.Namespace) -> None:
+    """The drawn cases beside the same worlds in the fast mode."""
+    cases = [c for c in read_cases() if c.rendered and (not options.case or c.name in options.case)]
+    if not cases:
+        sys.exit(f"no drawn case {options.case}")
+    seeds, folder = range(1, options.seeds + 1), options.out / "drawn"
+    drawn = list(each(partial(_drawn, seeds=seeds, folder=folder), cases, options.jobs, "drawn"))
+    fast = list(each(partial(_case, seeds=seeds), cases, options.jobs, "fast"))
+    print(f"\n### Drawn cases, {options.seeds} worlds each\n\n{case_table(drawn)}")
+    print(f"\n### The same worlds in the fast mode\n\n{case_table(fast)}")
+    for name, outcomes in (("drawn", drawn), ("fast", fast)):
+        whole = Report.merge(outcome.report for outcome in outcomes)
+        _write(options.out / f"{name}.json", {o.case.name: verdict(o.report) for o in outcomes})
+        print(f"\n{kind_table({name: whole})}\n\n{speed_table({name: whole})}")
+
+
+def _drawn(case: Case, seeds: Sequence[int], folder: Path) -> Outcome:
+    reports = [run_drawn(case, seed, folder) for seed in seeds]
+    return Outcome(case, tuple(seeds), Report.merge(reports))
 
 
 def _case(case: Case, seeds: Sequence[int]) -> Outcome:
