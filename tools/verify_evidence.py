@@ -158,6 +158,8 @@ class Check:
         """A package by its own seal; its place in the chain cannot be seen from it."""
         self.package_count = 1
         try:
+            if (folder / "seal.json").exists() and not (folder / "seal.json").is_file():
+                raise FormatError("it is no file")
             data = (folder / "seal.json").read_bytes()
             if not data.endswith(b"\n"):
                 raise FormatError("it is cut off")
@@ -220,7 +222,8 @@ class Check:
             for path in sorted(path for parent in level for path in parent.iterdir()):
                 name = path.relative_to(folder).as_posix()
                 if path.is_symlink() or not path.is_dir():
-                    if name not in ("chain.jsonl", "chain.next"):
+                    plain = path.is_file() and not path.is_symlink()
+                    if name not in ("chain.jsonl", "chain.next") or not plain:
                         self.wrong(f"{where}/{name}", "belongs to no package")
                 elif path.name.startswith(".") and path.name.endswith(".partial"):
                     self.note(f"{where}/{name}", "is a package that was never finished")
@@ -234,8 +237,8 @@ class Check:
     def lines(self, folder, where, there):
         """The chain's lines, with the one in chain.next if a stopped program left it there."""
         chain, waiting = folder / "chain.jsonl", folder / "chain.next"
-        after = waiting.read_bytes().removesuffix(b"\n") if waiting.exists() else b""
-        *lines, rest = chain.read_bytes().split(b"\n") if chain.exists() else [b""]
+        after = waiting.read_bytes().removesuffix(b"\n") if waiting.is_file() else b""
+        *lines, rest = chain.read_bytes().split(b"\n") if chain.is_file() else [b""]
         if after:
             try:
                 entry = parse_entry(after)
@@ -428,6 +431,8 @@ class Check:
         if left.pop(path, None) is None:
             self.wrong(place, f"names the package {path}, which no chain knows")
             return
+        if not (run / path / "manifest.json").is_file():
+            return  # told where the package was checked
         try:
             sealed = json.loads((run / path / "manifest.json").read_bytes())["violation"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):

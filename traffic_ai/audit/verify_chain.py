@@ -63,7 +63,7 @@ def read_camera(folder: Path) -> CameraFiles:
 def _quiet(chain: Path) -> Iterator[None]:
     """Keep writers waiting, where the file system can."""
     try:
-        descriptor = os.open(chain, os.O_RDONLY)
+        descriptor = os.open(chain, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         yield
         return
@@ -76,10 +76,10 @@ def _quiet(chain: Path) -> Iterator[None]:
 
 
 def _bytes(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
+    """A plain file's bytes; anything else could keep the reader waiting for ever."""
+    if path.is_symlink() or not path.is_file():
         return None
+    return path.read_bytes()
 
 
 def _below(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -97,7 +97,7 @@ def _below(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, .
                     packages.append(path)
                 else:
                     below.append(Path(item.path))
-            elif path not in (CHAIN, NEXT):
+            elif path not in (CHAIN, NEXT) or not item.is_file(follow_symlinks=False):
                 strays.append(path)
         level = below
     return tuple(sorted(packages)), tuple(sorted(strays)), tuple(sorted(remains))

@@ -37,6 +37,8 @@ class SealedPackage:
 
 def read_seal(folder: Path) -> Entry:
     """The entry in a package's seal.json. Raises ValueError, OSError."""
+    if (folder / SEAL).exists() and not (folder / SEAL).is_file():
+        raise ValueError("it is no file")
     data = (folder / SEAL).read_bytes()
     if not data.endswith(b"\n"):
         raise ValueError("it is cut off")

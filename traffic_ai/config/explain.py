@@ -18,6 +18,8 @@ from traffic_ai.config.schema import SiteModel
 from traffic_ai.config.schema_rules import RulesModel
 from traffic_ai.config.values import ID_PATTERN
 
+# A file with more mistakes is no site file; to look for what was meant by each would take minutes.
+_MOST_TOLD = 1000
 # Lists whose entries can be taken out one by one; anything else bad takes its owner with it.
 _ENTITY_LISTS = ("cameras", "signal_groups", "lanes", "stop_lines", "speed_sections")
 
@@ -57,22 +59,21 @@ def read_site(data: object) -> Reading:
             details = error.errors(include_url=False)
         found = [(detail, _in_file(_keys(detail["loc"]), survivors)) for detail in details]
         # A list is also called too short when its entries are only wrong: what is deeper counts.
-        paths = [path for _, path in found]
-        found = [item for item in found if not _is_around_another(item[1], paths)]
+        around = {path[:length] for _, path in found for length in range(len(path))}
+        found = [item for item in found if item[1] not in around]
         before = len(removed)
+        faulty: set[KeyPath] = set()
         for detail, path in found:
             # Only the first round sees the whole file; later ones add what had to wait for it.
-            if before == 0 or detail["type"] == "value_error":
+            told = before == 0 or detail["type"] == "value_error"
+            if told and len(remarks) < _MOST_TOLD:
                 remarks.append(_remark(detail, path))
             lacking = detail["type"] == "missing" and not _is_camera_id(path)
-            removed |= {_owner(path[:-1] if lacking else path)}
+            faulty.add(_owner(path[:-1] if lacking else path))
+        removed |= faulty
         if len(removed) == before:
             break
     return Reading(None, tuple(dict.fromkeys(remarks)), {}, removed)
-
-
-def _is_around_another(path: KeyPath, paths: list[KeyPath]) -> bool:
-    return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
 
 
 def _keys(loc: tuple[int | str, ...]) -> KeyPath:

@@ -19,7 +19,7 @@ from traffic_ai.config.picture import PictureScale
 from traffic_ai.config.problems import KeyPath, show, suggest
 from traffic_ai.config.schema import CameraModel, SignalGroupModel
 from traffic_ai.config.schema_rules import RedLightModel, RulesModel, SpeedingModel
-from traffic_ai.config.source import is_url, missing_variables, password_in_file
+from traffic_ai.config.source import CAMERA_SCHEMES, is_url, missing_variables, password_in_file
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.geometry import DirectedLine, Homography
 from traffic_ai.core.scene import Lane
@@ -111,6 +111,11 @@ def check_source(camera: CameraModel, at: KeyPath, folder: Path, notes: Notes) -
     if source is None:
         return
     if is_url(source):
+        scheme = source.partition("://")[0].lower()
+        if not source.startswith("${") and scheme not in CAMERA_SCHEMES:
+            message = f"{scheme}:// is not a camera's address"
+            hint = "write rtsp://, rtsps://, http:// or https://; or a file's path"
+            notes.error(at, message, hint)
         if password_in_file(source):
             message = "a password stands in the site file"
             notes.warn(

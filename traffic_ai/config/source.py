@@ -11,6 +11,9 @@ from urllib.parse import quote
 
 from traffic_ai.core.errors import ConfigError
 
+# What `sources.connection` opens; said here so that a site file can be judged without opening it.
+CAMERA_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https"})
+
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 

@@ -5,7 +5,7 @@ picture is twice as wide as high and all but a few dozen cells are empty. Cut at
 ends in, the convolutions take any size, and the decoding is done where something is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import onnx
@@ -113,3 +113,22 @@ def _extract(model: onnx.ModelProto, outputs: Iterable[str]) -> onnx.ModelProto:
     cut_model = onnx.helper.make_model(part, opset_imports=model.opset_import)
     cut_model.ir_version = model.ir_version
     return cut_model
+
+
+def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor that a model holds: weights, and constants of nodes at any depth."""
+    nodes = [node for function in model.functions for node in function.node]
+    graphs = [model.graph]
+    while graphs or nodes:
+        for graph in graphs:
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+            nodes.extend(graph.node)
+        attributes = [attribute for node in nodes for attribute in node.attribute]
+        graphs, nodes = [], []
+        for attribute in attributes:
+            yield from (attribute.t, *attribute.tensors)
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (sparse.values, sparse.indices)
+            graphs += [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]

@@ -13,7 +13,7 @@ from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import ModelError
 from traffic_ai.detectors.classes import COCO_CLASS_COUNT, ClassColumns, class_columns, parse_names
 from traffic_ai.detectors.decode import HeadMaps, decode_maps, decode_rows, decode_table
-from traffic_ai.detectors.graph import CutGraph, cut
+from traffic_ai.detectors.graph import CutGraph, cut, tensors
 from traffic_ai.detectors.runtime import CPU, Session
 from traffic_ai.detectors.suppression import IOU_LIMIT
 from traffic_ai.detectors.yolo import MIN_CONFIDENCE, Blob, Network, YoloDetector
@@ -164,7 +164,7 @@ def _parse(data: bytes, where: str) -> onnx.ModelProto:
         ) from error
     if not model.graph.node:
         raise ModelError(f"{where} is not an ONNX file: no graph in its {len(data)} bytes")
-    if any(i.data_location == onnx.TensorProto.EXTERNAL for i in model.graph.initializer):
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors(model)):
         raise ModelError(
             f"{where} keeps its weights in another file, which its hash does not cover; "
             "save the model as one file"

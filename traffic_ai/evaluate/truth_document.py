@@ -57,7 +57,7 @@ def read_truth(path: Path) -> Truth:
         raise UsageError(
             f"cannot read the truth {path}: {error.strerror}; check the path"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"the truth {path} is not JSON: {error}") from None
     try:
         return truth_of(document, name=path.stem)

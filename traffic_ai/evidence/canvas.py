@@ -25,6 +25,11 @@ _FONT_HEIGHT_PX = 21.0
 _LEAST_TEXT_PX = 8.0
 
 
+def drawable(text: str) -> str:
+    """The text as OpenCV may be given it: half a surrogate pair would end the process."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 class Canvas:
     """A copy of a picture to draw on. `line_px`: width of a normal line; `text_px`: of capitals.
 
@@ -111,6 +116,7 @@ class Canvas:
 
     def label(self, text: str, places: Sequence[Array], colour: Bgr, size: float = 1.0) -> bool:
         """Text on a dark plate, centred at the first place that is free; False if none is."""
+        text = drawable(text)
         scale = size * self.text_px / _FONT_HEIGHT_PX
         pen_px = max(1, round(scale * 1.6))
         (width, height), below = cv2.getTextSize(text, _FONT, scale, pen_px)

@@ -23,6 +23,7 @@ from traffic_ai.signals.timeline import STATE_LIMIT
 
 COLUMNS = ("time", "group", "aspect")
 ROW_LIMIT = 2_000_000
+BYTE_LIMIT = 200_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -41,12 +42,26 @@ class FeedLog:
 def load_feed(path: Path, group: str) -> FeedLog:
     """Read the rows of one group; raises ConfigError naming file and line."""
     try:
+        _check_size(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _parse(file, path, group)
     except OSError as error:
         raise ConfigError(f"signal log {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"signal log {path} is not UTF-8 text: {error.reason}") from error
+    except ValueError as error:  # a name that no file can have
+        raise ConfigError(f"signal log {str(path)!r} cannot be read: {error}") from error
+
+
+def _check_size(path: Path) -> None:
+    """A device or pipe may never end, and a line without an end fills the memory."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"signal log {path} is not a regular file")
+    if path.stat().st_size > BYTE_LIMIT:
+        raise ConfigError(
+            f"signal log {path} is larger than {BYTE_LIMIT // 1_000_000} MB; cut the log to the "
+            "time of the recording"
+        )
 
 
 def _parse(file: TextIO, path: Path, group: str) -> FeedLog:

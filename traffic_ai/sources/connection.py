@@ -25,6 +25,12 @@ from traffic_ai.sources.redact import redact
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"  # no file: play lists
 
+# What a camera may send. Of the lists of other files and addresses (ffconcat, DASH, SDP) only HLS,
+# whose parts are fetched by the protocols above, never from this computer's files.
+_FORMATS = (
+    "rtsp,rtp,mpegts,flv,hls,mov,mp4,matroska,webm,asf,avi,mpjpeg,mjpeg,mpeg,ogg,nut,aac,ac3,mp3"
+)
+
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS
 
 
@@ -76,7 +82,11 @@ def connect(url: str, stall_timeout_s: float, max_pixels: int = MAX_PIXELS) -> C
     # FFmpeg's time-out is met twice, once for the data and once for saying goodbye (measured). The
     # watching process does not wait for the second: it ends this one (live.py).
     timeout_us = str(int(stall_timeout_s * 1e6))
-    options = {"timeout": timeout_us, "protocol_whitelist": _PROTOCOLS}
+    options = {
+        "timeout": timeout_us,
+        "protocol_whitelist": _PROTOCOLS,
+        "format_whitelist": _FORMATS,
+    }
     if url.lower().startswith("rtsp"):
         options["rtsp_transport"] = "tcp"
     try:

@@ -9,10 +9,13 @@ from pydantic_core import ErrorDetails
 
 from traffic_ai.config.problems import KeyPath, path_text, show, suggest
 
+# A file with more mistakes is no scenario; to look for what was meant by each would take minutes.
+_MOST_TOLD = 1000
+
 
 def mistakes(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[KeyPath, str]]:
-    """Every mistake with its path."""
-    for detail in error.errors(include_url=False):
+    """Every mistake with its path; of very many, the first."""
+    for detail in error.errors(include_url=False)[:_MOST_TOLD]:
         path = tuple(key for key in detail["loc"] if key != "[key]")
         yield path, f"{path_text(path)}: {_words(detail, path, model)}"
 
