@@ -47,6 +47,8 @@ STANDING_SHARE = 0.1
 TAIL_HEIGHT_M = 0.4
 # Without a road plane the seen end itself must be over the line by this share of the box height.
 OVER_SHARE_OF_BOX = 0.15
+# Of a shift of the box across the lane this much counts as movement.
+ACROSS_WEIGHT = 0.3
 CHECK_EVERY_S = 0.5
 
 
@@ -150,9 +152,10 @@ class StopOverLine:
         t_s = observation.frame_info.t_s
         start_s = max(t_s - self._parameters.min_standing_s, red.since_s)
         window = track.observed & (track.t_s >= start_s)
-        if window.sum() < 3 or _movement_share(track, window) > STANDING_SHARE:
+        forward = watched.line.line.forward
+        if window.sum() < 3 or _movement_share(track, window, forward) > STANDING_SHARE:
             return None
-        placed = _standing_points(track, window)
+        placed = _standing_points(track, window, forward)
         if placed.sum() < 3:
             return None
         over = self._over(watched.geometry, track, placed)
@@ -165,7 +168,8 @@ class StopOverLine:
         if lane is None or not is_judged(lane, track.road_user):
             return None
         came_s = self._came_over_s(watched.geometry, track)
-        conditions = self._conditions(over, track, window, signal, came_s)
+        moved = _movement_share(track, window, forward)
+        conditions = self._conditions(over, track, window, moved, signal, came_s)
         failed = [c for c in conditions if not c.met]
         if failed:
             return self._report.near_miss(
@@ -236,6 +240,7 @@ class StopOverLine:
         over: _Over,
         track: Track,
         window: NDArray[np.bool_],
+        moved: float,
         signal: SignalHistory,
         came_s: float | None,
     ) -> list[Condition]:
@@ -255,7 +260,7 @@ class StopOverLine:
                 0.8 * self._parameters.min_standing_s,
                 "s",
             ),
-            at_most("movement", _movement_share(track, window), STANDING_SHARE, "box heights"),
+            at_most("movement", moved, STANDING_SHARE, "box heights"),
             is_so(
                 "came_over_on",
                 aspect.value,
@@ -265,7 +270,7 @@ class StopOverLine:
         ]
 
 
-def _standing_points(track: Track, window: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _standing_points(track: Track, window: NDArray[np.bool_], forward: Array) -> NDArray[np.bool_]:
     """Points (N,) that show where the standing vehicle meets the road.
 
     The next in the queue may cover its bottom edge; where it stood before that counts as long as
@@ -273,14 +278,14 @@ def _standing_points(track: Track, window: NDArray[np.bool_]) -> NDArray[np.bool
     """
     tops = _top_middles(track.xyxy_px)
     heights = track.xyxy_px[:, 3] - track.xyxy_px[:, 1]
-    away = np.linalg.norm(tops - np.median(tops[window], axis=0), axis=1)
+    away = _moved(tops - np.median(tops[window], axis=0), forward)
     here = away <= STANDING_SHARE * np.median(heights[window])
     left = np.flatnonzero(track.observed & ~here)
     since = int(left[-1]) + 1 if len(left) else 0
     return np.asarray(track.grounded & here & (np.arange(len(track)) >= since))
 
 
-def _movement_share(track: Track, window: NDArray[np.bool_]) -> float:
+def _movement_share(track: Track, window: NDArray[np.bool_], forward: Array) -> float:
     """How far the box wandered in the window, in heights of the box.
 
     By its upper edge, which the next in the queue does not cover, and by its lower edge where that
@@ -291,13 +296,24 @@ def _movement_share(track: Track, window: NDArray[np.bool_]) -> float:
     if track.grounded[window].all():
         edges.append(track.anchor_px[window])
     height = max(float(np.median(boxes[:, 3] - boxes[:, 1])), 1.0)
-    return max(_wandered(edge) for edge in edges) / height
+    return max(_wandered(edge, forward) for edge in edges) / height
 
 
-def _wandered(points: Array) -> float:
+def _wandered(points: Array, forward: Array) -> float:
     pieces = np.array_split(points, min(6, len(points)))
     middles = np.array([np.median(piece, axis=0) for piece in pieces])
-    return float(np.linalg.norm(middles[:, None] - middles[None], axis=2).max())
+    return float(_moved(middles[:, None] - middles[None], forward).max())
+
+
+def _moved(offset: Array, forward: Array) -> Array:
+    """How far offsets (..., 2) in the picture say that a vehicle moved, (...).
+
+    Who stands beside it in the queue may cover a side of its box, which shifts the middle across
+    the lane; driving shifts it along.
+    """
+    along = offset @ forward
+    across = offset @ np.array([-forward[1], forward[0]])
+    return np.asarray(np.hypot(along, ACROSS_WEIGHT * across))
 
 
 def _top_middles(boxes: Array) -> Array:
