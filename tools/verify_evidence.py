@@ -56,11 +56,23 @@ def no_fraction(text):
     raise FormatError(f"it holds the fraction {text}")
 
 
+def check_plain(value):
+    """Refuse numbers that not every reader holds exactly, and keys that are not ASCII."""
+    if isinstance(value, int) and abs(value) > 2**53 - 1:
+        raise FormatError("it holds a number that is too large")
+    if isinstance(value, dict) and not all(key.isascii() for key in value):
+        raise FormatError("it has a key that is not ASCII")
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            check_plain(inner)
+
+
 def parse(data, keys, form):
     """The object in canonical bytes that has exactly these keys."""
     try:
         text = data.decode("utf-8")
         value = json.loads(text, parse_float=no_fraction, parse_constant=no_fraction)
+        check_plain(value)
         again = canonical(value)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"it is not JSON ({error})") from None
@@ -83,12 +95,19 @@ def parse_entry(data):
         raise FormatError("payload or clock is no object")
     if type(entry["sequence"]) is not int or entry["sequence"] < 1:
         raise FormatError("its sequence is no number from 1 on")
+    key, signature = entry["public_key"], entry["signature"]
+    if (key is None) != (signature is None):
+        raise FormatError("it has a key or a signature, not both")
+    if key is not None and not (HEX64.fullmatch(key) and HEX128.fullmatch(signature)):
+        raise FormatError("its key or its signature is not in hex")
     if not HEX64.fullmatch(entry["previous"]):
         raise FormatError("its `previous` is no SHA-256")
     try:
-        datetime.strptime(entry["sealed_at"], "%Y-%m-%dT%H:%M:%S.%fZ")
+        moment = datetime.strptime(entry["sealed_at"], "%Y-%m-%dT%H:%M:%S.%fZ")
     except ValueError:
         raise FormatError("its `sealed_at` is no time") from None
+    if moment.isoformat(timespec="microseconds") + "Z" != entry["sealed_at"]:
+        raise FormatError("its `sealed_at` is not written in full")
     if entry["kind"] == "package":
         payload = entry["payload"]
         if not isinstance(payload.get("path"), str):

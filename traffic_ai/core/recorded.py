@@ -23,7 +23,7 @@ def finding_of(text: str, kind: type[T]) -> T:
     """
     try:
         made = _made(kind, json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StoreError(f"a stored {kind.__name__} cannot be read: {error!r}") from error
     if not isinstance(made, kind):
         raise StoreError(f"a stored {kind.__name__} is empty")
