@@ -1,4 +1,5 @@
-"""The simulated junction: a scripted scene with exact truth, drawn so that a detector believes it.
+"""A road with exact truth: scenarios become worlds, worlds become video, truth and site files.
 
-`python -m traffic_ai.simulate --out sample_videos` makes the demo video and its truth.
+`traffic` makes a `World` of a scenario, `draw` shows it, `fast` takes it to the rules without
+pictures; `make` writes its files.
 """
