@@ -4,6 +4,7 @@ Road: metres, X right, Y forward, Z up, right-handed; Z = 0 is the road surface.
 clockwise from +Y. Truth is where the tyres stand and how fast they roll, never a box.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -145,8 +146,8 @@ class SignalProgram:
 
     def phase_at(self, t_s: float) -> Phase:
         """The phase in force at a moment; the first one before it began."""
-        begun = [phase for phase in self.phases if phase.start_s <= t_s + 1e-9]
-        return begun[-1] if begun else self.phases[0]
+        begun = bisect_right(self.phases, t_s + 1e-9, key=lambda phase: phase.start_s)
+        return self.phases[max(begun - 1, 0)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
