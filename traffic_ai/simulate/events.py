@@ -31,6 +31,8 @@ _LEAST_STAND_S = 1.0
 _LEAST_AGAINST_M = 1.0
 # Against the direction is within 30 degrees of it, not across.
 _AGAINST = -0.87
+# Who leaves within 30 degrees of the line's direction went straight on.
+_STRAIGHT_ON = 0.87
 # A way against the direction may pause so long.
 _PAUSE_S = 2.0
 _STEP_S = 0.05
@@ -173,8 +175,7 @@ def _at_line(
         stand = _longest_stand(vehicle, line, spell, t_s, poses, float(world.timing.t_s[-1]))
         came_s = [at for at in fronts_s if stand is not None and at <= stand[0]]
         if stand is not None and came_s and program.phase_at(came_s[-1]).aspect != Aspect.GREEN:
-            turned = _left_by_exit(line, poses)
-            certain = not dark and not turned
+            certain = not dark and not _turns_off(line, poses)
             yield _stop_over_line(world, vehicle, line, spell, came_s[-1], stand, certain)
         for front_s in fronts_s:
             if spell.onset_s <= front_s < spell.end_s:
@@ -233,6 +234,12 @@ def _left_by_exit(line: RoadStopLine, poses: Poses) -> bool:
     return any(bool(_inside(exit_m, poses.middle_m).any()) for exit_m in line.exits_m)
 
 
+def _turns_off(line: RoadStopLine, poses: Poses) -> bool:
+    """Whether a vehicle leaves another way than straight on; it may have waited to turn."""
+    last = poses.heading_rad[-1]
+    return float(np.array([np.sin(last), np.cos(last)]) @ line.forward) < _STRAIGHT_ON
+
+
 def _longest_stand(
     vehicle: Vehicle,
     line: RoadStopLine,
@@ -249,7 +256,7 @@ def _longest_stand(
     stands = (
         (np.abs(poses.speed_mps) < STAND_MPS)
         & (over_m > 0.0)
-        & (_past_m(line, poses, -half_m) < 0.0)
+        & (over_m < BEYOND_M)
         & (share > -_PAST_ENDS)
         & (share < 1.0 + _PAST_ENDS)
         & (t_s >= max(spell.onset_s, 0.0))

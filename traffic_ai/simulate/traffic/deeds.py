@@ -38,6 +38,7 @@ _FAR_M, _NEAR_M = 60.0, 30.0
 # Drivers with deeds pass the line on a green that has lasted so long, when the queue has gone.
 _GREEN_S = 7.0
 _TRIALS = 60
+_DARING = 1.5
 _FIRST = SIGNAL_DEEDS | {"reverse"}
 
 
@@ -270,7 +271,7 @@ class DeedPlanner:
         if deed.deed == "wrong_way":
             driver.conduct = Oncoming()
         elif deed.deed == "speeding":
-            driver.conduct = Unstoppable()
+            driver.conduct, driver.daring = Unstoppable(), _DARING
         elif deed.deed == "reverse":
             driver.conduct = self._reverse(deed, place_m)
             driver.keep_m = driver.conduct.by_m + 1.5

@@ -40,7 +40,7 @@ class Driver:
     right): changes of that by place along the way. keep_m: what others keep behind it beyond
     their own gap. script: its motion where every move is written down. from_m, to_m:
     where its front comes in and its middle leaves, along the way. due_s: when a
-    deed at the line demands it to be there.
+    deed at the line demands it to be there. daring: how much faster than others it takes bends.
     """
 
     id: int
@@ -62,6 +62,7 @@ class Driver:
     from_m: float = 0.0
     to_m: float = float("inf")
     due_s: float | None = None
+    daring: float = 1.0
     shifts: list[tuple[float, float, float]] = field(default_factory=list)
 
     def afresh(self) -> "Driver":

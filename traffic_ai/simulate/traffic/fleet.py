@@ -42,6 +42,7 @@ class Fleet:
         self.line_gap_m: Floats = np.zeros(0)
         self.keep_m: Floats = np.zeros(0)
         self.end_m: Floats = np.zeros(0)
+        self.daring: Floats = np.zeros(0)
         self.goes = self.obeys = self.blind = np.zeros(0, bool)
         self.way = np.zeros(0, np.int64)
         self.ordered: Ints = np.zeros(0, np.int64)
@@ -104,6 +105,7 @@ class Fleet:
         self.line_gap_m = np.array([one.line_gap_m for one in own])
         self.keep_m = np.array([one.keep_m for one in own])
         self.end_m = np.array([min(one.way.path.length_m, one.to_m) for one in own]) - 0.5
+        self.daring = np.array([one.daring for one in own])
         self.blind = np.array([one.conduct.blind for one in own], bool)
         self.way = np.array([self._number[one.way.id] for one in own], dtype=np.int64)
         self.ordered = np.array(
@@ -157,7 +159,7 @@ class Fleet:
             limits = self._bend[way]
             if limits is not None:
                 i = np.clip(self.front_m[members] / _BEND_STEP_M, 0, len(limits) - 1)
-                found[members] = limits[i.astype(int)]
+                found[members] = limits[i.astype(int)] * self.daring[members]
         return found
 
     # -- signals and orders -------------------------------------------------------------------
