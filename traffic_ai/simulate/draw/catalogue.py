@@ -13,7 +13,7 @@ from scipy.spatial import ConvexHull
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.simulate.arrays import Floats
-from traffic_ai.simulate.draw import buses, cars, heavy, two_wheelers
+from traffic_ai.simulate.draw import buses, cars, heavy, riders, two_wheelers
 from traffic_ai.simulate.draw.solid import Solid
 from traffic_ai.simulate.draw.surface import Colour
 from traffic_ai.simulate.draw.vehicle import VehicleModel
@@ -34,7 +34,12 @@ COLOURS: Mapping[str, Colour] = {
 """Linear-light blue, green and red of paint, by name."""
 
 _WHITE_BOX, _PALE_BOX = (0.70, 0.70, 0.69), (0.55, 0.60, 0.62)
-_SCARLET, _DENIM, _OLIVE = (0.04, 0.04, 0.45), (0.45, 0.18, 0.05), (0.05, 0.11, 0.10)
+_JEANS, _DARK = (0.25, 0.12, 0.06), (0.03, 0.03, 0.03)
+_DENIM = riders.Clothes((0.45, 0.18, 0.05), (0.72, 0.72, 0.71), _JEANS)
+_SCARLET = riders.Clothes((0.04, 0.04, 0.45), (0.72, 0.72, 0.71), _JEANS)
+_OLIVE = riders.Clothes((0.05, 0.11, 0.10), (0.035, 0.03, 0.36), _JEANS)
+_LEATHER = riders.Clothes(_DARK, (0.04, 0.04, 0.45), _JEANS)
+_SHIRT = riders.Clothes((0.55, 0.58, 0.60), (0.27, 0.09, 0.025), _JEANS)
 # Two wheels within this of each other across the vehicle are one.
 _ONE_TRACK_M = 0.4
 
@@ -74,13 +79,18 @@ def _bus(name: str, colour: str, skirt: Colour, length_m: float) -> _Entry:
     return _Entry("bus", RoadUser.BUS, colour, build)
 
 
-def _motorcycle(
-    name: str, colour: str, jacket: Colour, helmet: str, top_box: bool = False
-) -> _Entry:
+def _motorcycle(name: str, colour: str, clothes: riders.Clothes, top_box: bool = False) -> _Entry:
     def build(paint: Colour) -> VehicleModel:
-        return two_wheelers.motorcycle(name, paint, jacket, COLOURS[helmet], top_box)
+        return two_wheelers.motorcycle(name, paint, clothes, top_box)
 
     return _Entry("motorcycle", RoadUser.MOTORCYCLE, colour, build)
+
+
+def _scooter(name: str, colour: str, clothes: riders.Clothes, top_box: bool = False) -> _Entry:
+    def build(paint: Colour) -> VehicleModel:
+        return two_wheelers.scooter(name, paint, clothes, top_box)
+
+    return _Entry("scooter", RoadUser.MOTORCYCLE, colour, build)
 
 
 _ENTRIES: Mapping[str, _Entry] = {
@@ -99,9 +109,12 @@ _ENTRIES: Mapping[str, _Entry] = {
     ),
     "city-bus": _bus("city-bus", "white", (0.30, 0.12, 0.04), buses.CITY_M),
     "midi-bus": _bus("midi-bus", "yellow", (0.05, 0.05, 0.35), buses.MIDI_M),
-    "tourer": _motorcycle("tourer", "red", _DENIM, "white", top_box=True),
-    "roadster": _motorcycle("roadster", "black", _SCARLET, "white"),
-    "commuter": _motorcycle("commuter", "blue", _OLIVE, "red"),
+    "tourer": _motorcycle("tourer", "red", _DENIM, top_box=True),
+    "courier": _motorcycle("courier", "black", _SCARLET, top_box=True),
+    "commuter": _motorcycle("commuter", "blue", _OLIVE, top_box=True),
+    "roadster": _motorcycle("roadster", "black", _LEATHER),
+    "scooter": _scooter("scooter", "silver", _SHIRT),
+    "delivery-scooter": _scooter("delivery-scooter", "white", _SCARLET, top_box=True),
 }
 
 

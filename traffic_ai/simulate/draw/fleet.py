@@ -1,6 +1,6 @@
 """The vehicles of a world at a moment: drawn, with their shadows and the room they take."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from traffic_ai.simulate.draw.lighting import Lighting
 from traffic_ai.simulate.draw.order import Extent
 from traffic_ai.simulate.draw.posts import lamplight_at
 from traffic_ai.simulate.draw.raster import NEAREST_DEPTH_M
+from traffic_ai.simulate.draw.shade import SunShade
 from traffic_ai.simulate.draw.solid import Place, Solid, Sprite, Switches, window_px
 from traffic_ai.simulate.draw.surface import Glow
-from traffic_ai.simulate.draw.surroundings import Post
+from traffic_ai.simulate.draw.surroundings import Surroundings
 from traffic_ai.simulate.draw.visibility import inside_share
 from traffic_ai.simulate.draw.windows import window_of
 from traffic_ai.simulate.world import Vehicle, World
@@ -43,8 +44,9 @@ class DrawnVehicle:
 class Fleet:
     """Draws the vehicles of a world; one that stands still before a still camera is kept."""
 
-    def __init__(self, world: World, light: Lighting, posts: tuple[Post, ...]) -> None:
-        self._world, self._light, self._posts = world, light, posts
+    def __init__(self, world: World, light: Lighting, around: Surroundings) -> None:
+        self._world, self._light, self._posts = world, light, around.posts
+        self._shade = SunShade(around, light)
         self._rolled = {vehicle.id: _rolled_m(vehicle) for vehicle in world.vehicles}
         self._kept: dict[int, tuple[Camera, DrawnVehicle]] = {}
 
@@ -81,7 +83,9 @@ class Fleet:
     def _anew(
         self, vehicle: Vehicle, place: Place, switches: Switches, camera: Camera
     ) -> DrawnVehicle:
-        solid, light = solid_of(vehicle.body), self._light
+        solid = solid_of(vehicle.body)
+        shaded = self._shade.share(place, vehicle.body.length_m, vehicle.body.width_m)
+        light = replace(self._light, sun=self._light.sun * (1 - shaded))
         sprite, extent, inside, shadow = None, None, 0.0, None
         near = _in_sight(solid, place, camera)
         if near is not None:

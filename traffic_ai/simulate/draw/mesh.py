@@ -173,3 +173,34 @@ def wheel(centre_m: Sequence[float], radius_m: float, width_m: float, material: 
         )
     ]
     return loft(np.stack(rings) + np.asarray(centre_m), material)
+
+
+def cut_fine(mesh: Mesh, longest_m: float) -> Mesh:
+    """The same surface with no edge longer than that: long ones are halved until none is left.
+
+    Two faces that share an edge halve it at the same point, so the surface stays closed.
+    """
+    corners = mesh.vertices_m[mesh.faces]
+    normals, material = mesh.normals, mesh.material
+    while True:
+        sides = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=-1)
+        long = np.flatnonzero(sides.max(axis=1) > longest_m)
+        if not len(long):
+            break
+        turn = (sides[long].argmax(axis=1)[:, None] + np.arange(3)) % 3
+        rows = long[:, None]
+        halves = [_halved(values[rows, turn]) for values in (corners, normals)]
+        rest = np.setdiff1d(np.arange(len(corners)), long)
+        corners = np.concatenate([corners[rest], halves[0]])
+        normals = np.concatenate([normals[rest], halves[1]])
+        material = np.concatenate([material[rest], np.tile(material[long], 2)])
+    normals = normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+    faces = np.arange(3 * len(corners)).reshape(-1, 3)
+    return Mesh(corners.reshape(-1, 3), faces, normals, material)
+
+
+def _halved(values: Floats) -> Floats:
+    """Corner values (N, 3, 3) of faces cut at the middle of their first side, (2 N, 3, 3)."""
+    a, b, c = values[:, 0], values[:, 1], values[:, 2]
+    middle = (a + b) / 2
+    return np.concatenate([np.stack([a, middle, c], axis=1), np.stack([middle, b, c], axis=1)])

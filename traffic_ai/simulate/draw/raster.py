@@ -123,7 +123,7 @@ def _spans(front: _Faces, width_px: int) -> tuple[Ints, Ints, Ints, Ints]:
     for slope, offset, constant in edges:
         with np.errstate(divide="ignore", invalid="ignore"):
             steepness, base = -offset / slope, -constant / slope
-        crossing = steepness[triangle] * dy + base[triangle]
+            crossing = steepness[triangle] * dy + base[triangle]
         rising, falling = (slope > 0)[triangle], (slope < 0)[triangle]
         np.maximum(left_px, crossing, out=left_px, where=rising)
         np.minimum(right_px, crossing, out=right_px, where=falling)

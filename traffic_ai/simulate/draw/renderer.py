@@ -47,7 +47,7 @@ class Renderer:
         self._statics = Statics(world, self._light, around)
         painter = SceneryPainter(world, self._light, around, self._statics.shadows)
         self._backdrops = BackdropViews(painter, world.camera, world.sway is not None)
-        self._fleet = Fleet(world, self._light, around.posts)
+        self._fleet = Fleet(world, self._light, around)
         self._sensor = Sensor(world.look, self._light, self._size_px, world.seed)
         self._rain = Rain(self._size_px, world.seed, self._brightness()) if self._wet else None
         self._still: _Still | None = None

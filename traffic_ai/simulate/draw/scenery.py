@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from shapely.geometry import MultiPoint
 
-from traffic_ai.simulate.arrays import Floats
+from traffic_ai.simulate.arrays import Floats, Picture
 from traffic_ai.simulate.camera import Camera
 from traffic_ai.simulate.draw.cast import Shadow, darken
 from traffic_ai.simulate.draw.foliage import draw_tree, shade_share
@@ -16,6 +15,7 @@ from traffic_ai.simulate.draw.houses import cast_house
 from traffic_ai.simulate.draw.lighting import Lighting
 from traffic_ai.simulate.draw.outline import fill
 from traffic_ai.simulate.draw.posts import lamp_post, lamplight
+from traffic_ai.simulate.draw.shade import SunShade
 from traffic_ai.simulate.draw.solid import Place, Switches, lay_over
 from traffic_ai.simulate.draw.surface import Glow
 from traffic_ai.simulate.draw.surroundings import House, Surroundings
@@ -51,6 +51,7 @@ class SceneryPainter:
     ) -> None:
         self._world, self._light, self._around = world, light, around
         self._shadows = shadows
+        self._shade = SunShade(around, light)
         eye_m = np.asarray(world.camera.position_m)
         self._terrain = Terrain(LaneDistance(world.road, eye_m), world.seed + 61)
         self._noise = Grain(world.seed + 81)
@@ -59,7 +60,9 @@ class SceneryPainter:
         """The scene as that camera sees it; its place must be the world's camera's."""
         scale = float(np.clip(round(_FULL_WIDTH_PX / camera.width_px), 1, 4))
         masks = ground_masks(self._world.road, self._around, camera, scale, self._world.seed)
-        shade = self._house_shade(camera, scale)
+        size_px = (round(camera.width_px * scale), round(camera.height_px * scale))
+        shade = np.zeros(size_px[::-1], np.uint8)
+        fill(shade, self._shade.of_houses, camera, scale)
         size = masks.paved.shape
         canvas = _Canvas(
             np.zeros((*size, 3), np.float32),
@@ -92,7 +95,7 @@ class SceneryPainter:
         camera: Camera,
         scale: float,
         masks: GroundMasks,
-        shade: Floats,
+        shade: Picture,
     ) -> None:
         """Sky and ground of a few rows."""
         rays = _rays(camera, rows, canvas.depth_m.shape[1], scale)
@@ -114,7 +117,7 @@ class SceneryPainter:
         canvas.colour[rows] = colour
 
     def _ground(
-        self, rays: Floats, depth_m: Floats, camera: Camera, masks: GroundMasks, shade: Floats
+        self, rays: Floats, depth_m: Floats, camera: Camera, masks: GroundMasks, shade: Picture
     ) -> tuple[Floats, Floats, Floats]:
         """Lit ground (H, W, 3), its mean reflectance (H, W), and how much it mirrors (H, W)."""
         light, eye_m = self._light, np.asarray(camera.position_m, np.float32)
@@ -135,7 +138,7 @@ class SceneryPainter:
         if light.sun.any():
             dapple = self._noise.layered(x_m, y_m, 0.7, 3, footprint_m)
             trees = shade_share(self._around.trees, x_m, y_m, dapple, light.toward_sun)
-            dark = np.maximum(trees, shade)[..., None]
+            dark = np.maximum(trees, shade > 0)[..., None]
             strength = strength - dark * (light.sun * light.toward_sun[2]).astype(np.float32)
         if light.lamps:
             strength = strength + lamplight(self._around.posts, x_m, y_m, light)
@@ -194,20 +197,6 @@ class SceneryPainter:
         canvas.colour[rows, columns][row, column] = window
         canvas.ground[rows, columns][row, column] = 0
         canvas.mirror[rows, columns][row, column] = 0
-
-    def _house_shade(self, camera: Camera, scale: float) -> Floats:
-        """1 where a house stands between the ground and the sun, (H, W)."""
-        size = (round(camera.height_px * scale), round(camera.width_px * scale))
-        mask = np.zeros(size, np.uint8)
-        sun = self._light.toward_sun
-        if self._light.sun.any():
-            shapes = []
-            for house in self._around.houses:
-                shift = -sun[:2] / sun[2] * house.height_m
-                corners = np.asarray(house.footprint.exterior.coords)[:4]
-                shapes.append(MultiPoint(np.concatenate([corners, corners + shift])).convex_hull)
-            fill(mask, shapes, camera, scale)
-        return mask.astype(np.float32) / 255
 
     def _posts(self, picture: Floats, camera: Camera) -> None:
         lit = tuple((glow, 40.0 * self._light.lamps**3) for glow in Glow)

@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull
 from traffic_ai.simulate.arrays import Floats
 from traffic_ai.simulate.camera import Camera
 from traffic_ai.simulate.draw.lighting import Lighting
-from traffic_ai.simulate.draw.mesh import Mesh
+from traffic_ai.simulate.draw.mesh import Mesh, cut_fine
 from traffic_ai.simulate.draw.raster import NEAREST_DEPTH_M, Hits, rasterise
 from traffic_ai.simulate.draw.shading import LocalLight, shade
 from traffic_ai.simulate.draw.skin import Skin
@@ -20,6 +20,8 @@ from traffic_ai.simulate.draw.surface import Glow
 from traffic_ai.simulate.draw.vehicle import VehicleModel
 
 MARGIN_PX = 2
+# An edge this long is drawn straight where the lens bends it.
+_STRAIGHT_M = 0.6
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,36 @@ class Sprite:
         )
 
 
+@dataclass(frozen=True)
+class _Surface:
+    """A mesh with place and normal of each face's three corners, (3, 6, F)."""
+
+    mesh: Mesh
+    corners: Floats
+
+    @classmethod
+    def of(cls, mesh: Mesh) -> "_Surface":
+        """A mesh made ready."""
+        corners_m = mesh.vertices_m[mesh.faces]
+        both = np.concatenate([corners_m, mesh.normals], axis=-1).transpose(1, 2, 0)
+        return cls(mesh, np.ascontiguousarray(both, np.float32))
+
+
 class Solid:
     """A model ready to be drawn any number of times."""
 
     def __init__(self, model: VehicleModel) -> None:
         self.model = model
         self._skin = Skin(model)
-        corners_m = model.mesh.vertices_m[model.mesh.faces]
-        # Place and normal of each face's three corners, (3, 6, F).
-        both = np.concatenate([corners_m, model.mesh.normals], axis=-1).transpose(1, 2, 0)
-        self._corners = np.ascontiguousarray(both, np.float32)
+        self._straight = _Surface.of(model.mesh)
+
+    @cached_property
+    def _bent(self) -> _Surface:
+        """For a lens that bends straight edges: its faces are cut fine."""
+        return _Surface.of(cut_fine(self.model.mesh, _STRAIGHT_M))
+
+    def _surface(self, camera: Camera) -> _Surface:
+        return self._bent if camera.k1 or camera.k2 else self._straight
 
     @cached_property
     def reach_m(self) -> tuple[Floats, Floats]:
@@ -113,7 +135,8 @@ class Solid:
         lamps: LocalLight | None = None,
     ) -> Sprite | None:
         """Draw it over nothing, anti-aliased by supersampling; None outside the picture."""
-        in_camera_m = camera.to_camera_m(place.to_world_m(self.mesh.vertices_m))
+        surface = self._surface(camera)
+        in_camera_m = camera.to_camera_m(place.to_world_m(surface.mesh.vertices_m))
         depth_m = in_camera_m[:, 2]
         ahead = depth_m > NEAREST_DEPTH_M
         if not ahead.any():
@@ -126,11 +149,11 @@ class Solid:
             return None
         scale = _scale(max(width, height))
         wide, tall = round(width * scale), round(height * scale)
-        hits = rasterise((points_px - low) * scale, depth_m, self.mesh.faces, wide, tall)
+        hits = rasterise((points_px - low) * scale, depth_m, surface.mesh.faces, wide, tall)
         if len(hits.pixel) == 0:
             return None
         planes = np.zeros((4, tall * wide), np.float32)
-        planes[:3, hits.pixel] = self._colours(place, switches, camera, light, lamps, hits)
+        planes[:3, hits.pixel] = self._colours(surface, place, switches, camera, light, lamps, hits)
         planes[3, hits.pixel] = 1.0
         small = [
             cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
@@ -141,6 +164,7 @@ class Solid:
 
     def _colours(
         self,
+        surface: _Surface,
         place: Place,
         switches: Switches,
         camera: Camera,
@@ -149,7 +173,7 @@ class Solid:
         hits: Hits,
     ) -> Floats:
         """Linear colours (3, P) of the pixels it covers."""
-        first, second, third = np.take(self._corners, hits.triangle, axis=2)
+        first, second, third = np.take(surface.corners, hits.triangle, axis=2)
         weights = hits.weights
         both = first * weights[0]
         both += second * weights[1]
@@ -162,7 +186,7 @@ class Solid:
         distance_m = np.sqrt(toward_eye[0] ** 2 + toward_eye[1] ** 2 + toward_eye[2] ** 2)
         toward_eye /= distance_m
         numbers = self._skin.finish_numbers(
-            points_m, normals, self.mesh.material[hits.triangle], switches.rolled_m
+            points_m, normals, surface.mesh.material[hits.triangle], switches.rolled_m
         )
         table = self._skin.table(dict(switches.lit))
         colour = shade(turn @ normals, toward_eye, points_m[2], numbers, table, light, lamps)

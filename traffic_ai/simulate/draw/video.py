@@ -11,41 +11,8 @@ from traffic_ai.core.errors import ConfigError
 from traffic_ai.simulate.arrays import Picture
 from traffic_ai.simulate.world import Look, Timing
 
-TICKS_A_SECOND = 12800
-STAMP_TICKS_A_SECOND = 90_000
+TICKS_A_SECOND = 90_000
 KEY_EVERY_S = 2.0
-
-
-def write_video(
-    path: str,
-    frames: Iterable[tuple[float, Picture]],
-    size_px: tuple[int, int],
-    frames_per_second: int,
-    crf: int,
-) -> None:
-    """Encode (time in seconds, BGR picture) pairs; a key frame at least every two seconds.
-
-    One encoder thread, so that the same frames give the same bytes.
-    """
-    options = {
-        "crf": str(crf),
-        "preset": "slow",
-        "threads": "1",
-        "g": str(2 * frames_per_second),
-        "x264-params": "threads=1:lookahead-threads=1",
-    }
-    with av.open(path, "w", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=frames_per_second, options=options)
-        stream.pix_fmt = "yuv420p"
-        stream.time_base = Fraction(1, TICKS_A_SECOND)
-        stream.codec_context.time_base = Fraction(1, TICKS_A_SECOND)
-        stream.width, stream.height = size_px
-        for t_s, picture in frames:
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
-            frame.pts = round(t_s * TICKS_A_SECOND)
-            frame.time_base = Fraction(1, TICKS_A_SECOND)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
 
 
 def encode(path: Path, pictures: Iterable[Picture], timing: Timing, look: Look) -> None:
@@ -55,7 +22,7 @@ def encode(path: Path, pictures: Iterable[Picture], timing: Timing, look: Look) 
     at least every two seconds; one encoder thread, so that the same pictures give the same bytes.
     Raises ConfigError for stamps that do not increase.
     """
-    ticks = np.round(timing.stamps_s * STAMP_TICKS_A_SECOND).astype(np.int64)
+    ticks = np.round(timing.stamps_s * TICKS_A_SECOND).astype(np.int64)
     back = np.flatnonzero(np.diff(ticks) <= 0)
     if len(back):
         early, late = timing.stamps_s[back[0]], timing.stamps_s[back[0] + 1]
@@ -63,9 +30,9 @@ def encode(path: Path, pictures: Iterable[Picture], timing: Timing, look: Look) 
             f"stamp {late:.6f} s follows {early:.6f} s; stamps must increase: less jitter"
         )
     rate = Fraction(timing.declared_fps).limit_denominator(1001)
-    base = Fraction(1, STAMP_TICKS_A_SECOND)
+    base = Fraction(1, TICKS_A_SECOND)
     # A first stamp other than zero is kept by an edit list, in ticks of the movie's own.
-    muxer = {"movflags": "+faststart", "movie_timescale": str(STAMP_TICKS_A_SECOND)}
+    muxer = {"movflags": "+faststart", "movie_timescale": str(TICKS_A_SECOND)}
     with av.open(str(path), "w", options=muxer) as container:
         stream = container.add_stream("libx264", rate=rate, options=_options(look, float(rate)))
         stream.pix_fmt = "yuv420p"
