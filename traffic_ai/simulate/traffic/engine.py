@@ -139,8 +139,8 @@ class Engine:
         fleet = self._fleet
         self._record()
         points_m, headings = fleet.placed()
-        along_m, right_m = fleet.seen_from_ways(points_m)
-        leader, gap_m, closing_mps = self._leaders(along_m, right_m, headings)
+        along_m, right_m, way_heading = fleet.seen_from_ways(points_m)
+        leader, gap_m, closing_mps = self._leaders(along_m, right_m, headings - way_heading)
         stop_m, open_line, drive_mps = self._at_lines(t_s)
         yield_m = self._give_way.stops_m(fleet, open_line)
         stop_m = np.minimum(stop_m, yield_m - fleet.front_m)
@@ -152,11 +152,13 @@ class Engine:
         fleet.drop(fleet.place_m > fleet.end_m)
 
     def _leaders(
-        self, along_m: Floats, right_m: Floats, headings: Floats
+        self, along_m: Floats, right_m: Floats, turn: Floats
     ) -> tuple[Bools, Floats, Floats]:
-        """Whether each has a leader, the gap to it, and how fast that closes."""
+        """Whether each has a leader, the gap to it, and how fast that closes.
+
+        turn (N, N): by how much each other is turned from the way at its place.
+        """
         fleet = self._fleet
-        turn = headings[None, :] - fleet.way_headings()[:, None]
         cosine, sine = np.abs(np.cos(turn)), np.abs(np.sin(turn))
         reach_m = fleet.half_length_m * cosine + fleet.half_width_m * sine
         spread_m = fleet.half_width_m * cosine + fleet.half_length_m * sine

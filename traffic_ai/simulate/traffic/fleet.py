@@ -50,7 +50,6 @@ class Fleet:
         self.temper = Temper(*(np.zeros(0) for _ in range(4)))
         self._used: list[tuple[int, Ints]] = []
         self._scripted: list[int] = []
-        self._headings = np.zeros(0)
 
     def __len__(self) -> int:
         return len(self.drivers)
@@ -138,19 +137,20 @@ class Fleet:
             normal = np.stack([np.cos(heading), -np.sin(heading)], axis=-1)
             points_m[members] = path.points(places_m) + self.right_m[members, None] * normal
             headings[members] = heading
-        self._headings = headings
         return points_m, headings
 
-    def way_headings(self) -> Floats:
-        """Headings (N,) of the ways where the vehicles are."""
-        return self._headings
-
-    def seen_from_ways(self, points_m: Floats) -> tuple[Floats, Floats]:
-        """Places (N, N) of all vehicles along each one's way, and how far right of it."""
-        along_m, right_m = np.empty((len(self), len(self))), np.empty((len(self), len(self)))
+    def seen_from_ways(self, points_m: Floats) -> tuple[Floats, Floats, Floats]:
+        """Places (N, N) of all vehicles along each one's way, how far right of it they are, and
+        where the way heads there.
+        """
+        shape = (len(self), len(self))
+        along_m, right_m, heading = np.empty(shape), np.empty(shape), np.empty(shape)
         for way, members in self._used:
-            along_m[members], right_m[members] = self.ways[way].path.project(points_m)
-        return along_m, right_m
+            path = self.ways[way].path
+            places_m, beside_m = path.project(points_m)
+            along_m[members], right_m[members] = places_m, beside_m
+            heading[members] = path.headings(places_m)
+        return along_m, right_m, heading
 
     def bend_mps(self) -> Floats:
         """How fast (N,) each may drive for the bends ahead of it."""
