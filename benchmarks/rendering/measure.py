@@ -1,16 +1,16 @@
 """What the detector makes of drawn pictures: one sample for every vehicle in every picture."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.rendering.scenes import detection_region_px
+from benchmarks.rendering.scenes import detection_regions_px
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.road_user import VEHICLES, RoadUser
 from traffic_ai.detectors.regions import RegionDetector, SizedDetector
 from traffic_ai.detectors.riders import RiderDetector
-from traffic_ai.simulate.arrays import Floats
+from traffic_ai.simulate.arrays import Bools, Floats
 from traffic_ai.simulate.boxes import exact_box_px
 from traffic_ai.simulate.draw.renderer import Renderer
 from traffic_ai.simulate.world import World
@@ -40,11 +40,11 @@ class Sample:
 
 
 def detectors(weights: SizedDetector, world: World) -> dict[str, RiderDetector]:
-    """The product's detector on the whole picture, and with a region at native size."""
-    region = detection_region_px(world.camera)
+    """The product's detector on the whole picture, and with regions at native size."""
+    regions = detection_regions_px(world.camera)
     return {
         "whole": RiderDetector(RegionDetector(weights)),
-        "region": RiderDetector(RegionDetector(weights, [region])),
+        "regions": RiderDetector(RegionDetector(weights, regions)),
     }
 
 
@@ -75,7 +75,7 @@ def _matched(
     world: World,
     detector: str,
     t_s: float,
-    visible: "dict[int, float]",
+    visible: Mapping[int, float],
     found: Detections,
     kinds: dict[str, str],
 ) -> Iterator[Sample]:
@@ -114,7 +114,7 @@ def _matched(
         )
 
 
-def _pairs(exact_px: Floats, found_px: Floats, usable: Floats) -> dict[int, int]:
+def _pairs(exact_px: Floats, found_px: Floats, usable: Bools) -> dict[int, int]:
     """Which detection belongs to which vehicle."""
     if not len(exact_px) or not len(found_px):
         return {}
@@ -135,6 +135,3 @@ def _pairs(exact_px: Floats, found_px: Floats, usable: Floats) -> dict[int, int]
 def road_user_of(label: int) -> str:
     """A class by name, "" for none."""
     return RoadUser(label).label if label >= 0 else ""
-
-
-__all__ = ["Sample", "detectors", "false_boxes", "road_user_of", "samples"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rendering.measure import Sample, road_user_of
+from traffic_ai.simulate.arrays import Floats
 
 DISTANCES_M = ((15, 30), (30, 45), (45, 60))
 WHOLE_VEHICLE = 0.98  # visible share from which a vehicle counts as seen without hindrance
@@ -132,14 +133,14 @@ def _names(rows: Sequence[Sample]) -> str:
     return ", ".join(f"{road_user_of(label)} {n / len(hits):.2f}" for label, n in ranked)
 
 
-def _errors(rows: Sequence[Sample]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+def _errors(rows: Sequence[Sample]) -> Floats:
     outward = np.array([-1.0, -1.0, 1.0, 1.0])
     return np.array([(s.detected_px - s.exact_px) * outward for s in rows])
 
 
 def _edges(rows: Sequence[Sample]) -> list[str]:
     errors = _errors(rows)
-    keys = np.array([hash((s.world, s.vehicle)) for s in rows])
+    keys = np.array([f"{s.world} {s.vehicle}" for s in rows])
     within = errors.copy()
     for key in np.unique(keys):
         within[keys == key] -= within[keys == key].mean(axis=0)

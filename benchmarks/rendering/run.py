@@ -3,8 +3,8 @@
     python -m benchmarks.rendering [--light day] [--weather clear] [--fps 6.25] [--samples FILE]
 
 Recall is at 0.25 confidence, of vehicles seen whole; a box counts from an overlap (IoU) of 0.5.
-"whole" looks at the 1280x720 picture at 640, "region" besides at the road's part of it at native
-size, as a site file asks for. False boxes are counted in empty scenes of different seeds.
+"whole" looks at the 1280x720 picture at 640, "regions" besides at the road's part of it and at its
+far half, as a site file asks for. False boxes are counted in empty scenes of different seeds.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from benchmarks.rendering.report import (
     save,
 )
 from benchmarks.rendering.scenes import KINDS, empty_worlds, passing_worlds
+from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.simulate.draw.catalogue import models
 from traffic_ai.simulate.draw.renderer import Renderer
 from traffic_ai.simulate.draw.video import encode
@@ -32,7 +33,7 @@ from traffic_ai.simulate.traffic import load_scenario, make_world
 from traffic_ai.simulate.world import Look
 from traffic_ai.wiring import DetectorOptions, load_detector
 
-DETECTORS = ("whole", "region")
+DETECTORS = ("whole", "regions")
 
 
 def main() -> int:
@@ -91,13 +92,13 @@ def speed(frames: int) -> str:
     )
 
 
-def _passing(look: Look, arguments: argparse.Namespace, weights: object) -> list[Sample]:
+def _passing(look: Look, arguments: argparse.Namespace, weights: SizedDetector) -> list[Sample]:
     kinds = {name: kind for kind in KINDS for name in models(kind)}
     worlds = passing_worlds(look, arguments.fps, arguments.colours, arguments.seed)
     found: list[Sample] = []
     for world in worlds[: arguments.cameras]:
         began = time.time()
-        found += samples(world, weights, kinds)  # type: ignore[arg-type]
+        found += samples(world, weights, kinds)
         count = len(world.timing.t_s)
         print(f"{world.name}: {count} pictures, {time.time() - began:.0f} s", flush=True)
     print()

@@ -17,8 +17,9 @@ from traffic_ai.simulate.world import (
     World,
 )
 
-KINDS = ("car", "van", "bus", "truck", "motorcycle")
+KINDS = ("car", "van", "bus", "truck", "motorcycle", "scooter")
 NEAREST_M, FARTHEST_M = 15.0, 60.0
+FAR_HALF_M = 28.0
 # Unlike each other in height and in place beside the road; all see 12 m to beyond 60 m.
 CAMERAS = (
     Camera((-1.0, 0.0, 7.5), 3.0, 14.0, 1050.0, 1280, 720),
@@ -56,7 +57,7 @@ def empty_worlds(look: Look, count: int) -> list[World]:
         camera = CAMERAS[number % len(CAMERAS)]
         kind = ("junction", "straight")[number % 2]
         timing = Timing(np.zeros(1), np.zeros(1), 25.0)
-        worlds.append(World(f"empty-{number}", 100 + number, road(kind), camera, timing, (), look))
+        worlds.append(World(f"empty-{number}", 100 + number, road(kind), camera, timing, (), look=look))
     return worlds
 
 
@@ -76,21 +77,25 @@ def passing_worlds(look: Look, fps: float, colours: int, seed: int) -> list[Worl
                 replace(camera, pitch_deg=camera.pitch_deg + float(chance.uniform(-0.5, 0.5))),
                 Timing(t_s, t_s, fps),
                 tuple(vehicles),
-                look,
+                look=look,
             )
         )
     return worlds
 
 
-def detection_region_px(camera: Camera) -> tuple[int, int, int, int]:
-    """The part of the picture vehicles of the watched stretch lie in, as a site would name it."""
+def detection_regions_px(camera: Camera) -> list[tuple[int, int, int, int]]:
+    """Parts of the picture as a site would name them: the watched stretch, and its far half, which
+    is small enough to be enlarged.
+    """
+    end_m = FARTHEST_M + 8.0
+    return [_around_px(camera, start_m, end_m) for start_m in (NEAREST_M - 2.0, FAR_HALF_M)]
+
+
+def _around_px(camera: Camera, start_m: float, end_m: float) -> tuple[int, int, int, int]:
+    """The box around a stretch of the road and what stands on it."""
+    heights_m = (0.0, 3.4)
     corners = np.array(
-        [
-            (x_m, y_m, z_m)
-            for x_m in (-7.2, 7.2)
-            for y_m in (NEAREST_M - 2.0, FARTHEST_M + 8.0)
-            for z_m in (0.0, 3.4)
-        ]
+        [(x, y, z) for x in (-7.2, 7.2) for y in (start_m, end_m) for z in heights_m]
     )
     points_px = camera.project_px(corners)
     limit = [camera.width_px, camera.height_px]
@@ -101,7 +106,7 @@ def detection_region_px(camera: Camera) -> tuple[int, int, int, int]:
 
 def _convoys(chance: np.random.Generator, colours: int) -> tuple[list[Vehicle], float]:
     """Vehicles in a row in every lane, and when the last one is through."""
-    names = [name for kind in KINDS for name in _models(kind)]
+    names = [name for kind in KINDS for name in models(kind)]
     paints = ("", "white", "black", "red", "silver", "blue")
     convoy = [(name, paints[i % len(paints)]) for i in range(colours) for name in names]
     found: list[Vehicle] = []
@@ -119,10 +124,6 @@ def _convoys(chance: np.random.Generator, colours: int) -> tuple[list[Vehicle], 
                 start_s += (_GAP_M + of.length_m) / _SPEED_MPS
                 end_s = max(end_s, through_s)
     return found, end_s
-
-
-def _models(kind: str) -> tuple[str, ...]:
-    return models(kind)
 
 
 def _course(x_m: float, away: bool, start_s: float, length_m: float) -> tuple[Course, float]:

@@ -6,6 +6,8 @@ import numpy as np
 from traffic_ai.simulate.arrays import Floats
 
 _CELLS = 256
+# OpenCV maps pictures up to 32767 wide and high.
+_ROW = 1024
 
 
 class Grain:
@@ -36,6 +38,13 @@ class Grain:
                 shift = np.float32(17.3 * (layer + 1) * grain)
                 total += self.at(x_m + shift, y_m - shift, grain) * fade / np.float32(2**layer)
         return total
+
+    def layered_at(self, x_m: Floats, y_m: Floats, grain_m: float, layers: int) -> Floats:
+        """As `layered` without fading, at any number of points (N,)."""
+        padding = -len(x_m) % _ROW
+        x, y = (np.pad(axis, (0, padding)).reshape(-1, _ROW) for axis in (x_m, y_m))
+        still = np.zeros(x.shape, np.float32)
+        return self.layered(x, y, grain_m, layers, still).ravel()[: len(x_m)]
 
 
 def _wrapped(along: Floats, grain: float) -> Floats:

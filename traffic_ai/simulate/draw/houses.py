@@ -2,33 +2,35 @@
 
 import numpy as np
 
-from traffic_ai.simulate.arrays import Bools, Floats
+from traffic_ai.simulate.arrays import Floats, Ints
+from traffic_ai.simulate.draw.grain import Grain
 from traffic_ai.simulate.draw.lighting import LAMP_COLOUR, Lighting
-from traffic_ai.simulate.draw.noise import hashed, layered_noise
+from traffic_ai.simulate.draw.noise import hashed
 from traffic_ai.simulate.draw.surroundings import House
 
 SHOP_M, STOREY_M = 3.9, 3.05
 _LIT_SHARE = 0.35
 """Of the windows by night."""
+_PLASTER = Grain(90)
 
 
 def cast_house(
     house: House, eye_m: Floats, rays: Floats, light: Lighting
-) -> tuple[Bools, Floats, Floats]:
+) -> tuple[Ints, Floats, Floats]:
     """Which unit rays (N, 3) hit a house, at what distance (hits,), and the colours (hits, 3)."""
     sine, cosine = np.sin(house.heading_rad), np.cos(house.heading_rad)
     turn = np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1.0]])
-    origin = (eye_m - np.array([*house.middle_m, 0.0])) @ turn
-    local = rays @ turn
-    low = np.array([-house.half_m[0], -house.half_m[1], 0.0])
-    high = np.array([house.half_m[0], house.half_m[1], house.height_m])
+    origin = ((eye_m - np.array([*house.middle_m, 0.0])) @ turn).astype(np.float32)
+    local = rays @ turn.astype(np.float32)
+    low = np.array([-house.half_m[0], -house.half_m[1], 0.0], np.float32)
+    high = np.array([house.half_m[0], house.half_m[1], house.height_m], np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
         first, second = (low - origin) / local, (high - origin) / local
     enter, leave = np.minimum(first, second), np.maximum(first, second)
-    axis = enter.argmax(axis=1)
-    near, far = enter.max(axis=1), leave.min(axis=1)
-    hit = (near < far) & (near > 0)
-    local, near, axis = local[hit], near[hit], axis[hit]
+    near = np.maximum(np.maximum(enter[:, 0], enter[:, 1]), enter[:, 2])
+    far = np.minimum(np.minimum(leave[:, 0], leave[:, 1]), leave[:, 2])
+    hit = np.flatnonzero((near < far) & (near > 0))
+    local, near, axis = local[hit], near[hit], enter[hit].argmax(axis=1)
     points_m = origin + local * near[:, None]
     across_m = np.where(axis == 0, points_m[:, 1] - low[1], points_m[:, 0] - low[0])
     normal = np.zeros_like(points_m)
@@ -43,7 +45,7 @@ def cast_house(
 
 def _front(house: House, across_m: Floats, z_m: Floats) -> tuple[Floats, Floats]:
     """Colours (N, 3) of a front over across and height (N,), and its lamplight (N, 3) by night."""
-    grain = layered_noise(across_m, z_m, 2.0, 4, 90 + house.seed, np.full(len(z_m), 0.02))
+    grain = _PLASTER.layered_at(across_m + 31.0 * house.seed, z_m, 2.0, 4)
     stain = 1 - 0.10 * np.exp(-np.abs(house.height_m - z_m) / 1.5)
     wall: Floats = np.asarray(house.colour) * ((1 + 0.18 * grain) * stain)[:, None]
     lit = np.zeros_like(wall)

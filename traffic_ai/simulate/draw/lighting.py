@@ -63,6 +63,13 @@ class Lighting:
         clear = np.exp(-_SIGHT_EXTINCTION * distance_m / self.sight_m).astype(np.float32)[..., None]
         return np.asarray(colour * clear + self.air.astype(np.float32) * (1 - clear))
 
+    def veil(self, colour: Floats, distance_m: Floats) -> Floats:
+        """As `through_air`, for colours (3, P) at distances (P,); writes to them."""
+        clear = np.exp(np.float32(-_SIGHT_EXTINCTION / self.sight_m) * distance_m)
+        colour *= clear
+        colour += np.outer(self.air.astype(np.float32), 1 - clear)
+        return colour
+
     def mirrored(self, directions: Floats) -> Floats:
         """Colours (3, P) a mirror would see in world directions (3, P): street, fronts, sky."""
         rise = directions[2]

@@ -24,6 +24,10 @@ class Hits:
     triangle: Ints
     weights: Floats
 
+    def of(self, faces: Ints) -> "Hits":
+        """The same with the faces' numbers in a larger mesh, of which they were chosen."""
+        return Hits(self.pixel, faces[self.triangle], self.weights)
+
 
 @dataclass(frozen=True)
 class _Faces:
@@ -75,7 +79,7 @@ def rasterise(
     chosen = triangle[span]
     second, third = front.pick(chosen, (left[span] + step[best]) + 0.5, row[span] + 0.5)
     flat = np.stack([1.0 - second - third, second, third]) * front.nearness[:, chosen]
-    flat /= flat.sum(axis=0)
+    flat /= flat[0] + flat[1] + flat[2]
     return Hits(pixel[best], front.index[chosen], flat.astype(np.float32))
 
 
@@ -85,12 +89,14 @@ def _front_faces(points_px: Floats, depth_m: Floats, faces: Ints, height_px: int
     first = np.stack([x_px[1] - x_px[0], y_px[1] - y_px[0]])
     second = np.stack([x_px[2] - x_px[0], y_px[2] - y_px[0]])
     area = first[0] * second[1] - first[1] * second[0]
-    top = np.clip(np.ceil(y_px.min(axis=0) - 0.5), 0, height_px).astype(np.int64)
-    bottom = np.clip(np.ceil(y_px.max(axis=0) - 0.5), 0, height_px).astype(np.int64)
+    lowest = np.minimum(np.minimum(y_px[0], y_px[1]), y_px[2])
+    highest = np.maximum(np.maximum(y_px[0], y_px[1]), y_px[2])
+    top = np.clip(np.ceil(lowest - 0.5), 0, height_px).astype(np.int64)
+    bottom = np.clip(np.ceil(highest - 0.5), 0, height_px).astype(np.int64)
     # Seen from outside, counter-clockwise in the world is negative here because v runs downward.
     chosen = np.flatnonzero((area < -1e-9) & (bottom > top))
     depths = depth_m[faces[chosen].T]
-    ahead = depths.min(axis=0) > NEAREST_DEPTH_M
+    ahead = np.minimum(np.minimum(depths[0], depths[1]), depths[2]) > NEAREST_DEPTH_M
     chosen, depths = chosen[ahead], depths[:, ahead]
     return _Faces(
         chosen,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from shapely.geometry import Point
 
 from traffic_ai.simulate.arrays import Floats, Picture
 from traffic_ai.simulate.camera import Camera
@@ -73,9 +74,10 @@ class SceneryPainter:
         step = max(1, STRIP_PIXELS // size[1])
         for top in range(0, size[0], step):
             self._strip(canvas, slice(top, min(top + step, size[0])), camera, scale, masks, shade)
-        for house in self._around.houses:
-            self._house(canvas, house, camera, scale)
         eye_m = np.asarray(camera.position_m)[:2]
+        eye = Point(eye_m[0], eye_m[1])
+        for house in sorted(self._around.houses, key=lambda one: one.footprint.distance(eye)):
+            self._house(canvas, house, camera, scale)
         far_first = sorted(
             self._around.trees, key=lambda tree: -np.hypot(tree.x_m - eye_m[0], tree.y_m - eye_m[1])
         )
@@ -98,7 +100,7 @@ class SceneryPainter:
         shade: Picture,
     ) -> None:
         """Sky and ground of a few rows."""
-        rays = _rays(camera, rows, canvas.depth_m.shape[1], scale)
+        rays = _rays(camera, rows, slice(0, canvas.depth_m.shape[1]), scale)
         down = rays[..., 2] < -1e-3
         colour = np.zeros_like(rays)
         if not down.all():
@@ -171,32 +173,23 @@ class SceneryPainter:
 
     def _house(self, canvas: "_Canvas", house: House, camera: Camera, scale: float) -> None:
         """Lay a house where nothing nearer stands."""
-        corners = np.asarray(house.footprint.exterior.coords)[:4]
-        solid = np.array([(x, y, z) for x, y in corners for z in (0.0, house.height_m)])
-        in_camera = camera.to_camera_m(solid)
-        height, width = canvas.depth_m.shape
-        low, high = np.zeros(2, int), np.array([width, height])
-        if in_camera[:, 2].max() < 1.0:
+        window = _house_window(house, camera, scale, canvas.depth_m.shape)
+        if window is None:
             return
-        if in_camera[:, 2].min() > 1.0:
-            points = camera.from_camera_px(in_camera) * scale
-            low = np.clip(np.floor(points.min(axis=0)) - 1, 0, [width, height]).astype(int)
-            high = np.clip(np.ceil(points.max(axis=0)) + 1, 0, [width, height]).astype(int)
-        if (high <= low).any():
-            return
-        rows, columns = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-        rays = _rays(camera, rows, width, scale)[:, columns].reshape(-1, 3).astype(float)
-        hit, near_m, seen = cast_house(house, np.asarray(camera.position_m), rays, self._light)
-        depth_m = canvas.depth_m[rows, columns]
-        shape = depth_m.shape
-        where = np.flatnonzero(hit)
-        closer = near_m < depth_m.ravel()[where]
-        row, column = np.divmod(where[closer], shape[1])
-        depth_m[row, column] = near_m[closer]
-        window = self._light.through_air(seen[closer], near_m[closer])
-        canvas.colour[rows, columns][row, column] = window
-        canvas.ground[rows, columns][row, column] = 0
-        canvas.mirror[rows, columns][row, column] = 0
+        eye_m = np.asarray(camera.position_m)
+        depth_m = canvas.depth_m[window]
+        # Rays that something stops before they reach the house need not be cast.
+        nearest_m = house.footprint.distance(Point(eye_m[0], eye_m[1]))
+        row, column = np.nonzero(depth_m > nearest_m)
+        rays = _rays(camera, *window, scale)[row, column]
+        hit, near_m, seen = cast_house(house, eye_m, rays, self._light)
+        row, column = row[hit], column[hit]
+        closer = near_m < depth_m[row, column]
+        row, column, near_m = row[closer], column[closer], near_m[closer]
+        depth_m[row, column] = near_m
+        canvas.colour[window][row, column] = self._light.through_air(seen[closer], near_m)
+        canvas.ground[window][row, column] = 0
+        canvas.mirror[window][row, column] = 0
 
     def _posts(self, picture: Floats, camera: Camera) -> None:
         lit = tuple((glow, 40.0 * self._light.lamps**3) for glow in Glow)
@@ -227,9 +220,47 @@ class _Canvas:
         return Scenery(*small)
 
 
-def _rays(camera: Camera, rows: slice, width: int, scale: float) -> Floats:
-    """Unit rays (rows, width, 3) through the pixels of enlarged rows."""
-    u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(rows.start, rows.stop) + 0.5)
-    rays = camera.rays(np.stack([u, v], -1) / scale)
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    return np.asarray(rays, np.float32)
+def _rays(camera: Camera, rows: slice, columns: slice, scale: float) -> Floats:
+    """Unit rays (rows, columns, 3) through the pixels of a part of the enlarged picture."""
+    u = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5) / scale
+    v = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) / scale
+    if camera.k1 or camera.k2:
+        rays = camera.rays(np.stack(np.meshgrid(u, v), axis=-1)).astype(np.float32)
+    else:
+        # Without a bent lens a ray is a sum of one part a column and one a row.
+        turn = camera.rotation.astype(np.float32)
+        middle = camera.centre_px / camera.focal_px
+        across = np.outer(u / camera.focal_px - middle[0], turn[0])
+        down = np.outer(v / camera.focal_px - middle[1], turn[1])
+        rays = (across[None] + (down + turn[2])[:, None]).astype(np.float32)
+    length = np.sqrt(np.einsum("ijk,ijk->ij", rays, rays))
+    rays /= length[..., None]
+    return rays
+
+
+def _house_window(
+    house: House, camera: Camera, scale: float, size: tuple[int, ...]
+) -> tuple[slice, slice] | None:
+    """Rows and columns of the enlarged picture that a house can lie in; None outside it."""
+    corners = np.asarray(house.footprint.exterior.coords)[:4]
+    solid = np.array([(x, y, z) for x, y in corners for z in (0.0, house.height_m)])
+    in_camera = camera.to_camera_m(solid)
+    if _aside(in_camera, camera):
+        return None
+    low, high = np.zeros(2, int), np.array([size[1], size[0]])
+    if in_camera[:, 2].min() > 1.0:
+        points = camera.from_camera_px(in_camera) * scale
+        low = np.clip(np.floor(points.min(axis=0)) - 1, 0, high).astype(int)
+        high = np.clip(np.ceil(points.max(axis=0)) + 1, 0, high).astype(int)
+    if (high <= low).any():
+        return None
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def _aside(corners: Floats, camera: Camera) -> bool:
+    """Whether camera points (K, 3) all lie beyond one side of the view."""
+    half_u, half_v = (side / 2 / camera.focal_px for side in (camera.width_px, camera.height_px))
+    x, y, depth = corners.T
+    sides = (x - half_u * depth, -x - half_u * depth, y - half_v * depth, -y - half_v * depth)
+    straight = camera.k1 == 0.0 and camera.k2 == 0.0
+    return bool((depth < 0.5).all() or (straight and any((side > 0).all() for side in sides)))

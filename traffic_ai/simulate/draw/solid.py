@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull
 
-from traffic_ai.simulate.arrays import Floats
+from traffic_ai.simulate.arrays import Floats, Ints
 from traffic_ai.simulate.camera import Camera
 from traffic_ai.simulate.draw.lighting import Lighting
 from traffic_ai.simulate.draw.mesh import Mesh, cut_fine
@@ -72,17 +72,27 @@ class Sprite:
 
 @dataclass(frozen=True)
 class _Surface:
-    """A mesh with place and normal of each face's three corners, (3, 6, F)."""
+    """A mesh with place and normal of each face's three corners (3, 6, F), and the plane of each
+    face: who is beyond it sees the face from outside.
+    """
 
     mesh: Mesh
     corners: Floats
+    outward: Floats
+    beyond_m3: Floats
+
+    def facing(self, eye_m: Floats) -> Ints:
+        """The faces an eye in the solid's frame can see from outside."""
+        return np.flatnonzero(self.outward @ eye_m > self.beyond_m3)
 
     @classmethod
     def of(cls, mesh: Mesh) -> "_Surface":
         """A mesh made ready."""
         corners_m = mesh.vertices_m[mesh.faces]
         both = np.concatenate([corners_m, mesh.normals], axis=-1).transpose(1, 2, 0)
-        return cls(mesh, np.ascontiguousarray(both, np.float32))
+        outward = np.cross(corners_m[:, 1] - corners_m[:, 0], corners_m[:, 2] - corners_m[:, 0])
+        beyond_m3 = np.einsum("ij,ij->i", outward, corners_m[:, 0])
+        return cls(mesh, np.ascontiguousarray(both, np.float32), outward, beyond_m3)
 
 
 class Solid:
@@ -149,11 +159,16 @@ class Solid:
             return None
         scale = _scale(max(width, height))
         wide, tall = round(width * scale), round(height * scale)
-        hits = rasterise((points_px - low) * scale, depth_m, surface.mesh.faces, wide, tall)
+        eye_m = place.turn @ (np.asarray(camera.position_m) - [place.x_m, place.y_m, 0.0])
+        facing = surface.facing(eye_m)
+        faces = surface.mesh.faces[facing]
+        hits = rasterise((points_px - low) * scale, depth_m, faces, wide, tall)
         if len(hits.pixel) == 0:
             return None
         planes = np.zeros((4, tall * wide), np.float32)
-        planes[:3, hits.pixel] = self._colours(surface, place, switches, camera, light, lamps, hits)
+        planes[:3, hits.pixel] = self._colours(
+            surface, place, switches, camera, light, lamps, hits.of(facing)
+        )
         planes[3, hits.pixel] = 1.0
         small = [
             cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
@@ -190,7 +205,7 @@ class Solid:
         )
         table = self._skin.table(dict(switches.lit))
         colour = shade(turn @ normals, toward_eye, points_m[2], numbers, table, light, lamps)
-        return light.through_air(colour.T, distance_m).T
+        return light.veil(colour, distance_m)
 
 
 def window_px(points_px: Floats, camera: Camera) -> tuple[Floats, Floats]:
