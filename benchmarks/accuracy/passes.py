@@ -121,29 +121,36 @@ def timed(world: World, vehicles: Sequence[Vehicle], fps: float) -> World:
     return replace(world, vehicles=tuple(vehicles), timing=Timing(t_s, t_s, fps))
 
 
-CYCLE_S, RED_S = 11.0, 6.4
+GREEN_S = 4.6
 _YELLOW_S, _ARRIVES_S, _LEAVES_S = 1.0, 2.2, 0.3
 
 
-def stops_at_line(world: World, random: Generator, cycles: int, fps: float) -> World:
-    """In every cycle one vehicle a lane stops at red, its bumper within half a metre of the line,
-    on either side, and drives on at green.
+def stops_at_line(
+    world: World,
+    random: Generator,
+    cycles: int,
+    fps: float,
+    beyond_m: tuple[float, float],
+    lasts_s: float = 6.4,
+) -> World:
+    """In every cycle one vehicle a lane stops at red, its bumper so far beyond the line (or before
+    it), and drives on at green. lasts_s: how long red lasts.
     """
     line = world.road.stop_lines[0]
     at_m = float(line.ends_m[0, 1])
     lanes = [world.road.lane(lane_id) for lane_id in line.lane_ids]
     phases, vehicles = [Phase(0.0, Aspect.GREEN)], []
     for cycle in range(cycles):
-        red_s = 4.0 + CYCLE_S * cycle
+        red_s = 4.0 + (lasts_s + GREEN_S) * cycle
         phases += [
             Phase(red_s - _YELLOW_S, Aspect.YELLOW),
             Phase(red_s, Aspect.RED),
-            Phase(red_s + RED_S, Aspect.GREEN),
+            Phase(red_s + lasts_s, Aspect.GREEN),
         ]
         for lane in lanes:
             made = some_body(random, str(random.choice(KINDS)))
-            way, off_m = lane_way(lane), float(random.uniform(-0.5, 0.5))
-            drive = _stopping(random, at_m + way * off_m, red_s, way)
+            way, off_m = lane_way(lane), float(random.uniform(*beyond_m))
+            drive = _stopping(random, at_m + way * off_m, (red_s, red_s + lasts_s), way)
             x_m = float(lane.centre_m[0, 0] + random.normal(0.0, 0.15))
             course = drive.course(x_m, made.length_m)
             deed = f"stops {off_m:+.2f} m"
@@ -153,11 +160,11 @@ def stops_at_line(world: World, random: Generator, cycles: int, fps: float) -> W
     return timed(replace(world, signals=(program, *others)), vehicles, fps)
 
 
-def _stopping(random: Generator, front_m: float, red_s: float, way: int) -> Drive:
+def _stopping(random: Generator, front_m: float, red_s: tuple[float, float], way: int) -> Drive:
     """Brakes to a stand at a place while red shows, and pulls away after it."""
     speed, braking = float(random.uniform(7.0, 12.0)), float(random.uniform(2.5, 4.0))
-    stands_s = red_s + _ARRIVES_S + float(random.uniform(-0.6, 0.6))
-    goes_s = red_s + RED_S + float(random.uniform(_LEAVES_S, 1.0))
+    stands_s = red_s[0] + _ARRIVES_S + float(random.uniform(-0.6, 0.6))
+    goes_s = red_s[1] + float(random.uniform(_LEAVES_S, 1.0))
     moments = (
         stands_s - speed / braking - 2.0,
         stands_s - speed / braking,

@@ -139,11 +139,22 @@ def stops(share: float) -> list[Part]:
     ]
 
 
+def over_line(share: float) -> list[Part]:
+    """600 vehicles that stop 0.8 to 3 m beyond the line."""
+    return [
+        Part(f"over the line, {view} view", 900 + n, _Stops(view, (0.8, 3.0), 12.0))
+        for view in ("rear", "front")
+        for n in range(round(5 * share) or 1)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Stops:
     """Twenty cycles, three lanes."""
 
     view: str
+    beyond_m: tuple[float, float] = (-0.5, 0.5)
+    red_s: float = 6.4
     cycles: int = 20
 
     def __call__(self, seed: int) -> World:
@@ -152,7 +163,8 @@ class _Stops:
             "site": {"rules": _ONLY["red"]},
         }
         random = default_rng([seed, 9])
-        return stops_at_line(empty_world("junction-day", changes), random, self.cycles, 12.5)
+        world = empty_world("junction-day", changes)
+        return stops_at_line(world, random, self.cycles, 12.5, self.beyond_m, self.red_s)
 
 
 POOLS: dict[str, Callable[[float], Sequence[Part]]] = {
@@ -161,4 +173,5 @@ POOLS: dict[str, Callable[[float], Sequence[Part]]] = {
     "wrong-way": wrong_way,
     "speed": speed,
     "stops": stops,
+    "over-line": over_line,
 }

@@ -175,7 +175,7 @@ MEASURED = BoxErrors(
         flicker_px=0.12,
     ),
     class_way_px=8.0,
-    merge_share=0.15,
+    merge_share=0.12,
     merge_below=0.5,
 )
 """The default detector by day."""
