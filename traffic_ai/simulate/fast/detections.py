@@ -34,7 +34,7 @@ from traffic_ai.tracking.boxes import iou
 _OUTWARD = np.array([-1.0, -1.0, 1.0, 1.0])
 _SIDE_OF_EDGE = [0, 1, 0, 2]
 LEAST_BOX_PX = 2.0
-FOG_LOGIT = 3.0
+FOG_LOGIT = 5.0
 
 
 @dataclass(frozen=True, eq=False)
