@@ -57,7 +57,9 @@ def empty_worlds(look: Look, count: int) -> list[World]:
         camera = CAMERAS[number % len(CAMERAS)]
         kind = ("junction", "straight")[number % 2]
         timing = Timing(np.zeros(1), np.zeros(1), 25.0)
-        worlds.append(World(f"empty-{number}", 100 + number, road(kind), camera, timing, (), look=look))
+        worlds.append(
+            World(f"empty-{number}", 100 + number, road(kind), camera, timing, (), look=look)
+        )
     return worlds
 
 
