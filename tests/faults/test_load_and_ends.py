@@ -20,7 +20,7 @@ from tests.blocks import ROOT, BlockDetector, leftovers_of, packages_of, rows_of
 from tests.rtsp import needs_rtsp
 from traffic_ai.sources.live import CameraState
 
-pytestmark = [needs_rtsp, pytest.mark.flaky(reruns=2)]
+pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2)]
 
 KILLS = 8
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

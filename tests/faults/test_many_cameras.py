@@ -20,7 +20,7 @@ from tests.watching import Running
 from traffic_ai.sources.live import CameraState
 from traffic_ai.stores.database import ViolationStore
 
-pytestmark = [needs_rtsp, pytest.mark.flaky(reruns=2)]
+pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2)]
 
 FPS = 12.5
 WELL = ("well-1", "well-2", "well-3")

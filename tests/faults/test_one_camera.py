@@ -18,7 +18,7 @@ from traffic_ai.core.frame import ClockSource
 from traffic_ai.sources.live import CameraState
 from traffic_ai.stores.database import ViolationStore
 
-pytestmark = [needs_rtsp, pytest.mark.flaky(reruns=2)]
+pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2)]
 
 LOOP_S = 4.4
 TURN_S = 0.5 * max(1.0, os.getloadavg()[0])
