@@ -19,7 +19,7 @@ from traffic_ai.simulate.draw.surface import (
 from traffic_ai.simulate.draw.vehicle import box
 
 # A dressed rider with a helmet is larger than the bare figure below.
-_SCALE, _DROP_M = 1.15, 0.10
+_SCALE, _DROP_M = 1.20, 0.12
 _LEAN_M = 0.10
 _SEAT_M = np.array([0.0, -0.10, 0.90])
 

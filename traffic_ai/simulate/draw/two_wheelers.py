@@ -21,7 +21,7 @@ from traffic_ai.simulate.draw.surface import (
 )
 from traffic_ai.simulate.draw.vehicle import VehicleModel, box, tyre_materials
 
-WHEEL_RADIUS_M, BAR_HALF_M = 0.36, 0.44
+WHEEL_RADIUS_M, BAR_HALF_M = 0.38, 0.44
 SCOOTER_RADIUS_M, SCOOTER_BAR_HALF_M, SCOOTER_DOWN_M = 0.25, 0.34, 0.04
 ROADSTER_SEAT = Seat(
     0.0, 0.0, (BAR_HALF_M - 0.05, 0.42, 1.07), (0.28, 0.16, 0.80), (0.21, -0.10, 0.40)
@@ -84,7 +84,7 @@ def _wheel_materials(axles_y_m: tuple[float, float], radius_m: float) -> list[Ma
 
 
 def _machine() -> list[Mesh]:
-    """Engine, tank, seat, tail and exhaust."""
+    """Engine, tank, seat, tail, saddle bags and exhausts."""
     swing_arm = [((s * 0.06, -0.68, WHEEL_RADIUS_M), (s * 0.11, -0.15, 0.42)) for s in (-1, 1)]
     return [
         ellipsoid((0, 0.22, 0.82), (0.20, 0.32, 0.15), Part.PAINT),
@@ -95,7 +95,14 @@ def _machine() -> list[Mesh]:
         rounded_box((0, -1.00, 0.52), (0.19, 0.03, 0.17), 0.01, Part.PLATE),
         rounded_box((0, -0.90, 0.66), (0.17, 0.22, 0.05), 0.02, Part.FRAME),
         *[tube(start, end, (0.035, 0.035), Part.FRAME) for start, end in swing_arm],
-        tube((0.17, -0.95, 0.42), (0.15, -0.20, 0.34), (0.062, 0.045), Part.METAL),
+        *[
+            rounded_box((s * 0.25, -0.62, 0.60), (0.12, 0.36, 0.26), 0.05, Part.FRAME)
+            for s in (-1, 1)
+        ],
+        *[
+            tube((s * 0.17, -0.95, 0.42), (s * 0.15, -0.20, 0.34), (0.062, 0.045), Part.METAL)
+            for s in (-1, 1)
+        ],
     ]
 
 
