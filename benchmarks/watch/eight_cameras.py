@@ -60,7 +60,8 @@ def measure(running, seconds):
     for view in running.views.values():
         print(
             f"{view.camera_id}: {view.status.state}, {view.analysed_fps:.1f} of "
-            f"{view.status.received_fps:.1f} frames/s, {view.status.reconnects} reconnects"
+            f"{view.status.received_fps:.1f} frames/s, {view.status.reconnects} reconnects "
+            f"{view.status.detail}"
         )
     each = [(cpu_s(pid) - before) / lasted_s for pid, before in readers.items()]
     print(f"a reader: {max(each):.1%} of a core, {max(map(resident_mb, readers)):.0f} MB")

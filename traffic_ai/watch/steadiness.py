@@ -90,7 +90,7 @@ class Steadiness:
         self._begun_s = -np.inf
         self._well_s: float | None = None
         self._gone_since_s: float | None = None
-        self._far_since_s: float | None = None
+        self._far_s: tuple[float, float] | None = None
         self.is_moved = self.is_shaken = False
         self.moved_px = 0.0
         self._lost = False
@@ -197,7 +197,7 @@ class Steadiness:
             self._note_distance(sample)
         mean_px = self._mean_px()
         if mean_px is None:
-            self.is_moved = self.is_moved or self._lost or self._is_far(sample.at_s)
+            self.is_moved = self.is_moved or self._lost or self._is_far
             return
         if not self._settled:
             # Wind may have held the first picture off its place; its mean place is the place.
@@ -205,7 +205,7 @@ class Steadiness:
             return
         self.moved_px = float(np.median(np.linalg.norm(mean_px, axis=1)))
         limit_px = BACK_PX if self.is_moved else MOVED_PX
-        self.is_moved = self._lost or self.moved_px > limit_px or self._is_far(sample.at_s)
+        self.is_moved = self._lost or self.moved_px > limit_px or self._is_far
         if not self.is_moved and sample.at_s - self._renewed_s >= _RENEW_S:
             self._renew(sample, grey)
 
@@ -226,14 +226,15 @@ class Steadiness:
         now_px = float(np.nanmedian(np.linalg.norm(sample.moved_px, axis=1)))
         self.is_shaken = self._settled and now_px > _SHAKE_PX
         if not self.is_shaken:
-            self._far_since_s = None
-        elif self._far_since_s is None:
-            self._far_since_s = sample.at_s
-        if self.is_shaken:
-            self.moved_px = now_px
+            self._far_s = None
+            return
+        self.moved_px = now_px
+        since_s = self._far_s[0] if self._far_s is not None else sample.at_s
+        self._far_s = (since_s, sample.at_s)
 
-    def _is_far(self, now_s: float) -> bool:
-        return self._far_since_s is not None and now_s - self._far_since_s >= _FAR_AFTER_S
+    @property
+    def _is_far(self) -> bool:
+        return self._far_s is not None and self._far_s[1] - self._far_s[0] >= _FAR_AFTER_S
 
     def _mean_px(self) -> Array | None:
         """Each corner's mean displacement over the window (M, 2); None while too little is seen."""
@@ -241,6 +242,11 @@ class Steadiness:
         if len(good) < _LEAST_SAMPLES or good[-1].at_s - good[0].at_s < _SPAN_S:
             return None
         stack = np.stack([s.moved_px for s in good])
+        # A single mistaken look must not weigh: what is further from the rest than wind, is left.
+        places = np.nanmedian(stack, axis=1)
+        stack = stack[np.linalg.norm(places - np.median(places, axis=0), axis=1) <= _SHAKE_PX]
+        if len(stack) < _LEAST_SAMPLES:
+            return None
         often = np.mean(~np.isnan(stack[:, :, 0]), axis=0) >= 0.5
         if int(often.sum()) < _LEAST_CORNERS:
             return None
