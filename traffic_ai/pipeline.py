@@ -10,7 +10,7 @@ from traffic_ai.core.decision import Decision
 from traffic_ai.core.decision_log import DecisionLog
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import Frame, FrameInfo
-from traffic_ai.core.ports import Observation, Rule, SignalReader, Tracker
+from traffic_ai.core.ports import Attention, Observation, Rule, SignalReader, Tracker
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.track import Tracks
 from traffic_ai.core.violation import Finding, Violation
@@ -31,24 +31,45 @@ class Step:
 class Session:
     """The state of one camera session from its first frame to its last.
 
-    `process` takes frames in time order; `close` is called once after the last and ends every
-    track, so that what only the end makes certain is found too.
+    Frames come in time order. Each is offered to `wants`, and those that are wanted go to `process`
+    with what the detector found in them; without an `attention` that is all of them. `close` is
+    called once after the last and ends every track, so that what only the end makes certain is
+    found too.
     """
 
-    def __init__(self, tracker: Tracker, signals: SignalReader, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        signals: SignalReader,
+        rules: Sequence[Rule],
+        attention: Attention | None = None,
+    ) -> None:
         self._tracker = tracker
         self._signals = signals
         self._rules = tuple(rules)
+        self._attention = attention
         self._log = DecisionLog()
         self._last: FrameInfo | None = None
         self._known: Mapping[str, SignalHistory] = {}
 
+    def wants(self, frame: Frame) -> bool:
+        """Whether a frame is to be looked at; its signals are read either way."""
+        self._read(frame)
+        return self._attention is None or self._attention.wants(frame, self._known)
+
     def process(self, frame: Frame, detections: Detections) -> Step:
         """Take one frame and the road users found in it."""
-        self._known = self._signals.read(frame)
-        self._last = frame.info
+        self._read(frame)
         tracks = self._tracker.update(frame.info, detections)
-        return self._observe(frame.info, tracks, closing=False)
+        step = self._observe(frame.info, tracks, closing=False)
+        if self._attention is not None:
+            self._attention.looked(frame, detections, step.observation)
+        return step
+
+    def _read(self, frame: Frame) -> None:
+        if self._last is not frame.info:
+            self._known = self._signals.read(frame)
+            self._last = frame.info
 
     def close(self) -> Step | None:
         """End the session; None if it never had a frame."""

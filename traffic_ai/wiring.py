@@ -5,7 +5,7 @@ callable (scene, provenance, parameters mapping) -> core.ports.Rule, with an att
 `RULE_VERSION` on the callable or "0" if it has none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,11 +13,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
+from traffic_ai.attention import SceneAttention
 from traffic_ai.config.load import load_site
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.decision_text import read_decision
 from traffic_ai.core.errors import ConfigError, EvidenceError, ModelError
-from traffic_ai.core.ports import Detector, Rule, SignalReader
+from traffic_ai.core.ports import Attention, Detector, Rule, SignalReader
 from traffic_ai.core.replay import Difference, compare, replayed
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Provenance
@@ -74,13 +75,22 @@ def new_session(
     camera: CameraSite,
     provenance: Provenance,
     signals: SignalReader | None = None,
+    *,
+    every_frame: bool = True,
 ) -> Session:
     """A fresh session of one camera: tracker, signals and rules, nothing shared with others.
 
-    signals: a reader in place of the scene's own lamps and logs.
+    signals: a reader in place of the scene's own lamps and logs. every_frame: look at every frame;
+    else at those that may decide something.
     """
     rules = new_rules(scene, camera.rules, provenance)
-    return Session(RoadPlaneTracker(scene), signals or SceneSignals(scene), rules)
+    attention = None if every_frame else new_attention(scene, camera.rules)
+    return Session(RoadPlaneTracker(scene), signals or SceneSignals(scene), rules, attention)
+
+
+def new_attention(scene: Scene, rules: Collection[str]) -> Attention | None:
+    """Which frames to look at; None, so all of them, where a rule of another package judges."""
+    return SceneAttention(scene, rules) if _VERSIONS.keys() >= set(rules) else None
 
 
 def new_rules(scene: Scene, rules: Mapping[str, Any], provenance: Provenance) -> list[Rule]:

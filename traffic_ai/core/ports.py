@@ -78,6 +78,18 @@ class Observation:
     signals: Mapping[str, SignalHistory]
 
 
+class Attention(Protocol):
+    """Chooses the frames that are looked at. Same frames and detections, same choice."""
+
+    def wants(self, frame: Frame, signals: Mapping[str, SignalHistory]) -> bool:
+        """Whether a frame must be looked at; signals: as known with it."""
+        ...
+
+    def looked(self, frame: Frame, found: Detections, observation: Observation) -> None:
+        """Take in what a look at a frame brought."""
+        ...
+
+
 class Rule(Protocol):
     """Turns observations into findings. Never reads a clock, a file or a frame.
 

@@ -28,7 +28,7 @@ from traffic_ai.simulate.fast.signals import KnownSignals, SignalView
 from traffic_ai.simulate.world import World
 from traffic_ai.sources.stamps import StampRepair
 from traffic_ai.tracking import RoadPlaneTracker
-from traffic_ai.wiring import new_rules
+from traffic_ai.wiring import new_attention, new_rules
 
 # Containers keep times in ticks; this many a second keeps stamps to a hundredth of a millisecond.
 _TICKS_PER_S = 90_000
@@ -37,12 +37,14 @@ _TICKS_PER_S = 90_000
 @dataclass(frozen=True, slots=True)
 class FastOptions:
     """errors: the detector's. mixups: None for the real tracker, else known identities that go
-    wrong so often. signals: how they are known.
+    wrong so often. signals: how they are known. every_frame: look at every frame, else at those
+    that may decide something.
     """
 
     errors: BoxErrors = MEASURED
     mixups: Mixups | None = None
     signals: SignalView = SignalView.LAMPS
+    every_frame: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +52,14 @@ class FastRun:
     """What came of a world.
 
     findings: in the order they were made. tracks: every confirmed track by number. sights: what
-    there was to be seen. stamps_s (F,): the times the rules were given.
+    there was to be seen. stamps_s (F,): the times the rules were given. looks: frames looked at.
     """
 
     findings: tuple[Finding, ...]
     tracks: Mapping[int, Track]
     sights: tuple[Sight, ...]
     stamps_s: Floats = field(repr=False)
+    looks: int
 
 
 def run_fast(
@@ -87,9 +90,11 @@ def run_fast(
         _tracker(scene, given, options, seed),
         KnownSignals(world, true_s, stamps_s, options.signals),
         new_rules(scene, rules, Provenance(f"{world.name}:{world.seed}:{seed}", "", "", "0")),
+        None if options.every_frame else new_attention(scene, rules),
     )
     findings: list[Finding] = []
     tracks: dict[int, Track] = {}
+    looks = 0
     for number, (frame, seen) in enumerate(zip(frames, given, strict=True)):
         info = FrameInfo(
             scene.camera_id,
@@ -100,14 +105,19 @@ def run_fast(
             scene.height_px,
             frame.repaired,
         )
-        step = session.process(Frame(info, _NO_PICTURE), seen.detections)
+        picture = _CHANGING[number % 2]
+        if not session.wants(Frame(info, picture)):
+            continue
+        looks += 1
+        step = session.process(Frame(info, picture), seen.detections)
         findings += step.findings
         tracks.update(step.observation.histories)
     last = session.close()
-    return FastRun((*findings, *(last.findings if last else ())), tracks, shown, stamps_s)
+    return FastRun((*findings, *(last.findings if last else ())), tracks, shown, stamps_s, looks)
 
 
-_NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
+# No picture is drawn; these two say that something changes from each frame to the next.
+_CHANGING = (np.zeros((1, 1, 3), np.uint8), np.full((1, 1, 3), 255, np.uint8))
 
 
 @dataclass(frozen=True, slots=True)

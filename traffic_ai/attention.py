@@ -1,0 +1,226 @@
+"""Which frames are worth the detector's time: those in which something may be decided.
+
+Between the reader and the detector; wired in as `core.ports.Attention`. The detector is nearly all
+the work, and most frames of a road decide nothing: a vehicle amid its lane is followed as well from
+eight looks a second. Every frame is looked at while a vehicle may become a violator, several more
+while one is new, and few where nothing moves. Rules decide on observed points only, so a frame left
+out is as if the camera had not delivered it.
+"""
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.detection import Detections
+from traffic_ai.core.frame import Frame, Image
+from traffic_ai.core.geometry import Array, DirectedLine, Polygons
+from traffic_ai.core.ports import Observation
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.scene import Lane, Scene
+from traffic_ai.core.signal import Aspect, SignalHistory
+from traffic_ai.core.track import Tracks
+from traffic_ai.core.violation import ViolationKind
+
+ORDINARY_S = 0.125
+"""Between looks at traffic of which nothing is to be decided at the moment."""
+NEW_S = 0.05
+"""Between looks while a vehicle is new: its speed is not known yet, and the next look must find it
+near where it was seen."""
+STILL_S = 0.4
+"""Between looks at a picture in which nothing has changed."""
+
+_KNOWN_AFTER_S = 0.25  # motion is measured over so long, and a vehicle is new until then
+_NEAR_S = 1.0  # so long before a line is reached and after it is passed, every frame counts
+_STANDS_SHARE = 0.15  # of its own height a second: slower than that, it stands
+_FAST_SHARE = 0.85  # of the limit
+_AGAINST_COS = -0.5
+_SURE = 0.3  # what is less sure begins no track
+_BESIDE = 0.3  # of a line's length, to either side
+
+_THUMBNAIL_PX = 160
+_CHANGE_LEVELS = 10  # noise and compression stay below, once averaged over a thumbnail's pixel
+_EARLY_S = 0.004  # a look may come so much early: stamps are rounded
+
+
+class SceneAttention:
+    """Which frames of one camera session to look at. kinds: of violation that are judged."""
+
+    def __init__(self, scene: Scene, kinds: Collection[str]) -> None:
+        self._judges_direction = ViolationKind.WRONG_WAY in kinds
+        self._judges_speed = ViolationKind.SPEEDING in kinds
+        self._lanes = scene.lanes
+        self._areas = Polygons([lane.polygon_px for lane in scene.lanes])
+        at_lines = {ViolationKind.RED_LIGHT, ViolationKind.STOP_OVER_LINE} & set(kinds)
+        self._stop_lines = scene.stop_lines if at_lines else ()
+        sections = scene.speed_sections if self._judges_speed else ()
+        self._gates = [line for section in sections for line in (section.entry, section.exit)]
+        self._looks: deque[tuple[float, Tracks]] = deque()
+        self._seen_s = self._due_s = -np.inf
+        self._aspects: Mapping[str, Aspect | None] = {}
+        self._still: NDArray[np.int16] | None = None
+
+    def wants(self, frame: Frame, signals: Mapping[str, SignalHistory]) -> bool:
+        """Whether a frame must be looked at. signals: as known with it."""
+        t_s = frame.info.t_s
+        if t_s < self._due_s - _EARLY_S and _aspects(signals) == self._aspects:
+            return False
+        rests = self._still is not None and t_s < self._seen_s + STILL_S - _EARLY_S
+        return not (rests and self._unchanged(frame.image))
+
+    def looked(self, frame: Frame, found: Detections, observation: Observation) -> None:
+        """Take in what a look brought: how soon must the next one come?"""
+        self._seen_s = t_s = frame.info.t_s
+        self._aspects = _aspects(observation.signals)
+        moves = self._moves(t_s, observation.tracks)
+        new = len(moves) < len(observation.tracks) or _is_unknown(found, observation.tracks)
+        going = moves.those(~moves.stand)
+        if self._may_offend(going):
+            self._due_s = t_s
+        else:
+            self._due_s = t_s + (NEW_S if new else ORDINARY_S)
+        self._still = None if new or len(going) else _thumbnail(frame.image)
+
+    def _moves(self, t_s: float, tracks: Tracks) -> "_Moves":
+        """The motion of the vehicles that were already followed a while ago."""
+        self._looks.append((t_s, tracks))
+        while len(self._looks) > 1 and self._looks[1][0] <= t_s - _KNOWN_AFTER_S:
+            self._looks.popleft()
+        before_s, before = self._looks[0]
+        if before_s > t_s - _KNOWN_AFTER_S:
+            return _Moves.between(tracks, tracks, np.inf).those(np.zeros(len(tracks), bool))
+        return _Moves.between(before, tracks, t_s - before_s)
+
+    def _unchanged(self, image: Image) -> bool:
+        """Whether the picture is the one of the last look."""
+        now = _thumbnail(image)
+        if self._still is None or now.shape != self._still.shape:
+            return False
+        return int(np.abs(now - self._still).max()) < _CHANGE_LEVELS
+
+    # -- what may become a violation ----------------------------------------------------------
+
+    def _may_offend(self, moves: "_Moves") -> bool:
+        """Whether what a moving vehicle does in the next moments may decide something."""
+        lines = [
+            line.line
+            for line in self._stop_lines
+            if self._aspects.get(line.signal_group_id or "") is not Aspect.GREEN
+        ]
+        if any(moves.near(line).any() for line in (*lines, *self._gates)):
+            return True
+        inside = self._areas.holds(moves.anchor_px)
+        for lane, here in zip(self._lanes, inside.T, strict=True):
+            if not here.any():
+                continue
+            there = moves.those(here)
+            if self._judges_direction and there.against(lane).any():
+                return True
+            if self._judges_speed and there.fast(lane).any():
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """N vehicles: boxes (N, 4), classes (N,), motion in the image and on the road (N, 2); the
+    latter is NaN where it is not known.
+    """
+
+    box_px: Array
+    class_id: NDArray[np.int64]
+    velocity_px: Array
+    velocity_mps: Array
+
+    @classmethod
+    def between(cls, before: Tracks, now: Tracks, over_s: float) -> "_Moves":
+        """How the vehicles in both looks moved from one to the other."""
+        _, a, b = np.intersect1d(before.track_id, now.track_id, return_indices=True)
+        return cls(
+            now.xyxy_px[b],
+            now.class_id[b],
+            (now.anchor_px[b] - before.anchor_px[a]) / over_s,
+            (now.ground_m[b] - before.ground_m[a]) / over_s,
+        )
+
+    def __len__(self) -> int:
+        return len(self.class_id)
+
+    def those(self, mask: NDArray[np.bool_]) -> "_Moves":
+        """Some of them."""
+        return _Moves(
+            self.box_px[mask],
+            self.class_id[mask],
+            self.velocity_px[mask],
+            self.velocity_mps[mask],
+        )
+
+    @property
+    def anchor_px(self) -> Array:
+        """(N, 2) middles of the boxes' lower edges."""
+        return np.column_stack([self.box_px[:, [0, 2]].mean(axis=1), self.box_px[:, 3]])
+
+    @property
+    def stand(self) -> NDArray[np.bool_]:
+        """Which hardly move, (N,)."""
+        pace_px = np.hypot(*self.velocity_px.T)
+        return np.asarray(pace_px < _STANDS_SHARE * (self.box_px[:, 3] - self.box_px[:, 1]))
+
+    def near(self, line: DirectedLine) -> NDArray[np.bool_]:
+        """Of which some part is over a line, soon will be, or just was, (N,)."""
+        low_px = self.anchor_px
+        high_px = np.column_stack([low_px[:, 0], self.box_px[:, 1]])
+        along = line.position_along(low_px)
+        ahead_px = line.distance(np.stack([low_px, high_px]))
+        reach_px = _NEAR_S * np.abs(self.velocity_px @ line.forward)
+        beside = (along > -_BESIDE) & (along < 1.0 + _BESIDE)
+        return np.asarray(
+            beside & (ahead_px.max(axis=0) > -reach_px) & (ahead_px.min(axis=0) < reach_px)
+        )
+
+    def against(self, lane: Lane) -> NDArray[np.bool_]:
+        """Which go against the direction of a lane, (N,)."""
+        ends = lane.centre_line_px
+        middles = (ends[1:] + ends[:-1]) / 2.0
+        nearest = np.argmin(
+            np.linalg.norm(middles - self.anchor_px[:, None], axis=2), axis=1, keepdims=False
+        )
+        way = (ends[1:] - ends[:-1])[nearest]
+        size = np.hypot(*way.T) * np.hypot(*self.velocity_px.T)
+        return np.asarray((way * self.velocity_px).sum(axis=1) < _AGAINST_COS * size)
+
+    def fast(self, lane: Lane) -> NDArray[np.bool_]:
+        """Which may be above the limit of a lane, (N,); unknown speeds may."""
+        limits = [lane.limit_kmh(RoadUser(k)) for k in self.class_id.tolist()]
+        limit_mps = np.array([np.inf if k is None else k / 3.6 for k in limits])
+        slow = np.hypot(*self.velocity_mps.T) < _FAST_SHARE * limit_mps
+        return np.asarray(~slow & (limit_mps < np.inf))
+
+
+def _aspects(signals: Mapping[str, SignalHistory]) -> dict[str, Aspect | None]:
+    """What each group shows now, as far as it is known."""
+    return {
+        group_id: history.states[-1].aspect if history.states else None
+        for group_id, history in signals.items()
+    }
+
+
+def _is_unknown(found: Detections, tracks: Tracks) -> bool:
+    """Whether something was surely found that is not followed yet."""
+    boxes = found.xyxy_px[found.confidence >= _SURE].astype(float)
+    if not len(boxes) or not len(tracks):
+        return bool(len(boxes))
+    middles = ((boxes[:, :2] + boxes[:, 2:]) / 2.0)[:, None]
+    inside = (middles >= tracks.xyxy_px[:, :2]) & (middles <= tracks.xyxy_px[:, 2:])
+    return not bool(inside.all(axis=2).any(axis=1).all())
+
+
+def _thumbnail(image: Image) -> NDArray[np.int16]:
+    """A small grey picture; noise and compression are averaged away."""
+    height, width = image.shape[:2]
+    small = (_THUMBNAIL_PX, max(1, round(_THUMBNAIL_PX * height / width)))
+    grey = cv2.cvtColor(cv2.resize(image, small, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    return np.asarray(grey, np.int16)
