@@ -246,20 +246,20 @@ def test_the_curve_follows_the_speed_and_its_band_holds_it():
 # -- the command -----------------------------------------------------------------------------------
 
 
-def test_a_record_is_explained_by_its_id_and_drawn(blocks_run, call, tmp_path):
-    record_id = min(packages_of(blocks_run))
+def test_a_record_is_explained_by_its_id_and_drawn(run_copy, call, tmp_path):
+    record_id = min(packages_of(run_copy))
     drawn = tmp_path / "why.html"
-    said = call("explain", record_id[:10], blocks_run, "--output", drawn)
+    said = call("explain", record_id[:10], run_copy, "--output", drawn)
     assert said.code == 0
     assert said.out.startswith("wrong way: car in lane east")
     assert f"drawn: {drawn}" in said.out
     assert drawn.read_text().startswith("<!DOCTYPE html>")
-    assert call("replay", blocks_run).code == 0, "the package is as it was"
+    assert call("replay", run_copy).code == 0, "the package is as it was"
 
 
-def test_by_its_folder_and_in_words_alone(blocks_run, call, tmp_path, monkeypatch):
+def test_by_its_folder_and_in_words_alone(run_copy, call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folder = next(iter(packages_of(blocks_run).values()))
+    folder = next(iter(packages_of(run_copy).values()))
     assert call("explain", folder, "--only-words").code == 0
     assert list(tmp_path.glob("*.html")) == []
     assert call("explain", folder).code == 0

@@ -36,11 +36,11 @@ def listed(manifest, name):
     return next(entry for entry in manifest["files"] if entry["file"] == name)
 
 
-def test_every_record_of_a_run_comes_out_the_same(blocks_run, call):
-    reports = list(replay(blocks_run))
+def test_every_record_of_a_run_comes_out_the_same(run_copy, call):
+    reports = list(replay(run_copy))
     assert len(reports) == 2
     assert all(report.is_same for report in reports)
-    said = call("replay", blocks_run)
+    said = call("replay", run_copy)
     assert said.code == 0
     assert said.out.endswith("2 of 2 records come out the same\n")
 
@@ -166,8 +166,8 @@ def test_a_folder_without_packages_is_refused(tmp_path, call):
     assert call("replay", tmp_path).code == 2
 
 
-def test_json_for_scripts(blocks_run, call):
-    said = call("replay", blocks_run, "--json")
+def test_json_for_scripts(run_copy, call):
+    said = call("replay", run_copy, "--json")
     first, second = json.loads(said.out)
     assert first["same"] is second["same"] is True
     assert first["kind"] == "wrong_way"
@@ -200,8 +200,8 @@ class TestFromClip:
         assert report.frames > 5
         assert all(value.from_clip is None for value in report.values)
 
-    def test_the_command_tells_it_and_the_verdict_stays_that_of_the_record(self, blocks_run, call):
-        said = call("replay", one_package(blocks_run), "--from-clip")
+    def test_the_command_tells_it_and_the_verdict_stays_that_of_the_record(self, run_copy, call):
+        said = call("replay", one_package(run_copy), "--from-clip")
         assert said.code == 0
         assert "difference" in said.out
         assert "median overlap" in said.out

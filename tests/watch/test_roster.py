@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from tests.blocks import write_site
+from traffic_ai.evidence.encryption import make_reader
 
 
 @pytest.fixture
@@ -53,6 +54,16 @@ def test_an_altered_camera_begins_anew_and_only_it(run_watch, site, cameras, tmp
     write_site(site, cameras[0], cameras[1] | {"name": "the other one"})
     changed = running.until(lambda views: views["b"].reader_pid not in (None, before["b"]))
     assert changed["a"].reader_pid == before["a"]
+
+
+def test_another_reader_of_the_evidence_is_taken_up(run_watch, site, tmp_path):
+    running = run_watch(site, tmp_path / "out")
+    before = readers_of(running.until(lambda views: all(readers_of(views).values())))
+    [public] = make_reader(tmp_path / "reader.key").public_keys
+    site.write_text(site.read_text() + f"evidence: {{encrypt_for: [{public}]}}\n")
+    running.until(
+        lambda views: all(v.reader_pid not in (None, before[n]) for n, v in views.items())
+    )
 
 
 @pytest.mark.parametrize("text", ["version: 1\ncameras: [{id: a, lanes: 5}]\n", "", "version: 1\n"])

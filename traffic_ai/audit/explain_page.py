@@ -10,6 +10,7 @@ from traffic_ai.audit.explain_speed import speed_curve
 from traffic_ai.audit.explain_still import still_svg
 from traffic_ai.audit.explain_svg import Moment, TimeAxis
 from traffic_ai.core.decision import Decision
+from traffic_ai.core.errors import EvidenceError
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import (
     RedLightMeasurement,
@@ -19,6 +20,7 @@ from traffic_ai.core.violation import (
     WrongWayMeasurement,
 )
 from traffic_ai.evidence.condition_words import condition_words
+from traffic_ai.evidence.encryption import Reader
 from traffic_ai.evidence.words import one_line
 
 # A vehicle may have been in sight for minutes; the charts show what led to the violation.
@@ -53,8 +55,8 @@ p.note { color: #555; }
 """
 
 
-def page(explained: Explained) -> str:
-    """The whole page."""
+def page(explained: Explained, reader: Reader | None = None) -> str:
+    """The whole page. reader: opens an encrypted still; without it, one is not shown."""
     title = one_line(explained.violation)
     parts = [
         "<!DOCTYPE html>",
@@ -62,7 +64,7 @@ def page(explained: Explained) -> str:
         f"<title>{escape(title)}</title>",
         f"<style>{_STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
-        *_drawings(explained),
+        *_drawings(explained, reader),
         "<h2>Reported because all of this was so</h2>",
         *_conditions(explained.violation),
         "<h2>Record</h2>",
@@ -72,12 +74,12 @@ def page(explained: Explained) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _drawings(explained: Explained) -> Iterator[str]:
+def _drawings(explained: Explained, reader: Reader | None) -> Iterator[str]:
     decision, scene, violation = explained.decision, explained.scene, explained.violation
     if decision is None or scene is None:
         yield f'<p class="note">Nothing can be drawn: {escape(explained.lacking)}</p>'
         return
-    uri, at_s = _still(explained)
+    uri, at_s, missing = _still(explained, reader)
     points = decision.vehicle.points
     yield still_svg(uri, scene, violation.lane_id, points, at_s)
     yield (
@@ -85,6 +87,8 @@ def _drawings(explained: Explained) -> Iterator[str]:
         "vehicle's lower edge, solid as far as it had been driven; hollow dots where that edge was "
         "covered or cut off. White: the stop line, dashed the second line.</p>"
     )
+    if missing:
+        yield f'<p class="note">The picture is not shown: {escape(missing)}</p>'
     axis = _axis(decision, violation)
     moments = [moment for moment in _moments(violation) if moment.end_s >= axis.start_s]
     signal = explained.signal
@@ -148,18 +152,31 @@ def _moments(violation: Violation) -> Iterator[Moment]:
             yield Moment(m.start_s, m.end_s, "measured")
 
 
-def _still(explained: Explained) -> tuple[str | None, float]:
-    """The picture at the violation as a data URI, and its moment; another still if need be."""
-    listed = explained.package.manifest.get("stills")
+def still_problem(explained: Explained, reader: Reader | None) -> str:
+    """Why the page shows no picture, or ""."""
+    return _still(explained, reader)[2]
+
+
+def _still(explained: Explained, reader: Reader | None) -> tuple[str | None, float, str]:
+    """The picture at the violation as a data URI, its moment, and why there is none.
+
+    Another still if need be.
+    """
+    package, missing = explained.package, "the package holds no still"
+    try:
+        moments = dict(package.stills())
+    except EvidenceError as error:
+        moments, missing = {}, str(error)
     for name in ("at.jpg", "before.jpg", "after.jpg"):
-        try:
-            still = next(entry for entry in listed or () if entry["file"] == name)
-            data = explained.package.member(name).read_bytes()
-            at_s = float(still["t_s"])
-        except (StopIteration, OSError, LookupError, TypeError, ValueError):
+        if name not in moments:
             continue
-        return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}", at_s
-    return None, explained.violation.stills_s[1]
+        try:
+            data = package.original(name, reader)
+        except (EvidenceError, OSError) as error:
+            missing = str(error)
+            continue
+        return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}", moments[name], ""
+    return None, moments.get("at.jpg", explained.violation.stills_s[1]), missing
 
 
 def _conditions(violation: Violation) -> Iterator[str]:

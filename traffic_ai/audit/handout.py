@@ -26,6 +26,7 @@ from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.annotate import box_at
 from traffic_ai.evidence.chain import MANIFEST
 from traffic_ai.evidence.covering import Box, Cover, covered, covers
+from traffic_ai.evidence.encryption import Reader
 from traffic_ai.evidence.package import partial_folder, publish, sha256_file, sync
 from traffic_ai.sources.picture_file import decode_picture
 
@@ -48,12 +49,17 @@ class Handout:
 
 
 def hand_out(
-    records: Records, record: DocumentedViolation, detector: SizedDetector, into: Path
+    records: Records,
+    record: DocumentedViolation,
+    detector: SizedDetector,
+    into: Path,
+    reader: Reader | None = None,
 ) -> Handout:
     """Write the covered copies of a record's stills to a folder of its id below `into`.
 
-    That it was done is entered in the chain first. Raises UsageError where the record has no
-    package or the folder is there, EvidenceError where a still is not the sealed one.
+    That it was done is entered in the chain first. reader: opens encrypted stills. Raises
+    UsageError where the record has no package or the folder is there, EvidenceError where a still
+    is not the sealed one or cannot be opened.
     """
     stored = record.stored
     folder = package_folder(records.run, stored)
@@ -69,7 +75,7 @@ def hand_out(
     records.note_read([stored], "covered pictures")
     try:
         with partial_folder(final) as partial:
-            counts, pictures = _write_pictures(package, violation, detector, partial)
+            counts, pictures = _write_pictures(package, violation, detector, partial, reader)
             about = {
                 "format": _FORMAT,
                 "record": stored.id,
@@ -91,20 +97,29 @@ def hand_out(
 
 
 def _write_pictures(
-    package: Package, violation: Violation, detector: SizedDetector, into: Path
+    package: Package,
+    violation: Violation,
+    detector: SizedDetector,
+    into: Path,
+    reader: Reader | None,
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Write every still of a package, and its annotated one, covered alike."""
     counts, told = {}, []
-    for name, t_s in _stills(package):
-        clean = _picture(package, name)
+    for name, t_s in package.stills():
+        original = package.original(name, reader)
+        clean = _picture(package, name, original)
         subject_px = box_at(violation.trajectory, t_s)
         found = _found(detector, clean)
         chosen = covers(found, subject_px, violation.road_user)
         annotated = f"{Path(name).stem}_annotated.jpg"
         for file in (name, annotated):
-            if file == annotated and not package.member(file).exists():
-                continue
-            image = clean if file == name else _picture(package, file)
+            image = clean
+            if file == annotated:
+                try:
+                    original = package.original(file, reader)
+                except FileNotFoundError:
+                    continue
+                image = _picture(package, file, original)
             data = _covered_jpeg(image, clean, chosen, subject_px)
             (into / file).write_bytes(data)
             counts[file] = len(chosen)
@@ -112,7 +127,7 @@ def _write_pictures(
                 {
                     "file": file,
                     "sha256": hashlib.sha256(data).hexdigest(),
-                    "original_sha256": sha256_file(package.member(file)),
+                    "original_sha256": hashlib.sha256(original).hexdigest(),
                     "covered": len(chosen),
                 }
             )
@@ -132,30 +147,9 @@ def _covered_jpeg(image: Image, clean: Image, chosen: list[Cover], subject_px: B
     return data.tobytes()
 
 
-def _stills(package: Package) -> list[tuple[str, float]]:
-    """Names and moments of the stills that the manifest lists."""
+def _picture(package: Package, name: str, data: bytes) -> Image:
     try:
-        return [(str(s["file"]), float(s["t_s"])) for s in package.manifest["stills"]]
-    except (LookupError, TypeError, ValueError) as error:
-        raise EvidenceError(f"{package.folder / MANIFEST}: stills: {error!r}") from error
-
-
-def _picture(package: Package, name: str) -> Image:
-    """A picture of the package, if it is the one that was sealed."""
-    path = package.member(name)
-    try:
-        data = path.read_bytes()
-        listed = {entry["file"]: entry["sha256"] for entry in package.manifest["files"]}
-    except OSError as error:
-        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
-    except (LookupError, TypeError) as error:
-        raise EvidenceError(f"{package.folder / MANIFEST}: files: {error!r}") from error
-    if hashlib.sha256(data).hexdigest() != listed.get(name):
-        raise EvidenceError(
-            f"{path} is not the file its manifest lists; see traffic-ai verify {package.folder}"
-        )
-    try:
-        return decode_picture(data, str(path))
+        return decode_picture(data, str(package.folder / name))
     except SourceError as error:
         raise EvidenceError(str(error)) from error
 

@@ -21,6 +21,7 @@ from traffic_ai.core.record import (
 )
 from traffic_ai.evidence.chain import Chain, chained_cameras
 from traffic_ai.evidence.keys import Signer
+from traffic_ai.evidence.package import folder_name
 from traffic_ai.evidence.seal import (
     DELETION_KIND,
     READ_KIND,
@@ -36,6 +37,8 @@ from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME
 
 # Long enough for a name or a remark; a chain is kept for ever.
 LONGEST_TEXT = 500
+# How many records an entry names; of more it tells the number.
+MOST_NAMED = 100
 
 
 def _now() -> datetime:
@@ -193,14 +196,49 @@ def note_export(
     problems = []
     for camera_id, count in sorted(counts.items()):
         chain = Chain(run / EVIDENCE_NAME, camera_id)
-        if not chain.exists():
-            continue
-        try:
-            chain = Chain(run / EVIDENCE_NAME, camera_id, signer())
-            chain.add(READ_KIND, {"how": how, "count": count, "by": checked_text("--by", by)})
-        except (TrafficAiError, OSError) as error:
-            problems.append(f"the chain of {camera_id!r} does not say that you read it: {error}")
+        if chain.exists():
+            problems += _noted(chain, {"how": how, "count": count}, by, signer)
     return problems
+
+
+def note_packages_read(
+    packages: Sequence[Path], how: str, by: str, signer: Callable[[], Signer | None]
+) -> list[str]:
+    """Enter that packages were read, each in its camera's chain; what could not be.
+
+    One that was handed to somebody without its run folder can be read too, and so can one for
+    whose chain there is no key, or no leave to write.
+    """
+    problems = []
+    by_folder: dict[Path, list[Json]] = {}
+    for package in packages:
+        whole = package.resolve()
+        by_folder.setdefault(whole.parents[min(2, len(whole.parents) - 1)], []).append(whole.name)
+    for folder, names in by_folder.items():
+        try:
+            cameras = [c for c in chained_cameras(folder.parent) if folder_name(c) == folder.name]
+        except (EvidenceError, OSError) as error:
+            problems.append(f"no chain says that you read this: {error}")
+            continue
+        if not cameras:
+            problems.append(f"no chain says that you read this: there is none in {folder}")
+            continue
+        payload: dict[str, Json] = {"how": how, "records": names}
+        if len(names) > MOST_NAMED:
+            payload = {"how": how, "count": len(names)}
+        problems += _noted(Chain(folder.parent, cameras[0]), payload, by, signer)
+    return problems
+
+
+def _noted(
+    chain: Chain, payload: Mapping[str, Json], by: str, signer: Callable[[], Signer | None]
+) -> list[str]:
+    try:
+        signed = chain.signed_by(signer())
+        signed.add(READ_KIND, {**payload, "by": checked_text("--by", by, needed=True)})
+    except (TrafficAiError, OSError) as error:
+        return [f"the chain of {chain.camera_id!r} does not say that you read it: {error}"]
+    return []
 
 
 def check_there(changes: RecordChanges, record_id: str) -> None:

@@ -6,9 +6,11 @@ vehicle in another state and the picture may be encoded again. Signals are those
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ from traffic_ai.core.violation import (
     document,
 )
 from traffic_ai.detectors.regions import SizedDetector
+from traffic_ai.evidence.encryption import ENCRYPTED, Reader, memory_folder
 from traffic_ai.sources.file import VideoFile
 from traffic_ai.wiring import new_session, scene_detector
 
@@ -72,8 +75,11 @@ class ClipReport:
     near_misses: tuple[str, ...]
 
 
-def replay_clip(folder: Path, detector: SizedDetector) -> ClipReport:
-    """Run detector and tracker over a package's clip. Raises EvidenceError, SourceError."""
+def replay_clip(folder: Path, detector: SizedDetector, reader: Reader | None = None) -> ClipReport:
+    """Run detector and tracker over a package's clip. reader: opens an encrypted one.
+
+    Raises EvidenceError, SourceError.
+    """
     package = Package.read(folder)
     decision = read_decision(package.decision_text())
     clip = package.manifest.get("clip")
@@ -82,7 +88,8 @@ def replay_clip(folder: Path, detector: SizedDetector) -> ClipReport:
     camera = CameraSite.of_text(package.site_text())
     start_s, end_s = float(clip["start_s"]), float(clip["end_s"])
     run = _ClipRun(camera, decision, Provenance(**package.violation["provenance"]), detector)
-    run.run(package.member(clip["file"]), start_s)
+    with _clip_file(package, str(clip["file"]), reader) as path:
+        run.run(path, start_s)
     overlap, edges = run.matched()
     again = run.reported_as(package.violation)
     return ClipReport(
@@ -98,6 +105,22 @@ def replay_clip(folder: Path, detector: SizedDetector) -> ClipReport:
         values=tuple(_values(package.violation, again)),
         near_misses=() if again is not None else run.near_misses(package.violation),
     )
+
+
+@contextmanager
+def _clip_file(package: Package, file: str, reader: Reader | None) -> Iterator[Path]:
+    """The clip as a file that can be played; decrypted, it stays in memory where there is room."""
+    name = file.removesuffix(ENCRYPTED)
+    if name == file:
+        yield package.member(file)
+        return
+    try:
+        data = package.original(name, reader)
+        with memory_folder(Path(gettempdir())) as place:
+            (place / name).write_bytes(data)
+            yield place / name
+    except OSError as error:
+        raise EvidenceError(f"{package.folder / file} cannot be opened: {error}") from error
 
 
 class _RecordedSignals:

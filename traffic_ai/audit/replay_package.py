@@ -1,5 +1,6 @@
 """An evidence package as replay and explanation read it."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,12 @@ from typing import Any
 from traffic_ai.config.site import started_hash, text_hash
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.evidence.chain import MANIFEST
+from traffic_ai.evidence.encryption import ENCRYPTED, Reader
 from traffic_ai.evidence.grounds import DECISION, SITE
 from traffic_ai.stores.run_folder import EVIDENCE_NAME
 
 _LARGEST_FILE_BYTES = 1 << 26
+_LARGEST_CLIP_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,46 @@ class Package:
             raise EvidenceError(f"{self.folder / MANIFEST} names the file {name!r}")
         return self.folder / name
 
+    def stills(self) -> list[tuple[str, float]]:
+        """Stills by name, without the mark of encryption, and moment. Raises EvidenceError."""
+        try:
+            return [
+                (str(still["file"]).removesuffix(ENCRYPTED), float(still["t_s"]))
+                for still in self.manifest["stills"]
+            ]
+        except (LookupError, TypeError, ValueError) as error:
+            raise EvidenceError(f"the manifest of {self.folder}: stills: {error!r}") from error
+
+    def original(self, name: str, reader: Reader | None = None) -> bytes:
+        """A picture or clip as it was taken, by its name without the mark of encryption.
+
+        Raises EvidenceError where it is not the one that the manifest lists, or is encrypted and
+        the reader's key is missing or another's; FileNotFoundError where there is none.
+        """
+        if self._hash_of(name) is not None:
+            return self._listed_bytes(name)
+        if self._hash_of(name + ENCRYPTED) is None:
+            raise FileNotFoundError(errno.ENOENT, "there is no such file", str(self.folder / name))
+        path = self.folder / (name + ENCRYPTED)
+        data = self._listed_bytes(path.name)
+        if reader is None:
+            raise EvidenceError(
+                f"{path} is encrypted; name the file of a reader's key with --reader-key "
+                f"(it is for {self._readers()})"
+            )
+        try:
+            return reader.decrypt(data)
+        except ValueError as error:
+            raise EvidenceError(
+                f"{path} cannot be decrypted with the key of {', '.join(reader.public_keys)}: "
+                f"{error}; it is for {self._readers()}"
+            ) from None
+
+    def _readers(self) -> str:
+        told = self.manifest.get("encryption")
+        readers = told.get("recipients") if isinstance(told, dict) else None
+        return ", ".join(map(str, readers)) if isinstance(readers, list) else "nobody it names"
+
     def decision_text(self) -> str:
         """The text of the decision, if it is the one the manifest lists. Raises EvidenceError."""
         return self._listed(DECISION)
@@ -72,22 +115,33 @@ class Package:
         return text
 
     def _listed(self, name: str) -> str:
-        try:
-            listed = {entry["file"]: entry["sha256"] for entry in self.manifest["files"]}
-        except (LookupError, TypeError) as error:
-            raise EvidenceError(f"{self.folder / MANIFEST}: files: {error!r}") from error
-        if name not in listed:
+        if self._hash_of(name) is None:
             raise EvidenceError(
                 f"the package holds no {name}: it was made before decisions were kept, or by a "
                 "rule of another package that decides on more than one vehicle"
             )
-        text = _text(self.folder / name)
-        if hashlib.sha256(text.encode()).hexdigest() != listed[name]:
+        try:
+            return self._listed_bytes(name).decode()
+        except UnicodeDecodeError as error:
+            raise EvidenceError(f"{self.folder / name} is not UTF-8 text") from error
+
+    def _hash_of(self, name: str) -> str | None:
+        """The SHA-256 that the manifest lists for a file; None where it lists no such file."""
+        try:
+            listed = {entry["file"]: str(entry["sha256"]) for entry in self.manifest["files"]}
+        except (LookupError, TypeError) as error:
+            raise EvidenceError(f"{self.folder / MANIFEST}: files: {error!r}") from error
+        return listed.get(name)
+
+    def _listed_bytes(self, name: str) -> bytes:
+        """A file's bytes, if they are those that the manifest lists."""
+        path = self.member(name)
+        data = _bytes(path, _LARGEST_CLIP_BYTES)
+        if hashlib.sha256(data).hexdigest() != self._hash_of(name):
             raise EvidenceError(
-                f"{self.folder / name} is not the file its manifest lists; "
-                f"see traffic-ai verify {self.folder}"
+                f"{path} is not the file its manifest lists; see traffic-ai verify {self.folder}"
             )
-        return text
+        return data
 
 
 def package_folders(path: Path, record_id: str | None = None) -> Sequence[Path]:
@@ -114,10 +168,15 @@ def package_folders(path: Path, record_id: str | None = None) -> Sequence[Path]:
 def _text(path: Path) -> str:
     """A file's text. Raises EvidenceError, also where it is too large to be one of ours."""
     try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise EvidenceError(f"{path} is larger than {_LARGEST_FILE_BYTES} bytes")
-        return path.read_bytes().decode()
-    except OSError as error:
-        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
+        return _bytes(path, _LARGEST_FILE_BYTES).decode()
     except UnicodeDecodeError as error:
         raise EvidenceError(f"{path} is not UTF-8 text") from error
+
+
+def _bytes(path: Path, largest_bytes: int) -> bytes:
+    try:
+        if path.stat().st_size > largest_bytes:
+            raise EvidenceError(f"{path} is larger than {largest_bytes} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error

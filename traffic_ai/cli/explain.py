@@ -1,13 +1,14 @@
 """`traffic-ai explain`: why something was reported, or was not, in words and as a page."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from traffic_ai.cli.options import JsonOption
+from traffic_ai.cli.options import ByOption, JsonOption, KeysOption
+from traffic_ai.cli.reading import ReaderKeyOption, note_read, reader_of
 from traffic_ai.core.errors import TrafficAiError, UsageError
 
 if TYPE_CHECKING:
@@ -31,18 +32,23 @@ def explain(
     ] = None,
     only_words: Annotated[bool, typer.Option("--only-words", help="Write no page.")] = False,
     as_json: JsonOption = False,
+    by: ByOption = "",
+    keys: KeysOption = None,
+    reader_key: ReaderKeyOption = None,
 ) -> None:
     """Tell why a record was made: each condition, what was measured, and what it had to be.
 
     The page shows the vehicle's way over the still, the stop line, what the signal showed, the
     speed over the pass with its uncertainty, and the conditions. It holds the still: keep it as
     the record. ID may be its first few digits; that of a near miss tells why it was not reported.
+    The camera's chain tells that, when and by whom the record was read.
     """
     if near_misses:
         _counts(what, as_json)
         return
+    show = _Shown(output, only_words, by, keys, reader_key)
     if len(what) == 1:
-        _package(Path(what[0]), output, only_words)
+        _package(Path(what[0]), show)
         return
     if len(what) != 2:
         raise UsageError(
@@ -50,10 +56,21 @@ def explain(
             "`traffic-ai explain PACKAGE`"
         )
     record_id, run = what[0], Path(what[1])
-    _record(record_id, run, output, only_words)
+    _record(record_id, run, show)
 
 
-def _record(record_id: str, run: Path, output: Path | None, only_words: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How a record is to be shown, and to whom."""
+
+    output: Path | None
+    only_words: bool
+    by: str
+    keys: Path | None
+    reader_key: Path | None
+
+
+def _record(record_id: str, run: Path, show: _Shown) -> None:
     """A violation with its package, or a near miss."""
     from traffic_ai.audit.explain import near_miss_words
     from traffic_ai.audit.explain_counts import near_misses
@@ -67,12 +84,12 @@ def _record(record_id: str, run: Path, output: Path | None, only_words: bool) ->
             raise
         _say(near_miss_words(missed[0]))
         return
-    _package(folder, output, only_words)
+    _package(folder, show)
 
 
-def _package(folder: Path, output: Path | None, only_words: bool) -> None:
+def _package(folder: Path, show: _Shown) -> None:
     from traffic_ai.audit.explain import explain_package, words
-    from traffic_ai.audit.explain_page import page
+    from traffic_ai.audit.explain_page import page, still_problem
     from traffic_ai.evidence.chain import MANIFEST
     from traffic_ai.evidence.package import folder_name
 
@@ -81,13 +98,17 @@ def _package(folder: Path, output: Path | None, only_words: bool) -> None:
             f"{folder} is no package (it holds no {MANIFEST}); for a record of a run folder "
             f"write `traffic-ai explain ID {folder}`"
         )
+    reader = reader_of(show.reader_key, show.keys)
     explained = explain_package(folder)
+    note_read([folder], "explain", show.by, show.keys)
     _say(words(explained))
-    if only_words:
+    if show.only_words:
         return
-    path = output or Path(f"explanation-{folder_name(explained.violation.id)[:8]}.html")
+    if problem := still_problem(explained, reader):
+        typer.echo(f"note: the page shows no picture: {problem}", err=True)
+    path = show.output or Path(f"explanation-{folder_name(explained.violation.id)[:8]}.html")
     try:
-        path.write_text(page(explained), encoding="utf-8")
+        path.write_text(page(explained, reader), encoding="utf-8")
     except OSError as error:
         raise TrafficAiError(f"cannot write {path}: {error.strerror}") from error
     typer.echo(f"drawn: {path}")

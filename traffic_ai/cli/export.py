@@ -24,6 +24,7 @@ from traffic_ai.cli.options import (
     WeightsOption,
     person,
 )
+from traffic_ai.cli.reading import ReaderKeyOption, reader_of
 from traffic_ai.cli.review import acting
 from traffic_ai.core.errors import TrafficAiError, UsageError
 from traffic_ai.core.record import EvidenceState
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from traffic_ai.audit.records import Records
     from traffic_ai.core.record import StoredViolation
     from traffic_ai.detectors.regions import SizedDetector
+    from traffic_ai.evidence.encryption import Reader
     from traffic_ai.stores.database import ViolationStore
     from traffic_ai.stores.records import RecordFilter
 
@@ -91,6 +93,7 @@ def export(
     allow_pt: AllowPtOption = False,
     by: ByOption = "",
     keys: KeysOption = None,
+    reader_key: ReaderKeyOption = None,
 ) -> None:
     """Write the violations of a run folder as CSV or JSON lines, or their pictures.
 
@@ -108,8 +111,9 @@ def export(
         until=_moment("--until", until),
     )
     if pictures is not None:
+        reader = reader_of(reader_key, keys)
         with acting(out_dir, by, keys) as records:
-            _hand_out(records, wanted, pictures, lambda: _detector(weights, size, allow_pt))
+            _hand_out(records, wanted, pictures, lambda: _detector(weights, size, allow_pt), reader)
         return
     counts: Counter[str] = Counter()
     with ViolationStore.open(_store_path(out_dir), read_only=True) as store:
@@ -153,6 +157,7 @@ def _hand_out(
     wanted: "RecordFilter",
     folder: Path,
     load_detector: "Callable[[], SizedDetector]",
+    reader: "Reader | None",
 ) -> None:
     """Covered pictures of the records that have a package."""
     from traffic_ai.audit.handout import hand_out
@@ -165,7 +170,7 @@ def _hand_out(
         if record.stored.evidence_state is not EvidenceState.WRITTEN:
             typer.echo(f"note: {record.stored.id} has no pictures", err=True)
             continue
-        done = hand_out(records, record, detector, folder)
+        done = hand_out(records, record, detector, folder, reader)
         covered = ", ".join(f"{name} {count}" for name, count in done.covered.items())
         typer.echo(f"{done.folder}: covered: {covered}")
     typer.echo("a detector misses some: look at every picture before you hand it on", err=True)

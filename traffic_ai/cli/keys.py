@@ -58,6 +58,28 @@ def rotate(keys: KeysOption = None) -> None:
     typer.echo(f"new public key {signer.public_key}; {signer.known_keys()[1]} is retired")
 
 
+@app.command("init-reader")
+def init_reader(
+    keys: KeysOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File for the private key. Default: KEYS/reader.key."),
+    ] = None,
+) -> None:
+    """Make the key that opens encrypted pictures and clips. Make it where they will be read.
+
+    What it prints goes into the site file of the computer that records, which needs no more. Back
+    the file up: without it, nobody can open what is encrypted for it.
+    """
+    from traffic_ai.evidence.encryption import READER_KEY_FILE, make_reader
+    from traffic_ai.evidence.keys import keys_folder
+
+    path = output or keys_folder(keys) / READER_KEY_FILE
+    (public,) = make_reader(path).public_keys
+    typer.echo(f"made {path}; keep it away from the computer that records. For the site file:")
+    typer.echo(f"evidence: {{encrypt_for: [{public}]}}")
+
+
 @app.command("export-public")
 def export_public(
     keys: KeysOption = None,

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from traffic_ai.cli.options import AllowPtOption, JsonOption, SizeOption, WeightsOption
+from traffic_ai.cli.options import (
+    AllowPtOption,
+    ByOption,
+    JsonOption,
+    KeysOption,
+    SizeOption,
+    WeightsOption,
+)
+from traffic_ai.cli.reading import ReaderKeyOption, note_read, reader_of
 from traffic_ai.core.errors import TrafficAiError
 
 if TYPE_CHECKING:
     from traffic_ai.audit.replay import ReplayReport
     from traffic_ai.audit.replay_clip import ClipReport
     from traffic_ai.detectors.regions import SizedDetector
+    from traffic_ai.evidence.encryption import Reader
 
 EXIT_DIFFERS = 1
 _SHOWN = 10
@@ -29,15 +38,20 @@ def replay(
     size: SizeOption = 640,
     allow_pt: AllowPtOption = False,
     as_json: JsonOption = False,
+    by: ByOption = "",
+    keys: KeysOption = None,
+    reader_key: ReaderKeyOption = None,
 ) -> None:
     """Decide again from the stored track, signals and site, and compare every number.
 
     Needs only the package. --from-clip runs detector and tracker on the clip too and says how far
     they differ; that is no part of the verdict, for the clip begins later than the recording did.
-    Exit code 0: everything came out the same; 1: something did not.
+    The cameras' chains tell that, when and by whom the records were read. Exit code 0: everything
+    came out the same; 1: something did not.
     """
     from traffic_ai.audit.replay import replay as decide_again
 
+    reader = reader_of(reader_key, keys) if from_clip else None
     reports, clips = [], {}
     detector = None
     for report in decide_again(path):
@@ -47,9 +61,11 @@ def replay(
         if from_clip:
             if detector is None:
                 detector = _detector(weights, size, allow_pt)
-            clips[report.id] = _clip(report, detector)
+            clips[report.id] = _clip(report, detector, reader)
             if not as_json:
                 _print_clip(clips[report.id])
+    how = "replay from clip" if from_clip else "replay"
+    note_read([report.folder for report in reports], how, by, keys)
     same = sum(report.is_same for report in reports)
     if as_json:
         typer.echo(json.dumps([_as_json(r, clips.get(r.id)) for r in reports], indent=2))
@@ -67,12 +83,14 @@ def _detector(weights: str, size: int, allow_pt: bool) -> "SizedDetector":
         return load_detector(DetectorOptions(weights, size, allow_pt), progress)
 
 
-def _clip(report: "ReplayReport", detector: "SizedDetector") -> "ClipReport | str":
+def _clip(
+    report: "ReplayReport", detector: "SizedDetector", reader: "Reader | None"
+) -> "ClipReport | str":
     """What the clip shows, or why it cannot be said."""
     from traffic_ai.audit.replay_clip import replay_clip
 
     try:
-        return replay_clip(report.folder, detector)
+        return replay_clip(report.folder, detector, reader)
     except TrafficAiError as error:
         return str(error)
 

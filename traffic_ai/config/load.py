@@ -41,7 +41,8 @@ def load_site(path: Path | str, extra_rules: Collection[str] = ()) -> Site:
     problems += _located(_check(document, reading, folder, extra_rules), document)
     if reading.site is None or any(p.severity is Severity.ERROR for p in problems):
         raise SiteFileError(file, problems)
-    cameras = tuple(CameraSite.of(camera, folder) for camera in reading.site.cameras)
+    readers = reading.site.evidence.encrypt_for
+    cameras = tuple(CameraSite.of(camera, folder, readers) for camera in reading.site.cameras)
     kept = reading.site.retention_days
     retention = {kind: days for kind in ViolationKind if (days := getattr(kept, kind.value))}
     return Site(file, cameras, tuple(problems), retention)

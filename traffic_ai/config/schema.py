@@ -22,6 +22,7 @@ from traffic_ai.config.values import (
     PlainText,
     Polygon,
     Polyline,
+    ReaderKey,
     RoadUserLabel,
     Segment,
     SpeedLimit,
@@ -257,6 +258,16 @@ class RetentionModel(StrictModel):
     speeding: Days | None = Field(None, description="Days. Default: for ever.")
 
 
+class EvidenceModel(StrictModel):
+    """How evidence packages are kept. No decision rests on it, so it may be changed at any time."""
+
+    encrypt_for: tuple[ReaderKey, ...] = Field(
+        (),
+        description="Public keys of readers (age1...): pictures and clips of new packages are "
+        "encrypted, and each of these can open them. Default: they lie unencrypted.",
+    )
+
+
 class SiteModel(StrictModel):
     """A site file: one or several cameras."""
 
@@ -267,4 +278,8 @@ class SiteModel(StrictModel):
     retention_days: RetentionModel = Field(
         default_factory=lambda: RetentionModel.model_validate({}),
         description="How long records are kept, by kind of violation.",
+    )
+    evidence: EvidenceModel = Field(
+        default_factory=lambda: EvidenceModel.model_validate({}),
+        description="How evidence packages are kept.",
     )

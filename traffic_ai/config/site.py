@@ -64,6 +64,7 @@ class CameraSite:
 
     `rules`: parameters by rule name; a plain mapping for rules of other packages. `text`: canonical
     JSON of everything about this camera except its source; `config_hash`: its SHA-256.
+    `encrypt_for`: the site's readers, for whom pictures and clips are encrypted.
     """
 
     id: str
@@ -75,9 +76,12 @@ class CameraSite:
     text: str
     _model: CameraModel = field(repr=False)
     _folder: Path = field(repr=False)
+    encrypt_for: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, model: CameraModel, folder: Path) -> "CameraSite":
+    def of(
+        cls, model: CameraModel, folder: Path, encrypt_for: tuple[str, ...] = ()
+    ) -> "CameraSite":
         """The camera of a validated model."""
         return cls(
             id=model.id,
@@ -89,6 +93,7 @@ class CameraSite:
             text=_canonical(model),
             _model=model,
             _folder=folder,
+            encrypt_for=encrypt_for,
         )
 
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from traffic_ai.config.problems import show
+from traffic_ai.evidence.encryption import checked_recipient
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Point = tuple[float, float]
@@ -28,6 +29,20 @@ RoadUserLabel = Literal["person", "bicycle", "car", "motorcycle", "bus", "truck"
 PictureSize = Annotated[
     tuple[Annotated[int, Field(strict=True, ge=16, le=32768)], ...],
     Field(min_length=2, max_length=2),
+]
+
+
+def _reader_key(value: object) -> str:
+    try:
+        return checked_recipient(value if isinstance(value, str) else show(value))
+    except ValueError as error:
+        raise PydanticCustomError("reader_key", "{why}", {"why": str(error)}) from None
+
+
+ReaderKey = Annotated[
+    str,
+    BeforeValidator(_reader_key),
+    WithJsonSchema({"type": "string", "pattern": "^age1[0-9a-z]{58}$"}),
 ]
 
 SpeedLimit = Annotated[float, Field(strict=True, ge=1, le=300)]

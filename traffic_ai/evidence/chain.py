@@ -73,6 +73,15 @@ class Chain:
         self._signer = signer
         self._now = now
 
+    @property
+    def camera_id(self) -> str:
+        """The camera, as its entries name it."""
+        return self._camera_id
+
+    def signed_by(self, signer: Signer | None) -> "Chain":
+        """The same chain in the hands of a signer."""
+        return Chain(self._folder.parent, self._camera_id, signer, self._now)
+
     def exists(self) -> bool:
         """Whether anything was ever entered."""
         return (self._folder / CHAIN).exists()

@@ -29,6 +29,7 @@ _PHRASES = {
     "share_of_way_without_longest_step": "share of the way left without its longest step",
     "share_of_way_in_fastest_third": "share of the way in the fastest third of the time",
     "residual_of_even_motion": "deviation from even motion, as a share of the way",
+    "share_clear_of_lanes_of_its_direction": "share of the way outside lanes that lead its way",
     # speeding
     "speed": "speed",
     "speed less its uncertainty": "speed less its uncertainty",

@@ -1,7 +1,7 @@
 """The manifest of an evidence package: the whole record, and every file with its hash."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from traffic_ai.core.ports import Clip
 from traffic_ai.core.violation import Violation, document
 from traffic_ai.evidence.chain import MANIFEST
+from traffic_ai.evidence.encryption import FORMAT as ENCRYPTION
 from traffic_ai.evidence.package import sha256_file
 
 FORMAT = "traffic-ai evidence 1"
@@ -16,9 +17,9 @@ FORMAT = "traffic-ai evidence 1"
 
 @dataclass(slots=True)
 class Still:
-    """A still as it stands in the manifest."""
+    """A still as it stands in the manifest. file: its name in the package."""
 
-    name: str
+    file: str
     asked_s: float
     t_s: float
     captured_at: Any
@@ -27,16 +28,25 @@ class Still:
 
 @dataclass(slots=True)
 class Contents:
-    """What a package holds so far. `grounds`: what is said of what the decision stands on."""
+    """What a package holds so far. `grounds`: what is said of what the decision stands on.
+
+    encrypted: by file name, SHA-256 and size of what was encrypted.
+    """
 
     stills: list[Still] = field(default_factory=list)
     clip: Clip | None = None
+    encrypted: dict[str, tuple[str, int]] = field(default_factory=dict)
     grounds: Mapping[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
-def write_manifest(folder: Path, contents: Contents, violation: Violation) -> None:
-    """Write the manifest of a folder that holds all other files."""
+def write_manifest(
+    folder: Path, contents: Contents, violation: Violation, recipients: Sequence[str] = ()
+) -> None:
+    """Write the manifest of a folder that holds all other files.
+
+    recipients: for whom pictures and clip were encrypted.
+    """
     clip = contents.clip
     manifest = {
         **contents.grounds,
@@ -49,7 +59,7 @@ def write_manifest(folder: Path, contents: Contents, violation: Violation) -> No
         "model_hash": violation.provenance.model_hash,
         "stills": [
             {
-                "file": f"{still.name}.jpg",
+                "file": still.file,
                 "asked_s": still.asked_s,
                 "t_s": still.t_s,
                 "captured_at": still.captured_at,
@@ -64,6 +74,16 @@ def write_manifest(folder: Path, contents: Contents, violation: Violation) -> No
             "end_s": clip.end_s,
             "reencoded": clip.reencoded,
         },
+        "encryption": {
+            "format": ENCRYPTION,
+            "recipients": list(recipients),
+            "files": [
+                {"file": name, "plain_sha256": sha256, "plain_size_bytes": size_bytes}
+                for name, (sha256, size_bytes) in sorted(contents.encrypted.items())
+            ],
+        }
+        if recipients
+        else None,
         "files": [
             {"file": path.name, "sha256": sha256_file(path), "size_bytes": path.stat().st_size}
             for path in sorted(folder.iterdir())

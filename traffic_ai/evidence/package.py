@@ -41,11 +41,12 @@ def clear_remains(final: Path) -> None:
     """Remove partial folders of the same name whose process is gone."""
     for remains in final.parent.glob(f".{final.name}.*.partial"):
         pid = remains.name.split(".")[-2]
-        if pid == str(os.getpid()) or not _running(pid):
+        if pid == str(os.getpid()) or not process_runs(pid):
             shutil.rmtree(remains, ignore_errors=True)
 
 
-def _running(pid: str) -> bool:
+def process_runs(pid: str) -> bool:
+    """Whether a process of this number runs."""
     with suppress(ValueError, ProcessLookupError):
         with suppress(PermissionError):  # it runs, as another user
             os.kill(int(pid), 0)

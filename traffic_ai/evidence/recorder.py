@@ -4,9 +4,10 @@ Stands after the rules: a violation comes in with the footage it was found in, a
 be checked without this program goes out.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Violation, document
 from traffic_ai.evidence.annotate import annotate
 from traffic_ai.evidence.chain import Chain
+from traffic_ai.evidence.encryption import ENCRYPTED, encrypt, memory_folder
 from traffic_ai.evidence.grounds import Grounds, write_grounds
 from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.manifest import Contents, Still, problems_in, write_manifest
@@ -73,7 +75,9 @@ class EvidenceRecorder:
 
     lead_s, trail_s: how long the clip begins before and ends after the event's stills. time_zone:
     of the times in the data bars; the manifest is in UTC. signer: None for packages that are
-    chained but not signed. A package that is there is never touched again.
+    chained but not signed. encrypt_for: public keys of readers; where there are any, pictures and
+    clips lie encrypted on the disk, for each of them. A package that is there is never touched
+    again.
     """
 
     def __init__(
@@ -83,8 +87,10 @@ class EvidenceRecorder:
         trail_s: float = 3.0,
         time_zone: tzinfo = UTC,
         signer: Signer | None = None,
+        encrypt_for: Sequence[str] = (),
     ) -> None:
         self._root = root
+        self._encrypt_for = tuple(encrypt_for)
         self._signer = signer
         self._lead_s = lead_s
         self._trail_s = trail_s
@@ -128,7 +134,7 @@ class EvidenceRecorder:
                 if not contents.stills and contents.clip is None:
                     raise EvidenceError("no still and no clip could be made")
                 _grounds(folder, contents, case)
-                write_manifest(folder, contents, violation)
+                write_manifest(folder, contents, violation, self._encrypt_for)
                 chain.seal(folder, final)
         except (TrafficAiError, OSError) as error:
             problems = (*contents.problems, f"package not written: {error}")
@@ -143,10 +149,11 @@ class EvidenceRecorder:
     def _stills(self, folder: Path, contents: Contents, case: _Case) -> None:
         scene, violation = case.scene, case.violation
         for name, asked_s, frame in _frames(violation, case.footage, contents.problems):
-            _write_jpeg(folder / f"{name}.jpg", frame.image, _CLEAN)
+            data = _jpeg(f"{name}.jpg", frame.image, _CLEAN)
+            file = self._write(folder, contents, f"{name}.jpg", data)
             info = frame.info
             contents.stills.append(
-                Still(name, asked_s, info.t_s, document(info.captured_at), info.degraded)
+                Still(file, asked_s, info.t_s, document(info.captured_at), info.degraded)
             )
             if abs(info.t_s - asked_s) > _STILL_OFF_S:
                 contents.problems.append(
@@ -162,14 +169,31 @@ class EvidenceRecorder:
             drawn = annotate(
                 frame, name, violation, scene, case.signals, self._time_zone, case.place
             )
-            _write_jpeg(folder / f"{name}_annotated.jpg", drawn, _ANNOTATED)
+            data = _jpeg(f"{name}_annotated.jpg", drawn, _ANNOTATED)
+            self._write(folder, contents, f"{name}_annotated.jpg", data)
+
+    def _write(self, folder: Path, contents: Contents, name: str, data: bytes) -> str:
+        """Write a picture or clip, encrypted where there are readers; the file's name."""
+        if self._encrypt_for:
+            contents.encrypted[name + ENCRYPTED] = (sha256(data).hexdigest(), len(data))
+            name, data = name + ENCRYPTED, encrypt(data, self._encrypt_for)
+        (folder / name).write_bytes(data)
+        return name
 
     def _clip(self, folder: Path, contents: Contents, case: _Case) -> None:
         violation, footage = case.violation, case.footage
         first_s = min(violation.t_s, violation.stills_s[0])
         last_s = max(violation.t_s, violation.stills_s[2])
+        bounds_s = first_s - self._lead_s, last_s + self._trail_s
         try:
-            clip = footage.clip(first_s - self._lead_s, last_s + self._trail_s, folder / "clip")
+            if self._encrypt_for:
+                with memory_folder(folder) as place:
+                    clip = footage.clip(*bounds_s, place / "clip")
+                    data = clip.path.read_bytes()
+                name = self._write(folder, contents, clip.path.name, data)
+                clip = replace(clip, path=folder / name)
+            else:
+                clip = footage.clip(*bounds_s, folder / "clip")
         except (TrafficAiError, OSError) as error:
             contents.problems.append(f"clip: {error}")
             for remains in folder.glob("clip*"):
@@ -210,8 +234,8 @@ def _frames(
     return found
 
 
-def _write_jpeg(path: Path, image: Image, parameters: tuple[int, ...]) -> None:
+def _jpeg(name: str, image: Image, parameters: tuple[int, ...]) -> bytes:
     made, data = cv2.imencode(".jpg", image, parameters)
     if not made:
-        raise EvidenceError(f"the picture {path.name} could not be compressed")
-    path.write_bytes(data.tobytes())
+        raise EvidenceError(f"the picture {name} could not be compressed")
+    return data.tobytes()

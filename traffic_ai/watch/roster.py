@@ -18,7 +18,7 @@ class Roster:
 
     def __init__(self, make: Callable[[CameraSite], WatchedCamera]) -> None:
         self._make = make
-        self._sites: dict[str, tuple[str | None, str]] = {}
+        self._sites: dict[str, tuple[str | None, str, tuple[str, ...]]] = {}
         self._cameras: dict[str, WatchedCamera] = {}
 
     @property
@@ -31,7 +31,7 @@ class Roster:
 
         All new ones are made before anything is changed, so that an error changes nothing.
         """
-        wanted = {site.id: (site.source, site.config_hash) for site in sites}
+        wanted = {site.id: (site.source, site.config_hash, site.encrypt_for) for site in sites}
         new = [site for site in sites if self._sites.get(site.id) != wanted[site.id]]
         made = [self._make(site) for site in new]
         gone = [name for name, what in self._sites.items() if wanted.get(name) != what]

@@ -124,6 +124,7 @@ class Watch:
             trail_s=TRAIL_S,
             time_zone=camera.time_zone,
             signer=self.signer,
+            encrypt_for=camera.encrypt_for,
         )
         live = LiveCamera(camera.id, camera.source)
         return WatchedCamera(
