@@ -33,6 +33,11 @@ HEAD_KEYS = {
 }  # fmt: skip
 HANDOVER_KEYS = {"format", "made_at", "new", "old", "signature"}
 OWN_FILES = {"manifest.json", "seal.json", "seal.tsr"}
+STAMP_HASHES = {
+    "608648016503040201": "sha256",
+    "608648016503040202": "sha384",
+    "608648016503040203": "sha512",
+}
 HEX64 = re.compile(r"[0-9a-f]{64}")
 HEX128 = re.compile(r"[0-9a-f]{128}")
 
@@ -347,9 +352,7 @@ class Check:
         elif (folder / "seal.json").read_bytes() != canonical(entry) + b"\n":
             self.wrong(f"{where}/seal.json", f"is not entry {entry['sequence']}")
         if {"seal.json", "seal.tsr"} <= there:
-            imprint = hashlib.sha256((folder / "seal.json").read_bytes()).digest()
-            if b"\x04\x20" + imprint not in (folder / "seal.tsr").read_bytes():
-                self.wrong(f"{where}/seal.tsr", "stamps something else than seal.json")
+            self.stamp(folder, f"{where}/seal.tsr")
         if "manifest.json" not in there:
             self.wrong(f"{where}/manifest.json", "is missing")
             return
@@ -378,6 +381,18 @@ class Check:
                 self.wrong(f"{where}/{name}", f"SHA-256 is {found}, sealed was {digest}")
         for name in sorted(there - set(listed) - OWN_FILES):
             self.wrong(f"{where}/{name}", "is in no manifest")
+
+    def stamp(self, folder, place):
+        """A time stamp: is it of seal.json? Its signature is for `openssl ts -verify`."""
+        try:
+            name, found, time = stamped((folder / "seal.tsr").read_bytes())
+        except (FormatError, IndexError, ValueError) as error:
+            self.wrong(place, f"is no time stamp ({error})")
+            return
+        if hashlib.new(name, (folder / "seal.json").read_bytes()).digest() != found:
+            self.wrong(place, "stamps something else than seal.json")
+        else:
+            self.note(place, f"says {time}; whose word that is: `openssl ts -verify`")
 
     def head(self, head, lengths):
         """A deposited head against the chain: is what it saw still there?"""
@@ -462,6 +477,49 @@ class Check:
             same = False
         if not same:
             self.wrong(place, "is not what its sealed manifest says")
+
+
+def der(data, tag=None):
+    """The first value of DER bytes: tag, contents, and what follows it."""
+    length, at = data[1], 2
+    if length >= 0x80:
+        at = 2 + (length & 0x7F)
+        length = int.from_bytes(data[2:at], "big")
+    if len(data) < at + length or tag not in (None, data[0]):
+        raise FormatError("its DER is not that of a time stamp")
+    return data[0], data[at : at + length], data[at + length :]
+
+
+def stamped(data):
+    """Hash name, hash and time of an RFC 3161 response (its sections 2.4.2; RFC 5652, 5.1)."""
+    _, response, _ = der(data, 0x30)
+    _, status, token = der(response, 0x30)
+    _, granted, _ = der(status, 0x02)
+    if int.from_bytes(granted, "big") > 1:
+        raise FormatError("the authority refused")
+    _, content, _ = der(token, 0x30)  # ContentInfo
+    kind, signed = der(content, 0x06)[1:]
+    if kind != bytes.fromhex("2a864886f70d010702"):
+        raise FormatError("it holds no signed data")
+    signed = der(der(signed, 0xA0)[1], 0x30)[1]
+    _, _, rest = der(signed, 0x02)  # version
+    _, _, rest = der(rest, 0x31)  # hashes
+    _, content, _ = der(rest, 0x30)  # what is signed
+    kind, wrapped = der(content, 0x06)[1:]
+    if kind != bytes.fromhex("2a864886f70d0109100104"):
+        raise FormatError("it signs something else")
+    info = der(der(der(wrapped, 0xA0)[1], 0x04)[1], 0x30)[1]
+    _, _, rest = der(info, 0x02)  # version
+    _, _, rest = der(rest, 0x06)  # policy
+    _, imprint, rest = der(rest, 0x30)
+    _, algorithm, digest = der(imprint, 0x30)
+    _, name, _ = der(algorithm, 0x06)
+    _, digest, _ = der(digest, 0x04)
+    _, _, rest = der(rest, 0x02)  # serial number
+    _, time, _ = der(rest, 0x18)
+    if name.hex() not in STAMP_HASHES:
+        raise FormatError("it is of a hash that is not known here")
+    return STAMP_HASHES[name.hex()], digest, time.decode("ascii")
 
 
 def handed_over(entry, key):

@@ -293,55 +293,6 @@ def package(run):
     return next((run / "evidence" / "gate" / "speeding" / "2026-05-01").iterdir())
 
 
-def stamp(folder, of):
-    """What is checked of a time stamp: that it holds the imprint as DER writes it."""
-    imprint = hashlib.sha256(of).digest()
-    (folder / "seal.tsr").write_bytes(b"\x30\x82..." + b"\x04\x20" + imprint + b"...")
-
-
-def test_a_time_stamp_of_the_seal_may_lie_beside_it(run):
-    folder = package(run)
-    stamp(folder, (folder / "seal.json").read_bytes())
-    assert both(run) == ([], [])
-    assert "its signature is for `openssl ts -verify`" in str(verify(run).notes)
-
-
-def test_a_time_stamp_of_something_else_is_named(run):
-    folder = package(run)
-    stamp(folder, b"another seal")
-    [ours], [theirs] = both(run)
-    assert "seal.tsr: the time stamp is not of seal.json" in ours
-    assert "seal.tsr: stamps something else" in theirs
-
-
-def test_a_real_time_stamp_holds_the_imprint(run, tmp_path):
-    """Made by openssl as a time stamp authority of its own."""
-    folder = package(run)
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
-    (tmp_path / "tsa.cnf").write_text(
-        "[tsa]\ndefault_tsa=here\n[here]\nserial=serial\nsigner_cert=tsa.pem\nsigner_key=tsa.key\n"
-        "signer_digest=sha256\ndefault_policy=1.2.3.4\ndigests=sha256\n"
-    )
-    extension = "extendedKeyUsage=critical,timeStamping"
-    for command in (
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-        "-keyout tsa.key -out tsa.pem -subj /CN=tsa -days 2 "
-        f"-addext {extension} -addext basicConstraints=critical,CA:FALSE",
-        f"ts -query -data {folder}/seal.json -sha256 -out request",
-        f"ts -reply -config tsa.cnf -queryfile request -out {folder}/seal.tsr",
-    ):
-        made = subprocess.run(
-            ["openssl", *command.split()], cwd=tmp_path, capture_output=True, check=False
-        )
-        if made.returncode != 0:
-            pytest.skip(f"this openssl cannot: {made.stderr.decode()[-200:]}")
-    assert both(run) == ([], [])
-    other = next((run / "evidence" / "gate" / "red_light" / "2026-05-01").iterdir())
-    (folder / "seal.tsr").rename(other / "seal.tsr")
-    assert all(both(run))
-
-
 def test_a_package_is_checked_by_its_own_seal_wherever_it_lies(run, signer, tmp_path):
     taken = tmp_path / "exhibit-7"
     shutil.copytree(package(run), taken)

@@ -7,6 +7,8 @@ nothing they left in memory.
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from cryptography.x509 import Certificate
+
 from traffic_ai.audit.verify_chain import CameraFiles, ReadChain, check_chain, read_camera
 from traffic_ai.audit.verify_package import SealedPackage, check_lone_package, check_package
 from traffic_ai.audit.verify_report import ChainSummary, Report
@@ -19,20 +21,26 @@ from traffic_ai.evidence.seal import Head
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME
 
 
-def verify(path: Path, trusted: Collection[str] = (), heads: Sequence[Head] = ()) -> Report:
+def verify(
+    path: Path,
+    trusted: Collection[str] = (),
+    heads: Sequence[Head] = (),
+    authorities: Sequence[Certificate] = (),
+) -> Report:
     """Check a package or a run folder.
 
     trusted: public keys (hex) that signed, by the verifier's own knowledge; where some are given,
-    everything must lead to one of them. heads: how far chains are known to have come. Raises
+    everything must lead to one of them. heads: how far chains are known to have come.
+    authorities: certificates that every time stamp must lead to, where some are given. Raises
     UsageError where there is nothing to verify, EvidenceError where it cannot be read.
     """
     try:
         if (path / EVIDENCE_NAME).is_dir() or (path / STORE_NAME).is_file():
-            return _verify_run(path, trusted, heads)
+            return _verify_run(path, trusted, heads, authorities)
         if (path / MANIFEST).is_file() or (path / SEAL).is_file():
             if heads:
                 raise UsageError("a head is held against a run folder, not against one package")
-            return _verify_package(path, trusted)
+            return _verify_package(path, trusted, authorities)
     except OSError as error:
         raise EvidenceError(f"cannot read {error.filename}: {error.strerror}") from error
     raise UsageError(
@@ -58,9 +66,11 @@ def read_heads(path: Path) -> list[Head]:
     return heads
 
 
-def _verify_package(path: Path, trusted: Collection[str]) -> Report:
+def _verify_package(
+    path: Path, trusted: Collection[str], authorities: Sequence[Certificate]
+) -> Report:
     report = Report()
-    entry = check_lone_package(path, report)
+    entry = check_lone_package(path, report, authorities)
     if entry is None:
         return report
     summary = ChainSummary(entry.camera_id, entries=1, packages=1)
@@ -77,7 +87,12 @@ def _verify_package(path: Path, trusted: Collection[str]) -> Report:
     return report
 
 
-def _verify_run(run: Path, trusted: Collection[str], heads: Sequence[Head]) -> Report:
+def _verify_run(
+    run: Path,
+    trusted: Collection[str],
+    heads: Sequence[Head],
+    authorities: Sequence[Certificate],
+) -> Report:
     report = Report()
     packages: dict[str, SealedPackage] = {}
     chains: dict[str, ReadChain] = {}
@@ -91,7 +106,7 @@ def _verify_run(run: Path, trusted: Collection[str], heads: Sequence[Head]) -> R
         chain = check_chain(folder.name, where, files, report)
         chains[folder.name] = chain
         report.chains.append(chain.summary)
-        packages |= _check_camera(folder, where, files, chain, report)
+        packages |= _check_camera(folder, where, files, chain, report, authorities)
         if chain.summary.entries:
             _check_trust(f"{where}/{CHAIN}", chain.summary, trusted, report)
     for head in heads:
@@ -101,7 +116,12 @@ def _verify_run(run: Path, trusted: Collection[str], heads: Sequence[Head]) -> R
 
 
 def _check_camera(
-    folder: Path, where: str, files: CameraFiles, chain: ReadChain, report: Report
+    folder: Path,
+    where: str,
+    files: CameraFiles,
+    chain: ReadChain,
+    report: Report,
+    authorities: Sequence[Certificate],
 ) -> Mapping[str, SealedPackage]:
     if files.chain is None and files.packages:
         report.accuse(f"{where}/{CHAIN}", "the file is gone")
@@ -116,7 +136,7 @@ def _check_camera(
     for path, entry in chain.packages.items():
         place = f"{where}/{path}"
         if path in files.packages:
-            checked[place] = check_package(folder / path, place, entry, report)
+            checked[place] = check_package(folder / path, place, entry, report, authorities)
         else:
             what = f"the package of entry {entry.sequence} is gone"
             report.accuse(place, what, f"sealed at {entry.sealed_at}")

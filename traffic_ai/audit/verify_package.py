@@ -3,19 +3,21 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.x509 import Certificate
+
 from traffic_ai.audit.verify_report import Report
+from traffic_ai.audit.verify_stamp import check_stamp
 from traffic_ai.evidence.chain import MANIFEST, SEAL, STAMP
 from traffic_ai.evidence.package import folder_name, sha256_file
-from traffic_ai.evidence.seal import PACKAGE_KIND, Entry
+from traffic_ai.evidence.seal import PACKAGE_KIND, Entry, utc_moment
 
-# DER of an OCTET STRING of 32 bytes: how a SHA-256 imprint stands in a time stamp.
-_IMPRINT_HEADER = b"\x04\x20"
 _LARGEST_MANIFEST_BYTES = 1 << 26
+_LARGEST_STAMP_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,18 @@ def read_seal(folder: Path) -> Entry:
     return Entry.read(data[:-1])
 
 
-def check_package(folder: Path, where: str, entry: Entry, report: Report) -> SealedPackage:
-    """Hold a folder against the entry of its package."""
+def check_package(
+    folder: Path,
+    where: str,
+    entry: Entry,
+    report: Report,
+    authorities: Sequence[Certificate] = (),
+) -> SealedPackage:
+    """Hold a folder against the entry of its package; a time stamp against its authorities."""
     there = _files(folder, where, report)
     _check_seal(folder, where, entry, there, report)
+    if {SEAL, STAMP} <= there:
+        _check_stamp(folder, where, entry, authorities, report)
     manifest = _checked_manifest(folder, where, entry, there, report)
     if manifest is None:
         return SealedPackage(entry, folder, where, sound=False)
@@ -85,17 +95,17 @@ def _check_seal(folder: Path, where: str, entry: Entry, there: set[str], report:
             hashlib.sha256(entry.line).hexdigest(),
             hashlib.sha256(seal).hexdigest(),
         )
-    if STAMP in there:
-        imprint = hashlib.sha256(seal).digest()
-        if _IMPRINT_HEADER + imprint not in (folder / STAMP).read_bytes():
-            report.accuse(
-                f"{where}/{STAMP}", f"the time stamp is not of {SEAL}", found="another imprint"
-            )
-        else:
-            report.note(
-                f"{where}/{STAMP}",
-                f"its imprint is that of {SEAL}; its signature is for `openssl ts -verify`",
-            )
+
+
+def _check_stamp(
+    folder: Path, where: str, entry: Entry, authorities: Sequence[Certificate], report: Report
+) -> None:
+    place = f"{where}/{STAMP}"
+    if (folder / STAMP).stat().st_size > _LARGEST_STAMP_BYTES:
+        report.accuse(place, "it is too large to be a time stamp")
+        return
+    stamp, seal = (folder / STAMP).read_bytes(), (folder / SEAL).read_bytes()
+    check_stamp(place, stamp, seal, utc_moment(entry.sealed_at), authorities, report)
 
 
 def _checked_manifest(
@@ -160,7 +170,9 @@ def _check_place(where: str, entry: Entry, violation: Mapping[str, Any], report:
             report.accuse(f"{where}/{MANIFEST}", f"it is of another {what}", expected, told)
 
 
-def check_lone_package(folder: Path, report: Report) -> Entry | None:
+def check_lone_package(
+    folder: Path, report: Report, authorities: Sequence[Certificate] = ()
+) -> Entry | None:
     """Hold a package against its own seal, wherever it lies; the seal's entry."""
     try:
         entry = read_seal(folder)
@@ -172,5 +184,5 @@ def check_lone_package(folder: Path, report: Report) -> Entry | None:
     except ValueError as error:
         report.accuse(SEAL, f"it is no seal: {error}; nothing else could be checked")
         return None
-    check_package(folder, ".", entry, report)
+    check_package(folder, ".", entry, report, authorities)
     return entry

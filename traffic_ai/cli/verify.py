@@ -30,6 +30,14 @@ def verify(
         list[Path] | None,
         typer.Option("--head", help="A file of `traffic-ai seal head`; repeatable."),
     ] = None,
+    stamp_authority: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--stamp-authority",
+            help="Certificates (PEM) that time stamps must lead to; repeatable. Without it, the "
+            "signatures of time stamps are not checked.",
+        ),
+    ] = None,
     keys: KeysOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,9 +47,11 @@ def verify(
     """
     from traffic_ai.audit.verify import read_heads
     from traffic_ai.audit.verify import verify as check
+    from traffic_ai.audit.verify_stamp import read_authorities
 
     heads = [known for file in head or () for known in read_heads(file)]
-    report = check(path, _trusted(public_key, keys), heads)
+    authorities = [one for file in stamp_authority or () for one in read_authorities(file)]
+    report = check(path, _trusted(public_key, keys), heads, authorities)
     if as_json:
         typer.echo(json.dumps({"ok": not report.problems, **asdict(report)}, indent=2))
     else:
