@@ -165,13 +165,49 @@ def test_a_key_that_was_never_handed_over_to_does_not_continue_a_chain(run, tmp_
         sealed.chain(run, signer=other).check()
 
 
-def test_a_program_that_still_has_the_old_key_is_refused(run, tmp_path, signer):
-    sealed.add_package(run, 0, sealed.chain(run, signer=signer))
+@pytest.mark.parametrize("another_was_first", [True, False])
+def test_a_program_that_runs_while_the_key_is_rotated_goes_on_with_the_new_one(
+    run, tmp_path, signer, another_was_first
+):
+    running = sealed.chain(run, signer=signer)
+    sealed.add_package(run, 0, running)
     new = rotate_key(tmp_path / "keys")
-    sealed.add_package(run, 1, sealed.chain(run, signer=new))
-    with pytest.raises(UsageError, match="start again if it was rotated"):
-        sealed.add_package(run, 2, sealed.chain(run, signer=signer))
-    assert problems(run, [new.public_key]) == []
+    if another_was_first:
+        sealed.add_package(run, 1, sealed.chain(run, signer=new))
+    sealed.add_package(run, 2, running)
+    new = rotate_key(tmp_path / "keys")
+    sealed.add_package(run, 3, running)
+    assert entries(run)[-1].public_key == running.head().public_key == new.public_key
+    assert [entry.kind for entry in entries(run)].count("key") == 2
+    assert problems(run, [new.public_key]) == problems(run, [signer.public_key]) == []
+
+
+def test_many_threads_seal_while_the_key_is_rotated(run, tmp_path, signer):
+    def seal(numbers):
+        for number in numbers:
+            sealed.add_package(run, number, sealed.chain(run, signer=signer))
+
+    sealed.add_package(run, 25, sealed.chain(run, signer=signer))
+    writers = [threading.Thread(target=seal, args=(range(n, 24, 3),)) for n in range(3)]
+    for writer in writers:
+        writer.start()
+    for _ in range(3):
+        new = rotate_key(tmp_path / "keys")
+    for writer in writers:
+        writer.join()
+    sealed.add_package(run, 24, sealed.chain(run, signer=signer))
+    assert [entry.kind for entry in entries(run)].count("package") == 26
+    assert entries(run)[-1].public_key == new.public_key
+    assert problems(run, [signer.public_key]) == []
+
+
+@pytest.mark.parametrize("harm", [lambda p: p.unlink(), lambda p: p.write_text("broken")])
+def test_a_key_file_that_goes_bad_under_way_costs_no_evidence(run, tmp_path, signer, harm):
+    running = sealed.chain(run, signer=signer)
+    sealed.add_package(run, 0, running)
+    harm(tmp_path / "keys" / "signing.pem")
+    sealed.add_package(run, 1, running)
+    assert problems(run, [signer.public_key]) == []
 
 
 # -- killed, cut, contended ------------------------------------------------------------------------

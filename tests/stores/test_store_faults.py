@@ -22,6 +22,7 @@ from sqlalchemy import create_engine
 from tests.mounts import ROOT, needs_mounts, run_with_read_only, run_with_small_disk
 from tests.records import KEY, near_miss, violation
 from traffic_ai.core.errors import StoreError
+from traffic_ai.core.record import ReviewState
 from traffic_ai.stores import connection, tables
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import RecordFilter
@@ -143,23 +144,47 @@ def test_the_newest_migration_is_the_schema_revision():
     assert ScriptDirectory.from_config(config).get_current_head() == tables.SCHEMA_REVISION
 
 
-def test_a_store_of_the_first_schema_is_brought_up_with_its_rows(tmp_path):
-    path = tmp_path / "old.sqlite"
+def make_old_store(path, revision):
+    """A store of an older schema, with a violation, as its program left it."""
     engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as opened:
+        opened.exec_driver_sql("PRAGMA journal_mode=WAL")
     with engine.begin() as opened:
         config = Config()
         folder = Path(connection.__file__).parent / "migrations"
         config.set_main_option("script_location", str(folder))
         config.attributes["connection"] = opened
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
         values = violation_values("source", violation(), datetime(2026, 5, 1, tzinfo=UTC))
-        del values["deducted_kmh"], values["enforced_kmh"]
+        if revision == "0001":
+            del values["deducted_kmh"], values["enforced_kmh"]
         source = dict.fromkeys((c.name for c in tables.sources.columns), "x")
         times = {"started_at": datetime(2026, 5, 1, tzinfo=UTC), "finished_at": None}
         numbers = {"frame_count": 1, "duration_s": 1.0}
         opened.execute(tables.sources.insert(), source | times | numbers | {"id": "source"})
         opened.execute(tables.violations.insert().values(values))
     engine.dispose()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_older_store_is_read_as_it_lies_and_left_as_it_is(tmp_path, revision):
+    path = tmp_path / "old.sqlite"
+    make_old_store(path, revision)
+    before = path.read_bytes()
+    with ViolationStore.open(path, read_only=True) as store:
+        (kept,) = store.documents(RecordFilter())
+        assert store.deleted_ids() == {}
+        with pytest.raises(StoreError, match="may not be written"):
+            store.start_source(KEY, "a.mp4")
+    assert kept.stored.id == violation().id
+    assert kept.stored.review.state is ReviewState.PROPOSED
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["old.sqlite"]
+
+
+def test_a_store_of_the_first_schema_is_brought_up_with_its_rows(tmp_path):
+    path = tmp_path / "old.sqlite"
+    make_old_store(path, "0001")
     with ViolationStore.open(path) as store:
         (kept,) = store.violations(RecordFilter())
     assert kept.id == violation().id

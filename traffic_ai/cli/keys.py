@@ -50,7 +50,7 @@ def list_keys(keys: KeysOption = None, as_json: JsonOption = False) -> None:
 def rotate(keys: KeysOption = None) -> None:
     """Make a new key that the present one hands over to; the present private key is removed.
 
-    Start a running `watch` again afterwards: it signs with the key it read at its start.
+    A running `process` or `watch` signs what it seals from then on with the new one.
     """
     from traffic_ai.evidence.keys import keys_folder, rotate_key
 

@@ -216,6 +216,9 @@ class Chain:
 
     def _handovers(self, head: Entry | None) -> list[Json]:
         """How the last entry's key handed over to this signer's; empty where it is the same."""
+        if self._signer is not None:
+            # A key that was rotated while this process runs signs nothing more.
+            self._signer = self._signer.successor() or self._signer
         if head is None or head.public_key is None:
             return []
         chain = self._folder / CHAIN
@@ -228,9 +231,8 @@ class Chain:
         if steps is None:
             raise UsageError(
                 f"{chain} is signed with the key {short_name(head.public_key)}, which never "
-                f"handed over to the present key {short_name(self._signer.public_key)}; start "
-                "again if it was rotated meanwhile, else name the right folder with --keys or "
-                "write to another run folder"
+                f"handed over to the present key {short_name(self._signer.public_key)}; name the "
+                "right folder with --keys or write to another run folder"
             )
         return [step.json for step in steps]
 

@@ -1,7 +1,7 @@
 """Signing keys: one private key in the user's own configuration folder, and who it took over from.
 
-The private key is read once, at the start of a command; it goes into no store, run folder, message
-or log. A public key's name is its 32 raw bytes in hex.
+The private key is read at the start of a command, and again where it was rotated under way; it goes
+into no store, run folder, message or log. A public key's name is its 32 raw bytes in hex.
 """
 
 import binascii
@@ -30,11 +30,15 @@ _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs with one key. `taken_over`: by new key, how it took over from the one before."""
+    """Signs with one key. `taken_over`: by new key, how it took over from the one before.
+
+    folder: where the key is from; None for a key of no folder.
+    """
 
     public_key: str
     _private: Ed25519PrivateKey = field(repr=False, compare=False)
     taken_over: Mapping[str, Handover] = field(default_factory=dict, repr=False)
+    folder: Path | None = field(default=None, repr=False)
 
     def sign(self, data: bytes) -> str:
         """The signature in hex."""
@@ -51,6 +55,21 @@ class Signer:
             steps.insert(0, step)
             at = step.old
         return steps
+
+    def successor(self) -> "Signer | None":
+        """The signer of the key that this one handed over to since it was read; None if none.
+
+        None too where the folder cannot be read any more: what is found then is still signed.
+        """
+        if self.folder is None:
+            return None
+        try:
+            present = load_signer(self.folder)
+        except UsageError:
+            return None
+        if present is None or not present.handovers_from(self.public_key):
+            return None
+        return present
 
     def known_keys(self) -> list[str]:
         """This key and those it took over from, the newest first."""
@@ -94,7 +113,7 @@ def load_signer(folder: Path) -> Signer | None:
     if not path.exists():
         return None
     private = _read_private(path)
-    return Signer(_public_hex(private), private, _read_handovers(folder))
+    return Signer(_public_hex(private), private, _read_handovers(folder), folder)
 
 
 def make_key(folder: Path) -> Signer:
@@ -108,7 +127,7 @@ def make_key(folder: Path) -> Signer:
         _write_private(path, private)
     except OSError as error:
         raise UsageError(f"cannot make a key in {folder}: {error.strerror}") from error
-    return Signer(_public_hex(private), private, _read_handovers(folder))
+    return Signer(_public_hex(private), private, _read_handovers(folder), folder)
 
 
 def rotate_key(folder: Path, now: datetime | None = None) -> Signer:
@@ -131,7 +150,7 @@ def rotate_key(folder: Path, now: datetime | None = None) -> Signer:
         waiting.replace(folder / KEY_FILE)
     except OSError as error:
         raise UsageError(f"cannot rotate the key in {folder}: {error.strerror}") from error
-    return Signer(new, private, {**old.taken_over, new: handover})
+    return Signer(new, private, {**old.taken_over, new: handover}, folder)
 
 
 def public_pem(public_key: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from traffic_ai.core.errors import StoreError
 from traffic_ai.stores.tables import SCHEMA_REVISION, VERSION_TABLE
@@ -140,12 +140,18 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def prepare_schema(engine: Engine, name: str, read_only: bool) -> None:
-    """Make or migrate the tables; refuse a newer store and a database of something else."""
+def prepare_schema(engine: Engine, name: str, read_only: bool) -> Engine:
+    """Make or migrate the tables; refuse a newer store and a database of something else.
+
+    The engine to go on with: for an older SQLite store that is only read, that of a private copy,
+    brought up to date and gone when it is disposed of.
+    """
     with engine.connect() as connection:
         revision = _revision(connection, name)
     if revision == SCHEMA_REVISION:
-        return
+        return engine
+    if read_only and revision is not None and engine.dialect.name == "sqlite":
+        return _brought_up_copy(engine, revision, name)
     if read_only:
         raise StoreError(
             f"the store {name} has schema {revision or 'none'}, this version reads "
@@ -155,6 +161,24 @@ def prepare_schema(engine: Engine, name: str, read_only: bool) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
         _migrate(connection, _revision(connection, name), name)
+    return engine
+
+
+def _brought_up_copy(engine: Engine, revision: str, name: str) -> Engine:
+    # A database without a name is SQLite's own temporary one: in memory while it is small, else in
+    # a file that has no name either.
+    copy = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+    with engine.connect() as connection:
+        source = connection.connection.driver_connection
+        assert isinstance(source, sqlite3.Connection)
+        source.backup(copy)
+    engine.dispose()
+    made = create_engine("sqlite://", creator=lambda: copy, poolclass=StaticPool)
+    event.listen(made, "begin", _begin)
+    with writing(made) as connection:
+        _migrate(connection, revision, name)
+    copy.execute("PRAGMA query_only=ON")
+    return made
 
 
 def _revision(connection: Connection, name: str) -> str | None:

@@ -81,7 +81,7 @@ class ViolationStore:
         engine = open_engine(location, read_only)
         try:
             with store_errors(name, "open"):
-                prepare_schema(engine, name, read_only)
+                engine = prepare_schema(engine, name, read_only)
         except BaseException:
             engine.dispose()
             raise
