@@ -95,6 +95,22 @@ def test_a_vehicle_whose_front_was_over_the_line_when_it_appeared_is_logged_not_
     assert [n.reason for n in near_misses(findings)] == ["seen_before_line"]
 
 
+def test_a_bus_first_seen_over_the_line_came_from_before_it_if_it_is_fast():
+    crossing_s = RED_AT_S + 3.0
+    bus = Vehicle(straight(1.75, 16.0, 22.0, crossing_s), RoadUser.BUS)
+    (found,) = violations(run(bus, Road(stop_y_m=22.0), noise_px=1.0))
+    assert found.explanation[0].measured == "by its speed"
+    assert found.measurement.front_earliest_s <= crossing_s
+
+
+def test_a_bus_whose_front_passed_both_lines_on_red_is_reported_though_its_rear_did_not():
+    """The shortest of its class would be past the second line 0.2 s before red ends."""
+    phases = {"main": [*PHASES["main"], (RED_AT_S + 4.1, Aspect.GREEN)]}
+    bus = Vehicle(straight(1.75, 15.0, 34.0, RED_AT_S + 3.0), RoadUser.BUS)
+    (found,) = violations(run(bus, Road(stop_y_m=34.0), phases=phases, noise_px=1.0))
+    assert found.kind is ViolationKind.RED_LIGHT
+
+
 def test_who_is_covered_while_crossing_is_decided_when_seen_again():
     """The next vehicle follows closely and covers the lower edge for some metres."""
     first = crossing_at(RED_AT_S + 2.0)

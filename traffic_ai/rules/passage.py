@@ -20,6 +20,7 @@ from traffic_ai.core.violation import VehicleEnd
 from traffic_ai.rules.box_size import whole
 from traffic_ai.rules.lanes import lane_of_points
 from traffic_ai.rules.length_range import length_range_m
+from traffic_ai.rules.run_up import crossed_since
 from traffic_ai.rules.upper_edge import BORDER_PX, UpperEdge, edge_sigma_px
 
 # A bumper's lower edge stands at most this high above the road.
@@ -30,13 +31,16 @@ END_ON_SINE = 0.35
 MARGIN_SIGMAS = 2.0
 # What the earliest crossing, and so the time charged, allows for: it may never be too late.
 CHARGE_SIGMAS = 3.0
+# Over longer times without a good point the motion in between is not known.
+LONGEST_GAP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class FrontPassage:
     """Bounds of the moment the front crossed, and the crossing of the end that is seen.
 
-    front_earliest_s is -inf where the front may have crossed before the vehicle was seen.
+    front_earliest_s is -inf where the front may have crossed before the vehicle was seen;
+    by_motion: it was not seen before the line, its speed tells that it came from there.
     """
 
     seen_end: VehicleEnd
@@ -44,6 +48,7 @@ class FrontPassage:
     seen_bound_s: float
     front_earliest_s: float
     front_latest_s: float
+    by_motion: bool = False
 
 
 def seen_end(line: DirectedLine) -> VehicleEnd:
@@ -117,6 +122,20 @@ class StopLineGeometry:
             return size.shortest_m, size.longest_m
         return length_range_m(track, seen, self.ground_line.forward, self.scene.homography)
 
+    def beyond_m(self, otherwise_m: float) -> float | None:
+        """How far the second line is beyond this one on the road, `otherwise_m` if there is none;
+        None where it is not known.
+        """
+        if self.ground_line is None or self.scene.homography is None:
+            return None
+        beyond = self.stop_line.beyond
+        if beyond is None:
+            return otherwise_m
+        ends_m = self.scene.homography.to_ground(np.array([beyond.a, beyond.b]))
+        if np.isnan(ends_m).any():
+            return None
+        return float(self.ground_line.distance(ends_m).max())
+
     def bumper_allowance_m(self) -> float:
         """How much nearer than it looks a raised front bumper is."""
         return self.raised_allowance_m(BUMPER_HEIGHT_M)
@@ -152,16 +171,54 @@ def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | No
     good = good[_whole(track.xyxy_px[good], geometry.scene.homography)]
     if len(good) < 2:
         return None
-    t_s, boxes = track.t_s[good], track.xyxy_px[good]
+    covered = _covered_before(track, good, geometry)
+    timed = np.concatenate([covered, good])
+    t_s, boxes = track.t_s[timed], track.xyxy_px[timed]
     distance = geometry.seen_distance_px(boxes)
     seen = crossing_interval(t_s, distance, MARGIN_SIGMAS * edge_sigma_px(boxes))
     if seen is None or not np.isfinite(seen[0]):
         return None
     earliest, latest = seen
+    if len(covered):
+        latest = max(latest, float(track.t_s[good[0]]))
     middle = crossing_time(t_s, distance)
     bound = max(middle - earliest, latest - middle)
-    front_earliest, front_latest = _front_bounds(track, good, geometry, earliest, latest)
-    return FrontPassage(geometry.end, middle, bound, front_earliest, front_latest)
+    front_earliest, front_latest, by_motion = _front_bounds(
+        track, good, covered, geometry, earliest, latest
+    )
+    return FrontPassage(geometry.end, middle, bound, front_earliest, front_latest, by_motion)
+
+
+def _covered_before(
+    track: Track, good: NDArray[np.int64], geometry: StopLineGeometry
+) -> NDArray[np.int64]:
+    """Points before the line at which a vehicle's rear is not seen; needed where no good one is.
+
+    What covers the lower edge leaves it too high in the picture: the rear is no farther ahead.
+    """
+    none = np.zeros(0, np.int64)
+    if geometry.end is not VehicleEnd.REAR:
+        return none
+    boxes = track.xyxy_px[good]
+    clearly = geometry.seen_distance_px(boxes) < -MARGIN_SIGMAS * edge_sigma_px(boxes)
+    if clearly.any():
+        return none
+    earlier = np.flatnonzero(track.observed & (track.t_s < track.t_s[good[0]]))
+    return earlier[geometry.seen_distance_px(track.xyxy_px[earlier]) < 0.0]
+
+
+def second_line_latest_s(track: Track, geometry: StopLineGeometry, beyond_m: float) -> float | None:
+    """When the front was surely so far beyond the line; None where that cannot be told."""
+    good = np.flatnonzero(track.grounded)
+    good = good[_whole(track.xyxy_px[good], geometry.scene.homography)]
+    distance_m = geometry.seen_distance_m(track)
+    known = good[~np.isnan(distance_m[good])]
+    if len(known) < 2 or geometry.end is VehicleEnd.SIDE:
+        return None
+    ahead_m = geometry.hidden_length_m(track, known)[0] - beyond_m
+    margin_m = MARGIN_SIGMAS * geometry.ground_sigma_m(track)[known]
+    interval = crossing_interval(track.t_s[known], distance_m[known] + ahead_m, margin_m)
+    return interval[1] if interval is not None else None
 
 
 def _whole(boxes: Array, homography: Homography | None) -> NDArray[np.bool_]:
@@ -175,31 +232,44 @@ def _whole(boxes: Array, homography: Homography | None) -> NDArray[np.bool_]:
 def _front_bounds(
     track: Track,
     good: NDArray[np.int64],
+    covered: NDArray[np.int64],
     geometry: StopLineGeometry,
     seen_earliest: float,
     seen_latest: float,
-) -> tuple[float, float]:
-    """Bounds of the front's crossing, from the points at `good`."""
+) -> tuple[float, float, bool]:
+    """Bounds of the front's crossing, from the points at `good`; and whether its speed told.
+
+    covered: points at which the rear was no farther ahead than it seems.
+    """
     distance_m = geometry.seen_distance_m(track)
     if geometry.end is VehicleEnd.FRONT:
-        return _front_seen(track, good, distance_m, geometry, seen_earliest), seen_latest
+        return _front_seen(track, good, distance_m, geometry, seen_earliest), seen_latest, False
     earliest = _upper_edge_earliest(track, geometry)
     latest = seen_latest
+    by_motion = False
     known = good[~np.isnan(distance_m[good])]
     if geometry.end is VehicleEnd.REAR and geometry.ground_line is not None and len(known) >= 2:
-        t_s, rear_m = track.t_s[known], distance_m[known]
-        sigma_m = geometry.ground_sigma_m(track)[known]
         shortest_m, longest_m = geometry.hidden_length_m(track, known)
         upper = UpperEdge.of(track, known, geometry.scene.homography, geometry.ground_line)
         if upper is not None:
             earliest = max(earliest, *(_earliest(*bound) for bound in upper.front_bounds()))
             if not upper.may_be(track.road_user):
                 longest_m = max(other.longest_m for other in SIZES.values())
+        covered = covered[~np.isnan(distance_m[covered])]
+        timed = np.concatenate([covered, known])
+        t_s, rear_m = track.t_s[timed], distance_m[timed]
+        sigma_m = geometry.ground_sigma_m(track)[timed]
         earliest = max(earliest, _earliest(t_s, rear_m + longest_m, CHARGE_SIGMAS * sigma_m))
-        sooner = crossing_interval(t_s, rear_m + shortest_m, MARGIN_SIGMAS * sigma_m)
+        n = len(covered)
+        if not np.isfinite(earliest):
+            earliest = crossed_since(
+                t_s[n:], rear_m[n:] + longest_m, sigma_m[n:], CHARGE_SIGMAS, track.road_user
+            )
+            by_motion = bool(np.isfinite(earliest))
+        sooner = crossing_interval(t_s[n:], rear_m[n:] + shortest_m, MARGIN_SIGMAS * sigma_m[n:])
         if sooner is not None and np.isfinite(sooner[0]):
             latest = min(latest, sooner[1])
-    return min(earliest, latest), latest
+    return min(earliest, latest), latest, by_motion
 
 
 def _earliest(t_s: Array, value: Array, margin: Array) -> float:
@@ -250,18 +320,24 @@ def crossing_interval(t_s: Array, value: Array, margin: Array) -> tuple[float, f
     """Bounds of the last upward crossing of zero by a noisy value (N,) at times (N,).
 
     The earliest moment is where the value last left -margin, the latest where it reached +margin
-    for good; in between noise may decide. (-inf, ...) if it was never clearly below, None if it
-    does not end above zero.
+    for good; in between noise may decide. Over a gap longer than LONGEST_GAP_S nothing is known of
+    the motion: the crossing may be at either end of it. (-inf, ...) if it was never clearly below,
+    None if it does not end above zero.
     """
     if len(t_s) < 2 or value[-1] <= 0.0:
         return None
     clearly_above = value > margin
     below = np.flatnonzero(~clearly_above)
-    latest = _interpolated(t_s, value - margin, int(below[-1])) if len(below) else float(t_s[0])
+    latest = float(t_s[0])
+    if len(below):
+        i = int(below[-1])
+        gap = _is_gap(t_s, i)
+        latest = float(t_s[i + 1]) if gap else _interpolated(t_s, value - margin, i)
     clearly_below = np.flatnonzero(value < -margin)
     if len(clearly_below) == 0:
         return -np.inf, latest
-    earliest = _interpolated(t_s, value + margin, int(clearly_below[-1]))
+    i = int(clearly_below[-1])
+    earliest = float(t_s[i]) if _is_gap(t_s, i) else _interpolated(t_s, value + margin, i)
     return earliest, max(earliest, latest)
 
 
@@ -281,6 +357,10 @@ def crossing_time(t_s: Array, value: Array) -> float:
     if slope <= 0.0:
         return rough
     return float(np.clip(rough - level / slope, t_s[near[0]], t_s[near[-1]]))
+
+
+def _is_gap(t_s: Array, i: int) -> bool:
+    return i + 1 < len(t_s) and float(t_s[i + 1] - t_s[i]) > LONGEST_GAP_S
 
 
 def _interpolated(t_s: Array, value: Array, i: int) -> float:

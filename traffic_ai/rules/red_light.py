@@ -31,14 +31,20 @@ from traffic_ai.rules.continuity import largest_leap, longest_gap_s
 from traffic_ai.rules.findings import Reporter, anchor_at
 from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.parameters import RedLightParameters
-from traffic_ai.rules.passage import FrontPassage, StopLineGeometry, front_passage
+from traffic_ai.rules.passage import (
+    LONGEST_GAP_S,
+    FrontPassage,
+    StopLineGeometry,
+    front_passage,
+    second_line_latest_s,
+)
 
-RULE_VERSION = "red-light-3"
+RULE_VERSION = "red-light-4"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
-# The vehicle is followed from this long before its crossing, with no longer time unseen after it.
+# The vehicle is followed from this long before its crossing, with no longer time unseen after it
+# than LONGEST_GAP_S.
 FOLLOWED_S = 1.0
-LONGEST_GAP_S = 0.5
 # The second line counts as passed when the vehicle was observed beyond it this often.
 BEYOND_OBSERVATIONS = 2
 
@@ -204,7 +210,7 @@ class RedLight:
         red = _red_at(signal, (passage.front_latest_s, passage.seen_crossing_s))
         if red is None:
             return None  # nothing that looks like a violation
-        conditions = self._conditions(track, passage, red, signal, state)
+        conditions = self._conditions(watched, track, passage, red, signal, state)
         failed = [c for c in conditions if not c.met]
         info = observation.frame_info
         if failed:
@@ -232,6 +238,7 @@ class RedLight:
 
     def _conditions(
         self,
+        watched: _Watched,
         track: Track,
         passage: FrontPassage,
         red: SignalState,
@@ -243,7 +250,7 @@ class RedLight:
         conditions = [
             is_so(
                 "seen_before_line",
-                "yes" if np.isfinite(passage.front_earliest_s) else "no",
+                _seen_before(passage),
                 "yes",
                 bool(np.isfinite(passage.front_earliest_s)),
             ),
@@ -262,13 +269,14 @@ class RedLight:
             ),
         ]
         if state.beyond_s is not None:
-            at_beyond = signal.at(state.beyond_s)
+            second_s = self._second_line_s(watched, track, state.beyond_s)
+            at_beyond = signal.at(second_s)
             conditions.append(
                 is_so(
                     "red_at_second_line",
                     at_beyond.aspect.value if at_beyond else Aspect.UNKNOWN.value,
                     Aspect.RED.value,
-                    signal.surely(red, state.beyond_s),
+                    signal.surely(red, second_s),
                 )
             )
             start_s = passage.seen_crossing_s - FOLLOWED_S
@@ -285,6 +293,14 @@ class RedLight:
             is_so("permitted_turn", "yes" if state.turned else "no", "no", not state.turned)
         )
         return conditions
+
+    def _second_line_s(self, watched: _Watched, track: Track, beyond_s: float) -> float:
+        """When the vehicle was surely past the second line: its front is past before its rear."""
+        beyond_m = watched.geometry.beyond_m(self._parameters.beyond_distance_m)
+        if beyond_m is None:
+            return beyond_s
+        front_s = second_line_latest_s(track, watched.geometry, beyond_m)
+        return beyond_s if front_s is None else min(beyond_s, front_s)
 
     def _measurement(
         self, passage: FrontPassage, red: SignalState, signal: SignalHistory
@@ -319,6 +335,12 @@ def _red_at(signal: SignalHistory, times_s: Sequence[float]) -> SignalState | No
         if state is not None and state.aspect is Aspect.RED:
             return state
     return None
+
+
+def _seen_before(passage: FrontPassage) -> str:
+    if passage.by_motion:
+        return "by its speed"
+    return "yes" if np.isfinite(passage.front_earliest_s) else "no"
 
 
 def _may_be_known_later(geometry: StopLineGeometry, finding: NearMiss) -> bool:
