@@ -89,6 +89,42 @@ def test_a_vehicle_whose_track_breaks_is_reported_once():
     assert len(violations(drive(road, parts, rules, seconds=9.0))) == 1
 
 
+TWO_WAY = [("up", 0.0, 3.5, 1), ("down", -3.5, 0.0, -1)]
+
+
+def test_who_keeps_to_the_middle_of_the_road_is_not_in_the_oncoming_lane():
+    straddling = Vehicle(straight(-0.5, 12.0, 15.0))
+    findings = run(straddling, TWO_WAY)
+    assert not violations(findings)
+    assert {n.reason for n in near_misses(findings)} == {"share_clear_of_lanes_of_its_direction"}
+    wholly = Vehicle(straight(-1.75, 12.0, 15.0))
+    assert len(violations(run(wholly, TWO_WAY))) == 1
+
+
+def test_only_a_rider_moves_as_fast_as_that():
+    rider = Vehicle(straight(1.75, -10.0, 70.0), RoadUser.PERSON, heading=(0.0, -1.0))
+    (found,) = violations(run(rider))
+    assert found.road_user is RoadUser.MOTORCYCLE
+    walker = Vehicle(straight(1.75, -1.5, 45.0), RoadUser.PERSON, heading=(0.0, -1.0))
+    assert run(walker) == []
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        Vehicle(straight(2.9, -10.0, 70.0), RoadUser.MOTORCYCLE, heading=(0.0, -1.0)),
+        Vehicle(straight(1.0, -10.0, 79.0), RoadUser.MOTORCYCLE, heading=(0.0, -1.0)),
+        Vehicle(straight(1.0, -10.0, 150.0), RoadUser.MOTORCYCLE, heading=(0.0, -1.0)),
+    ],
+    ids=["beside", "9 m behind", "after the first has gone"],
+)
+def test_two_who_drive_against_the_direction_are_two(second):
+    first = Vehicle(straight(1.0, -10.0, 70.0), RoadUser.MOTORCYCLE, heading=(0.0, -1.0))
+    road = Road(lanes=UP, stop_y_m=None)
+    found = violations(drive(road, [first, second], rules, seconds=15.0, noise_px=0.5))
+    assert len(found) == 2
+
+
 def _observe(rule, track, t_s, ended=()):
     info = FrameInfo("cam", 0, t_s, None, 1280, 720)
     point = track.point(-1)

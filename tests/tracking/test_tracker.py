@@ -258,3 +258,39 @@ def test_a_vehicle_half_hidden_by_a_nearer_one_keeps_its_id(hidden_share):
         frames.append(np.array([car, nearer]) + random.normal(0.0, 0.7, (2, 4)))
     ids = follow_boxes(frames, [[RoadUser.CAR, RoadUser.TRUCK]] * 100)
     assert (ids[3:] == ids[3]).all()
+
+
+def alternately(part, fps=15.0, seconds=4.0):
+    """Ids alive at the end of a pass of which now the whole vehicle is seen, now a part of it."""
+    road = Road()
+    truck = Vehicle(straight(1.75, -9.0, 60.0), RoadUser.TRUCK, heading=(0.0, -1.0))
+    tracker, alive = RoadPlaneTracker(road.scene()), set()
+    for index, t_s in enumerate(moments(seconds, fps)):
+        box = np.array(box_of(road.camera, truck, float(t_s)))
+        size = np.tile(box[2:] - box[:2], 2)
+        if index % 5 in (2, 3):
+            box = box[[0, 1, 0, 1]] + np.array(part) * size
+        detections = Detections(
+            np.array([box], np.float32), np.array([0.9], np.float32), np.array([5], np.int64)
+        )
+        info = FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX)
+        alive = set(tracker.update(info, detections).track_id.tolist())
+    return alive
+
+
+@pytest.mark.parametrize("part", [(0.0, 0.0, 1.0, 0.5), (0.3, 0.0, 1.0, 0.6), (0.0, 0.5, 0.5, 1.0)])
+def test_a_vehicle_seen_now_whole_and_now_in_part_is_one(part):
+    assert len(alternately(part)) == 1
+
+
+def test_who_drives_close_to_another_stays_another():
+    car, rider = RoadUser.CAR, RoadUser.MOTORCYCLE
+    vehicles = [
+        Vehicle(straight(1.75, 9.0, 20.0), car),
+        Vehicle(straight(0.5, 9.0, 20.5), rider),
+        Vehicle(straight(-1.75, -9.0, 70.0), RoadUser.TRUCK, heading=(0.0, -1.0)),
+        Vehicle(straight(-1.75, -9.0, 63.0), car, heading=(0.0, -1.0)),
+    ]
+    histories = follow(Road(), vehicles, moments(4.0, 15.0), noise_px=0.7)
+    assert len(histories) == 4
+    assert all(track.t_s[-1] > 3.8 for track in histories.values())

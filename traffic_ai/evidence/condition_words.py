@@ -30,6 +30,9 @@ _PHRASES = {
     "share_of_way_in_fastest_third": "share of the way in the fastest third of the time",
     "residual_of_even_motion": "deviation from even motion, as a share of the way",
     "share_clear_of_lanes_of_its_direction": "share of the way outside lanes that lead its way",
+    "share_of_pictures_it_was_seen_in": "share of the pictures it was seen in",
+    "distance_of_a_rider": "way of a two-wheeler of which only the rider was found",
+    "speed_of_a_rider": "speed of a two-wheeler of which only the rider was found",
     # speeding
     "speed": "speed",
     "speed less its uncertainty": "speed less its uncertainty",

@@ -6,7 +6,7 @@ vehicle makes, boxes that change size or tracks that swap identity end the stret
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import compress
 
 import numpy as np
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.ports import Observation
+from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import (
     Condition,
     Finding,
-    NearMiss,
     Provenance,
     ViolationKind,
     WrongWayMeasurement,
@@ -28,11 +28,13 @@ from traffic_ai.core.violation import (
 )
 from traffic_ai.rules.even_motion import Stretch
 from traffic_ai.rules.findings import Reporter
+from traffic_ai.rules.lane_room import LaneRoom
 from traffic_ai.rules.lanes import LaneAxis, LaneMap, is_judged
 from traffic_ai.rules.parameters import WrongWayParameters
+from traffic_ai.rules.same_vehicle import ReportedVehicles
 from traffic_ai.rules.way_back import WayBack
 
-RULE_VERSION = "wrong-way-2"
+RULE_VERSION = "wrong-way-3"
 CHECK_EVERY_S = 0.2
 MIN_POINTS = 5
 # A stretch is one vehicle's even motion: no step faster than this, no gap longer than this.
@@ -52,21 +54,15 @@ MIN_SHARE_WITHOUT_LONGEST_STEP = 0.5
 MAX_SHARE_OF_FASTEST_THIRD = 0.6
 # Residual of a fit of even acceleration, as a share of the way.
 MAX_RESIDUAL_SHARE = 0.2
-# A track that begins this soon after a reported one was lost may be the same vehicle; it can take
-# a while until the new track is confirmed as wrong-way.
-SAME_VEHICLE_S = 3.0
 REMEMBERED_S = 20.0
+# Of the points of the way, this share shows the vehicle clear of the lanes of its direction.
+MIN_CLEAR_SHARE = 0.8
+# And in this share of the pictures it was seen at all: a track that catches a box now and then
+# catches those of several vehicles.
+MIN_SEEN_SHARE = 0.4
+# Nobody on foot does this: of a two-wheeler only the rider was found.
+RIDER_LEAST_M, RIDER_LEAST_KMH = 10.0, 25.0
 _ROUNDING = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class _Reported:
-    """Where a reported vehicle went, to know it again if its track breaks."""
-
-    lane_id: str
-    t_s: float
-    progress: float
-    speed: float
 
 
 class WrongWay:
@@ -82,36 +78,31 @@ class WrongWay:
         lanes = LaneMap(scene)
         self._axes = lanes.axes
         self._way_back = WayBack(scene, lanes)
+        self._room = LaneRoom(scene, lanes)
         self._least_back = np.array([0.5 * self._least(axis) for axis in self._axes.values()])
         self._report = Reporter(scene.camera_id, ViolationKind.WRONG_WAY, RULE_VERSION, provenance)
         self._checked_s: dict[int, float] = {}
         self._reported: set[int] = set()
-        self._gone: list[_Reported] = []
+        self._known = ReportedVehicles(REMEMBERED_S)
 
     def update(self, observation: Observation) -> Sequence[Finding]:
         """Findings that became certain with this frame."""
         findings: list[Finding] = []
-        t_s = observation.frame_info.t_s
         tracks = observation.tracks
         for track_id, near in self._due(observation):
             track = observation.histories[track_id]
             finding = self._judge(track, near, observation, final=False)
             if finding is not None:
-                self._reported.add(track_id)
                 findings.append(finding)
         for track_id in tracks.ended:
             track = observation.histories[track_id]
             near = np.asarray(self._way_back.end(track_id) >= self._least_back - _ROUNDING)
             if track_id not in self._reported and near.any():
                 finding = self._judge(track, near, observation, final=True)
-                if finding is not None and not isinstance(finding, NearMiss):
-                    self._reported.add(track_id)
                 findings += [finding] if finding is not None else []
-            if track_id in self._reported:
-                self._remember(track)
             self._checked_s.pop(track_id, None)
             self._reported.discard(track_id)
-        self._gone = [g for g in self._gone if t_s - g.t_s <= REMEMBERED_S]
+        self._known.forget(observation.frame_info.t_s)
         return findings
 
     def close(self) -> Sequence[Finding]:
@@ -158,9 +149,9 @@ class WrongWay:
             inside = lane.contains(anchors)
             if inside.sum() < MIN_POINTS or not inside[-1 if not final else slice(None)].any():
                 continue
-            if not is_judged(lane, track.road_user):
-                continue
             axis = self._axes[lane.id]
+            if not is_judged(lane, self._taken_for(track, lane, axis)):
+                continue
             stretch = self._stretch(track, good, inside, axis)
             if stretch is None:
                 continue
@@ -222,13 +213,23 @@ class WrongWay:
         way = stretch.since_onset()
         if len(way) < MIN_POINTS or way.against < 0.5 * self._least(axis):
             return None
+        road_user = self._taken_for(track, lane, axis)
         conditions = self._conditions(way, axis)
+        conditions.append(_seen_share(track, way))
+        if axis.in_metres:
+            conditions.append(self._clear_share(track, road_user, lane, way))
+        is_rider = road_user is not track.road_user
+        if is_rider:
+            conditions += _of_a_rider(way)
         info = observation.frame_info
         if all(c.met for c in conditions):
-            if self._is_known(lane, stretch):
+            known = self._known.know(track, lane.id, axis, way)
+            self._reported.add(track.track_id)
+            if known:
                 return None
+            self._known.add(track, lane.id, way)
             onset_s, confirmed_s = float(way.t_s[0]), float(way.t_s[-1])
-            return self._report.violation(
+            violation = self._report.violation(
                 track,
                 lane.id,
                 info,
@@ -244,12 +245,27 @@ class WrongWay:
                 ),
                 conditions,
             )
-        if final:
+            return replace(violation, road_user=road_user)
+        if final and not is_rider:
             failed = next(c for c in conditions if not c.met)
             return self._report.near_miss(
                 track, lane.id, info, float(way.t_s[-1]), failed.name, conditions
             )
         return None
+
+    def _taken_for(self, track: Track, lane: Lane, axis: LaneAxis) -> RoadUser:
+        """The class a track is judged as: who is not judged on foot may be a rider."""
+        may_ride = axis.in_metres and not is_judged(lane, track.road_user)
+        on_foot = track.road_user is RoadUser.PERSON
+        return RoadUser.MOTORCYCLE if on_foot and may_ride else track.road_user
+
+    def _clear_share(
+        self, track: Track, road_user: RoadUser, lane: Lane, way: Stretch
+    ) -> Condition:
+        at = np.searchsorted(track.t_s, way.t_s)
+        clear = self._room.is_clear(lane.id, road_user, track.anchor_px[at], track.ground_m[at])
+        share = float(np.mean(clear))
+        return at_least("share_clear_of_lanes_of_its_direction", share, MIN_CLEAR_SHARE, "")
 
     def _least(self, axis: LaneAxis) -> float:
         if axis.in_metres:
@@ -288,36 +304,16 @@ class WrongWay:
             ),
         ]
 
-    # -- the same vehicle under a new track ---------------------------------------------------
 
-    def _remember(self, track: Track) -> None:
-        """Keep the last motion of a reported vehicle for as long as its track may come back."""
-        for lane in self._scene.lanes:
-            inside = lane.contains(track.anchor_px) & track.grounded
-            if inside.sum() < 2:
-                continue
-            axis = self._axes[lane.id]
-            points = (track.ground_m if axis.in_metres else track.anchor_px)[inside]
-            t_s = track.t_s[inside]
-            known = ~np.isnan(points[:, 0])
-            if known.sum() < 2:
-                continue
-            progress, t_s = axis.progress(points[known]), t_s[known]
-            recent = t_s >= t_s[-1] - 1.0
-            if recent.sum() < 2:
-                continue
-            speed = float(np.polyfit(t_s[recent] - t_s[-1], progress[recent], 1)[0])
-            self._gone.append(_Reported(lane.id, float(t_s[-1]), float(progress[-1]), speed))
+def _seen_share(track: Track, way: Stretch) -> Condition:
+    first, last = np.searchsorted(track.t_s, way.t_s[[0, -1]])
+    share = float(np.mean(track.observed[first : last + 1]))
+    return at_least("share_of_pictures_it_was_seen_in", share, MIN_SEEN_SHARE, "")
 
-    def _is_known(self, lane: Lane, stretch: Stretch) -> bool:
-        """Whether the stretch goes on where a vehicle reported in this lane was lost."""
-        start_s, progress = float(stretch.t_s[0]), float(stretch.progress[0])
-        for gone in self._gone:
-            wait_s = start_s - gone.t_s
-            if gone.lane_id != lane.id or not 0.0 <= wait_s <= SAME_VEHICLE_S:
-                continue
-            expected = gone.progress + gone.speed * wait_s
-            slack = 0.25 * abs(gone.speed) * wait_s + 0.1 * self._axes[lane.id].length
-            if abs(progress - expected) <= slack:
-                return True
-        return False
+
+def _of_a_rider(way: Stretch) -> list[Condition]:
+    speed_kmh = 3.6 * way.against / max(way.duration_s, 1e-9)
+    return [
+        at_least("distance_of_a_rider", way.against, RIDER_LEAST_M, "m"),
+        at_least("speed_of_a_rider", speed_kmh, RIDER_LEAST_KMH, "km/h"),
+    ]

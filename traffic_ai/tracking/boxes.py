@@ -36,27 +36,45 @@ def iou(a: Array, b: Array) -> Array:
 def parts(boxes: Array, confidence: Array) -> NDArray[np.bool_]:
     """Which boxes (N, 4) show a part of a vehicle that another box shows too, (N,).
 
-    One that lies in another, is about as wide, and ends with it above or below: nothing behind a
-    vehicle can be seen through it. Of two that stand on the road alike the surer one counts.
+    Of two that stand on the road alike the surer one counts.
     """
-    n = len(boxes)
-    out = np.zeros(n, bool)
-    if n < 2:
-        return out
-    size = boxes[:, 2:] - boxes[:, :2]
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    inner = np.clip(high - low, 0.0, None).prod(axis=2)
-    area = size.prod(axis=1)
-    inside = (inner >= INSIDE_SHARE * area[:, None]) & (area[:, None] < area[None])
-    inside &= size[:, None, 0] >= AS_WIDE_SHARE * size[None, :, 0]
-    if not inside.any():
-        return out
-    reach = END_SHARE * size[None, :, 1]
-    below = inside & (np.abs(boxes[:, None, 3] - boxes[None, :, 3]) <= reach)
-    above = inside & ~below & (np.abs(boxes[:, None, 1] - boxes[None, :, 1]) <= reach)
+    if len(boxes) < 2:
+        return np.zeros(len(boxes), bool)
+    above, below = part_of(boxes, boxes)
+    if not above.any() and not below.any():
+        return np.zeros(len(boxes), bool)
     weaker = confidence[:, None] <= confidence[None]
     return np.asarray((above | (below & weaker)).any(axis=1) | (below & ~weaker).any(axis=0))
+
+
+def part_of(boxes: Array, whole: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each of boxes (N, 4) is the upper part of each of others (M, 4), or a lower one.
+
+    It lies in the other, is about as wide, and ends with it above or below: nothing behind a
+    vehicle can be seen through it.
+    """
+    size, size_of_whole = boxes[:, 2:] - boxes[:, :2], whole[:, 2:] - whole[:, :2]
+    low = np.maximum(boxes[:, None, :2], whole[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], whole[None, :, 2:])
+    inner = np.clip(high - low, 0.0, None).prod(axis=2)
+    area = size.prod(axis=1)
+    inside = (inner >= INSIDE_SHARE * area[:, None]) & (
+        area[:, None] < size_of_whole.prod(axis=1)[None]
+    )
+    inside &= size[:, None, 0] >= AS_WIDE_SHARE * size_of_whole[None, :, 0]
+    if not inside.any():
+        return inside, inside
+    reach = END_SHARE * size_of_whole[None, :, 1]
+    below = inside & (np.abs(boxes[:, None, 3] - whole[None, :, 3]) <= reach)
+    above = inside & ~below & (np.abs(boxes[:, None, 1] - whole[None, :, 1]) <= reach)
+    return above, below
+
+
+def within(boxes: Array, whole: Array) -> Array:
+    """Where boxes (..., 4) lie in others (..., 4): from their corner, in their sizes."""
+    size = np.maximum(whole[..., 2:] - whole[..., :2], 1e-6)
+    corner, scale = whole[..., [0, 1, 0, 1]], size[..., [0, 1, 0, 1]]
+    return np.asarray((boxes - corner) / scale)
 
 
 def grounded(boxes: Array, width_px: int, height_px: int) -> NDArray[np.bool_]:

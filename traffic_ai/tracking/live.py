@@ -20,7 +20,8 @@ class LiveTracks:
     state (N, 4), covariance (N, 4, 4), on_ground (N,): as in `MotionPlanes`. box_px (N, 4): what
     was seen of each, or would be; whole_px (N, 4): its box if nothing covered it.
     last_observed_s, observed_count, confirmed (N,). shown_px (N, 4), ground_m (N, 2), observed,
-    grounded (N,): the latest point of each history.
+    grounded (N,): the latest point of each history. part (N, 4): where in the whole box,
+    in its sizes, a part of the vehicle is found now and then, NaN if none is known.
     """
 
     tracks: list[Track]
@@ -38,6 +39,7 @@ class LiveTracks:
     ground_m: Array
     observed: NDArray[np.bool_]
     grounded: NDArray[np.bool_]
+    part: Array
 
     @classmethod
     def started(
@@ -67,6 +69,7 @@ class LiveTracks:
             np.zeros((n, 2)),
             np.zeros(n, bool),
             np.zeros(n, bool),
+            np.full((n, 4), np.nan),
         )
 
     @classmethod
@@ -98,6 +101,13 @@ class LiveTracks:
         self.tracks = [self.tracks[i] for i in np.flatnonzero(kept)]
         for name in _ARRAYS:
             setattr(self, name, getattr(self, name)[kept])
+
+    def take_over(self, row: int, other: int) -> None:
+        """Let the track at `row` go on from the motion and the box of another."""
+        for name in ("state", "covariance", "on_ground", "box_px", "whole_px"):
+            values = getattr(self, name)
+            values[row] = values[other]
+        self.last_observed_s[row] = max(self.last_observed_s[row], self.last_observed_s[other])
 
     def add(self, other: "LiveTracks") -> None:
         """Add the rows of others after one's own."""

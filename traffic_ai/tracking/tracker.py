@@ -24,7 +24,8 @@ from traffic_ai.tracking.association import (
     size_mismatch2,
     unambiguous_pairs,
 )
-from traffic_ai.tracking.boxes import grounded, iou, parts
+from traffic_ai.tracking.boxes import grounded, iou, part_of, parts, within
+from traffic_ai.tracking.doubles import doubles
 from traffic_ai.tracking.fit import Expected, Fit, fit
 from traffic_ai.tracking.live import LiveTracks
 from traffic_ai.tracking.parameters import TrackerParameters
@@ -32,6 +33,10 @@ from traffic_ai.tracking.plane import MotionPlanes
 
 Indices = NDArray[np.int64]
 _CORNER = [0, 1, 0, 1]
+# A vehicle seen whole so short a time ago is still where it is thought to be.
+_PART_OF_S = 0.5
+# A known part is found again this near to its place, in sizes of the whole box.
+_SAME_PLACE = 0.2
 
 
 class RoadPlaneTracker:
@@ -57,17 +62,20 @@ class RoadPlaneTracker:
         self._advance(info.t_s)
         boxes = detections.xyxy_px.astype(np.float64)
         part = parts(boxes, detections.confidence.astype(np.float64))
+        if len(self._live):
+            self._move_boxes()
+            part |= self._known_part(boxes)
         if part.any():
             detections, boxes = detections.select(~part), boxes[~part]
         on_road = grounded(boxes, info.width_px, info.height_px)
         free = np.flatnonzero(detections.confidence >= self._p.sure_confidence)
         if len(self._live):
-            self._move_boxes()
             shows_road = self._shows_road(detections, on_road)
             fitted = fit(self._planes, self._expected(), boxes, shows_road, self._p)
             rows, columns, free = self._associate(detections, boxes, fitted)
             self._observe(rows, columns, detections, boxes, fitted, info)
             self._retire(info)
+            self._keep_one_each()
         self._start(free, detections, boxes, on_road, info)
         return self._live.shown(self._ended)
 
@@ -257,6 +265,7 @@ class RoadPlaneTracker:
         if len(self._live):
             overlap = iou(boxes[free][:, None], self._live.box_px)
             free = free[overlap.max(axis=1) <= 0.7]
+            free = free[~self._shows_part(boxes[free])]
         tracks = []
         for column in free.tolist():
             track = Track(self._next_id, info.t_s)
@@ -268,6 +277,27 @@ class RoadPlaneTracker:
         )
         self._append(started, info.t_s, boxes[free], np.ones(len(free), bool), on_road[free])
         self._live.add(started)
+
+    def _shows_part(self, boxes: Array) -> NDArray[np.bool_]:
+        """Which boxes (N, 4) are the upper part of a vehicle that was seen whole just before."""
+        unobserved_s = self._unobserved_s()
+        missed = self._live.confirmed & (unobserved_s > 0.0) & (unobserved_s <= _PART_OF_S)
+        if not missed.any() or not len(boxes):
+            return np.zeros(len(boxes), bool)
+        above, _ = part_of(boxes, self._live.whole_px[missed])
+        return np.asarray(above.any(axis=1))
+
+    def _known_part(self, boxes: Array) -> NDArray[np.bool_]:
+        """Which boxes (N, 4) show a part for which a vehicle, seen whole just before, is known to
+        be taken.
+        """
+        live = self._live
+        known = ~np.isnan(live.part[:, 0]) & (self._unobserved_s() <= _PART_OF_S)
+        if not known.any():
+            return np.zeros(len(boxes), bool)
+        place = within(boxes[:, None], live.whole_px[known])
+        again = np.abs(place - live.part[known]).max(axis=2) <= _SAME_PLACE
+        return np.asarray(again.any(axis=1))
 
     def _retire(self, info: FrameInfo) -> None:
         """End the tracks that were unobserved too long or are predicted outside the picture."""
@@ -283,10 +313,36 @@ class RoadPlaneTracker:
         inside = ((middle >= 0.0) & (middle <= size)).all(axis=1)
         lives = (unobserved_s <= 0.0) | (inside & (unobserved_s <= longest_s))
         if not lives.all():
-            self._ended = tuple(live.track_id[~lives & live.confirmed].tolist())
-            live.keep(lives)
+            self._end(lives)
+
+    def _keep_one_each(self) -> None:
+        """End the younger of two tracks on one vehicle; the older goes on with the whole box."""
+        live = self._live
+        found = doubles(live.tracks, live.box_px)
+        if not found:
+            return
+        lives = np.ones(len(live), bool)
+        for kept, dropped in found:
+            lives[dropped] = False
+            outer, inner = live.whole_px[kept], live.whole_px[dropped]
+            if _area(outer) < _area(inner):
+                outer, inner = inner, outer
+            part = within(inner, outer)
+            if live.box_px[dropped, 3] > live.box_px[kept, 3]:
+                live.take_over(kept, dropped)
+            live.part[kept] = part
+        self._end(lives)
+
+    def _end(self, lives: NDArray[np.bool_]) -> None:
+        live = self._live
+        self._ended += tuple(live.track_id[~lives & live.confirmed].tolist())
+        live.keep(lives)
 
     def _forget_ended(self) -> None:
         for track_id in self._ended:
             self._histories.pop(track_id, None)
         self._ended = ()
+
+
+def _area(box: Array) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))

@@ -1,0 +1,109 @@
+"""Two tracks on one vehicle: found by their boxes over time, so that one identity is kept.
+
+After the tracks of a frame are updated. A detector may give a truck's cab now and then beside the
+truck, or the rider in one picture and the motorcycle in the next; each can start a track that lives
+on. What tells them from two vehicles is time: one lies in the other all along, both move alike, and
+the detector hardly ever shows both at once, or shows one where only the other can be seen.
+"""
+
+import numpy as np
+
+from traffic_ai.core.geometry import Array
+from traffic_ai.core.track import Track
+
+# This share of the smaller box lies in the other: now, and at most moments looked back on. A track
+# begins with guesses.
+_NOW_SHARE = 0.7
+_ALL_ALONG_SHARE = 0.5
+_MOST = 0.8
+_LOOK_BACK_S = 1.0
+_LEAST_S = 0.5
+_LEAST_SEEN = 3
+# Way of the larger in heights of the larger box: vehicles that stand in a queue stay as they are.
+_LEAST_WAY = 0.15
+# Spread of the smaller one's place in the larger, in sizes of the larger.
+_MOVES_ALIKE = 0.12
+# Both seen in no more than this share of the pictures that show either.
+_SELDOM = 0.2
+# Nothing can be seen through a vehicle: what ends this much above its lower edge is a part of it.
+_ABOVE = 0.1
+_INSIDE_SHARE = 0.85
+
+
+def doubles(tracks: list[Track], boxes: Array) -> list[tuple[int, int]]:
+    """Pairs (kept, dropped) of positions in `tracks`, whose boxes (N, 4) are these now.
+
+    The older one is kept. Nobody is in two pairs.
+    """
+    pairs: list[tuple[int, int]] = []
+    taken: set[int] = set()
+    for i, j in _candidates(boxes):
+        if i in taken or j in taken or not _is_double(tracks[i], tracks[j]):
+            continue
+        older_first = tracks[i].first_t_s <= tracks[j].first_t_s
+        pairs.append((i, j) if older_first else (j, i))
+        taken |= {i, j}
+    return pairs
+
+
+def _candidates(boxes: Array) -> list[tuple[int, int]]:
+    """Pairs (i < j) of boxes (N, 4), one mostly in the other."""
+    share = _share_inside(boxes[:, None], boxes[None])
+    rows, columns = np.nonzero(np.triu(share >= _NOW_SHARE, 1))
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def _share_inside(a: Array, b: Array) -> Array:
+    """How much of the smaller of boxes (..., 4) lies in the other, (...)."""
+    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
+    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
+    inner = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+    smaller = np.minimum(_area(a), _area(b))
+    return np.asarray(inner / np.maximum(smaller, 1e-9))
+
+
+def _area(boxes: Array) -> Array:
+    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]))
+
+
+def _is_double(one: Track, other: Track) -> bool:
+    """Whether two tracks with a point at every frame have been on one vehicle for some time."""
+    if min(one.observed_count, other.observed_count) < _LEAST_SEEN:
+        return False
+    n = min(_points_back(one), _points_back(other))
+    if n < 2 or one.t_s[-1] - one.t_s[-n] < _LEAST_S:
+        return False
+    a, b = one.xyxy_px[-n:], other.xyxy_px[-n:]
+    if np.mean(_share_inside(a, b) >= _ALL_ALONG_SHARE) < _MOST:
+        return False
+    seen_a, seen_b = one.observed[-n:], other.observed[-n:]
+    if min(int(seen_a.sum()), int(seen_b.sum())) < _LEAST_SEEN:
+        return False
+    if np.mean(_area(a)) < np.mean(_area(b)):
+        a, b = b, a
+    if not _move_alike(a, b):
+        return False
+    both = seen_a & seen_b
+    seldom = both.sum() <= _SELDOM * (seen_a | seen_b).sum()
+    return bool(seldom or _is_part(a[both], b[both]))
+
+
+def _points_back(track: Track) -> int:
+    """How many points the time looked back on has."""
+    t_s = track.t_s
+    return int(len(t_s) - np.searchsorted(t_s, t_s[-1] - _LOOK_BACK_S))
+
+
+def _move_alike(outer: Array, inner: Array) -> bool:
+    size = outer[:, 2:] - outer[:, :2]
+    middle = (outer[:, :2] + outer[:, 2:]) / 2.0
+    way = np.linalg.norm(middle[-1] - middle[0])
+    place = ((inner[:, :2] + inner[:, 2:]) / 2.0 - middle) / size
+    near = np.linalg.norm(place - np.median(place, axis=0), axis=1)
+    return bool(way >= _LEAST_WAY * size[:, 1].mean() and np.median(near) <= _MOVES_ALIKE)
+
+
+def _is_part(outer: Array, inner: Array) -> bool:
+    above = (outer[:, 3] - inner[:, 3]) / (outer[:, 3] - outer[:, 1])
+    inside = _share_inside(outer, inner)
+    return bool(np.median(above) >= _ABOVE and np.median(inside) >= _INSIDE_SHARE)
