@@ -2,13 +2,13 @@
 
 Between the reader and the detector; wired in as `core.ports.Attention`. The detector is nearly all
 the work, and most frames of a road decide nothing: a vehicle amid its lane is followed as well from
-eight looks a second. Every frame is looked at while a vehicle may become a violator, several more
-while one is new, and few where nothing moves. Rules decide on observed points only, so a frame left
-out is as if the camera had not delivered it.
+eight looks a second. There are more while one may become a violator or is new, and fewer where
+nothing moves. Rules decide on observed points only, so a frame left out is as if the camera had not
+delivered it; signals are read in every frame.
 """
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -27,23 +27,23 @@ from traffic_ai.core.violation import ViolationKind
 
 ORDINARY_S = 0.125
 """Between looks at traffic of which nothing is to be decided at the moment."""
-NEW_S = 0.05
-"""Between looks while a vehicle is new: its speed is not known yet, and the next look must find it
-near where it was seen."""
+OFTEN_S = 0.065
+"""Between looks while a vehicle is new, so that the next look finds it near where it was seen, or
+may become a violator, so that its measurement rests on many."""
 STILL_S = 0.4
 """Between looks at a picture in which nothing has changed."""
 
 _KNOWN_AFTER_S = 0.25  # motion is measured over so long, and a vehicle is new until then
-_NEAR_S = 1.0  # so long before a line is reached and after it is passed, every frame counts
+_NEAR_S = 1.0  # so long before a line is reached and after it is passed, the moment counts
 _STANDS_SHARE = 0.15  # of its own height a second: slower than that, it stands
-_FAST_SHARE = 0.85  # of the limit
+_FAST_SHARE = 0.95  # of the limit
 _AGAINST_COS = -0.5
 _SURE = 0.3  # what is less sure begins no track
 _BESIDE = 0.3  # of a line's length, to either side
 
 _THUMBNAIL_PX = 160
 _CHANGE_LEVELS = 10  # noise and compression stay below, once averaged over a thumbnail's pixel
-_EARLY_S = 0.004  # a look may come so much early: stamps are rounded
+_EARLY_S = 0.01  # a look may come so much early, lest it come a whole frame late
 
 
 class SceneAttention:
@@ -78,10 +78,8 @@ class SceneAttention:
         moves = self._moves(t_s, observation.tracks)
         new = len(moves) < len(observation.tracks) or _is_unknown(found, observation.tracks)
         going = moves.those(~moves.stand)
-        if self._may_offend(going):
-            self._due_s = t_s
-        else:
-            self._due_s = t_s + (NEW_S if new else ORDINARY_S)
+        often = new or self._crosses(going) or self._is_against(going) or self._is_fast(going)
+        self._due_s = t_s + (OFTEN_S if often else ORDINARY_S)
         self._still = None if new or len(going) else _thumbnail(frame.image)
 
     def _moves(self, t_s: float, tracks: Tracks) -> "_Moves":
@@ -103,25 +101,32 @@ class SceneAttention:
 
     # -- what may become a violation ----------------------------------------------------------
 
-    def _may_offend(self, moves: "_Moves") -> bool:
-        """Whether what a moving vehicle does in the next moments may decide something."""
+    def _crosses(self, moves: "_Moves") -> bool:
+        """Whether one is about to cross a line at which the moment counts."""
         lines = [
             line.line
             for line in self._stop_lines
             if self._aspects.get(line.signal_group_id or "") is not Aspect.GREEN
         ]
-        if any(moves.near(line).any() for line in (*lines, *self._gates)):
-            return True
+        return any(moves.cross(line).any() for line in (*lines, *self._gates))
+
+    def _is_against(self, moves: "_Moves") -> bool:
+        """Whether one goes against the direction of a lane it is in."""
+        return self._judges_direction and any(
+            there.against(lane).any() for lane, there in self._by_lane(moves)
+        )
+
+    def _is_fast(self, moves: "_Moves") -> bool:
+        """Whether one may be above the limit of a lane it is in."""
+        return self._judges_speed and any(
+            there.fast(lane).any() for lane, there in self._by_lane(moves)
+        )
+
+    def _by_lane(self, moves: "_Moves") -> Iterator[tuple[Lane, "_Moves"]]:
         inside = self._areas.holds(moves.anchor_px)
         for lane, here in zip(self._lanes, inside.T, strict=True):
-            if not here.any():
-                continue
-            there = moves.those(here)
-            if self._judges_direction and there.against(lane).any():
-                return True
-            if self._judges_speed and there.fast(lane).any():
-                return True
-        return False
+            if here.any():
+                yield lane, moves.those(here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +174,16 @@ class _Moves:
         pace_px = np.hypot(*self.velocity_px.T)
         return np.asarray(pace_px < _STANDS_SHARE * (self.box_px[:, 3] - self.box_px[:, 1]))
 
-    def near(self, line: DirectedLine) -> NDArray[np.bool_]:
-        """Of which some part is over a line, soon will be, or just was, (N,)."""
+    def cross(self, line: DirectedLine) -> NDArray[np.bool_]:
+        """Which go forward over a line, soon will, or just did, with any part, (N,)."""
         low_px = self.anchor_px
         high_px = np.column_stack([low_px[:, 0], self.box_px[:, 1]])
         along = line.position_along(low_px)
         ahead_px = line.distance(np.stack([low_px, high_px]))
-        reach_px = _NEAR_S * np.abs(self.velocity_px @ line.forward)
+        reach_px = _NEAR_S * (self.velocity_px @ line.forward)
         beside = (along > -_BESIDE) & (along < 1.0 + _BESIDE)
-        return np.asarray(
-            beside & (ahead_px.max(axis=0) > -reach_px) & (ahead_px.min(axis=0) < reach_px)
-        )
+        reached = (ahead_px.max(axis=0) > -reach_px) & (ahead_px.min(axis=0) < reach_px)
+        return np.asarray(beside & (reach_px > 0.0) & reached)
 
     def against(self, lane: Lane) -> NDArray[np.bool_]:
         """Which go against the direction of a lane, (N,)."""

@@ -33,7 +33,7 @@ class Heard:
 
 def analyse(site, out, paths, detector=None, listener=None, **more):
     """The outcomes of a batch."""
-    batch = Batch(open_site(site), out, detector or BlockDetector(), **more)
+    batch = Batch(open_site(site), out, detector or BlockDetector(), **{"every_frame": True, **more})
     return batch.run(list(paths), listener or Heard())
 
 
@@ -45,5 +45,5 @@ def stopped_at(site, out, paths, call, **more):
         if number == call:
             batch.stop.set()
 
-    batch = Batch(open_site(site), out, BlockDetector(stop), **more)
+    batch = Batch(open_site(site), out, BlockDetector(stop), **{"every_frame": True, **more})
     return batch.run(list(paths), Heard())

@@ -60,13 +60,16 @@ class FileState(StrEnum):
 
 @dataclass(slots=True)
 class FileOutcome:
-    """What became of a file. frame_count and duration_s: what was analysed of it."""
+    """What became of a file. frame_count and duration_s: what was analysed of it; look_count: the
+    frames the detector was shown.
+    """
 
     path: Path
     camera_id: str
     state: FileState = FileState.DONE
     message: str = ""
     frame_count: int = 0
+    look_count: int = 0
     duration_s: float = 0.0
     new_violations: list[Violation] = field(default_factory=list)
     violation_count: int = 0
@@ -83,7 +86,7 @@ class Listener(Protocol):
         ...
 
     def frame_done(self, t_s: float, from_log: bool) -> None:
-        """A frame of it was analysed; from_log: its detections were known from before."""
+        """A frame of it was done with; from_log: what was seen last was known from before."""
         ...
 
     def violation_found(self, violation: Violation) -> None:
@@ -102,7 +105,8 @@ class Batch:
     out_dir: run folder, with store and evidence. camera_id: the camera all files are of; None
     lets each camera's `recordings` pattern decide. begins_at: when the (one) recording began.
     keep_tracks: leave every track beside the store. signer: of the evidence; None leaves it
-    chained but not signed. stop: set to end cleanly after the frame in work.
+    chained but not signed. every_frame: look at every frame, else at those that may decide
+    something. stop: set to end cleanly after the frame in work.
     """
 
     site: Site
@@ -113,6 +117,7 @@ class Batch:
     write_evidence: bool = True
     keep_tracks: bool = False
     signer: Signer | None = None
+    every_frame: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, paths: Sequence[Path], listener: Listener) -> list[FileOutcome]:
@@ -172,8 +177,12 @@ class _FileRun:
         self._listener = listener
         self._place = (number, total)
         self._unwritten: list[str] = []
+        self._catches_up = False
         self._recorder = EvidenceRecorder(
-            batch.out_dir / EVIDENCE_NAME, time_zone=camera.time_zone, signer=batch.signer
+            batch.out_dir / EVIDENCE_NAME,
+            time_zone=camera.time_zone,
+            signer=batch.signer,
+            encrypt_for=camera.encrypt_for,
         )
 
     def run(self) -> None:
@@ -212,7 +221,7 @@ class _FileRun:
         outcome = self._outcome
         scene = self._camera.scene(video.width_px, video.height_px)
         provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
-        session = new_session(scene, self._camera, provenance)
+        session = new_session(scene, self._camera, provenance, every_frame=self._batch.every_frame)
         detector = scene_detector(self._batch.detector, scene)
         footage = FileFootage(video.path, self._camera.id, video.start)
         grounds = camera_grounds(self._camera, scene, self._batch.detector, self._batch.begins_at)
@@ -224,10 +233,13 @@ class _FileRun:
         done = False
         try:
             for frame in read_ahead(video, self._batch.stop):
-                step = session.process(frame, self._detect(detector, frame, log))
-                self._record(step, analysis)
-                if tracks is not None:
-                    tracks.add(frame.info.t_s, step.observation.tracks)
+                if session.wants(frame):
+                    step = session.process(frame, self._detect(detector, frame, log))
+                    self._record(step, analysis)
+                    if tracks is not None:
+                        tracks.add(frame.info.t_s, step.observation.tracks)
+                    outcome.look_count += 1
+                self._listener.frame_done(frame.info.t_s, self._catches_up)
                 outcome.frame_count += 1
                 outcome.duration_s = frame.info.t_s
             done = not self._batch.stop.is_set()
@@ -284,12 +296,12 @@ class _FileRun:
 
     def _detect(self, detector: Detector, frame: Frame, log: DetectionLog) -> Detections:
         known = log.get(frame.info.t_s)
-        self._listener.frame_done(frame.info.t_s, known is not None)
+        self._catches_up = known is not None
         if known is not None:
             return known
         found = detector.detect(frame.image)
         log.add(frame.info.t_s, found)
-        if self._outcome.frame_count % _FLUSH_EVERY == 0:
+        if self._outcome.look_count % _FLUSH_EVERY == 0:
             log.flush()
         return found
 

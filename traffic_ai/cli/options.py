@@ -47,6 +47,13 @@ AllowPtOption = Annotated[
         help="Let --weights be a .pt file (extra `ultralytics`). Loading one runs code from it.",
     ),
 ]
+EveryFrameOption = Annotated[
+    bool,
+    typer.Option(
+        "--every-frame",
+        help="Look at every frame, not only at those in which something may be decided.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
 ByOption = Annotated[
     str,

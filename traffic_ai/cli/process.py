@@ -14,6 +14,7 @@ import typer
 
 from traffic_ai.cli.options import (
     AllowPtOption,
+    EveryFrameOption,
     JsonOption,
     KeysOption,
     OutOption,
@@ -56,6 +57,7 @@ def process(
         bool,
         typer.Option("--keep-tracks", help="Leave every track in OUT/tracks, for `evaluate`."),
     ] = False,
+    every_frame: EveryFrameOption = False,
     keys: KeysOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -80,7 +82,7 @@ def process(
     signer = signer_or_note(keys) if evidence else None
     with pull_progress() as progress:
         detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
-    batch = Batch(the_site, out, detector, camera, begins_at, evidence, tracks, signer)
+    batch = Batch(the_site, out, detector, camera, begins_at, evidence, tracks, signer, every_frame)
     with stopping_on_signals(batch.stop), BatchProgress() as listener:
         outcomes = batch.run(paths, listener)
     if as_json:
