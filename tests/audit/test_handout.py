@@ -86,13 +86,13 @@ def test_copies_of_all_stills_are_written_with_what_was_done_to_them(run, tmp_pa
         for folder, key in ((done.folder, "sha256"), (package, "original_sha256")):
             data = (folder / told["file"]).read_bytes()
             assert told[key] == hashlib.sha256(data).hexdigest()
-        assert told["covered"] == 2  # found in both looks
+        assert told["covered"] >= 2  # found in both looks, and what moved between the stills
     original, copy = (picture(folder / "at.jpg") for folder in (package, done.folder))
     assert copy.shape == original.shape
     x0, y0, x1, y1 = BYSTANDER[1]
     region = (slice(y0, y1), slice(x0, x1))
     assert copy[region].std() < 0.6 * original[region].std()
-    assert np.abs(copy[60:100].astype(int) - original[60:100]).mean() < 3  # the road
+    assert np.abs(copy[58:74].astype(int) - original[58:74]).mean() < 3  # the road
 
 
 def test_the_vehicle_of_the_record_stays_and_the_other_is_covered(run, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.evidence.covering import covered, covers
+from traffic_ai.evidence.covering import covered, covers, moved
 
 CAR, PERSON, BUS = RoadUser.CAR, RoadUser.PERSON, RoadUser.BUS
 MOTORCYCLE, TRUCK = RoadUser.MOTORCYCLE, RoadUser.TRUCK
@@ -38,6 +38,11 @@ def is_covered(label, box, subject=CAR, subject_px=SUBJECT):
         (PERSON, (240, 80, 260, 150), CAR, True),  # stands behind it
         (PERSON, (240, 110, 260, 150), BUS, True),  # a passenger
         (PERSON, (240, 110, 260, 190), MOTORCYCLE, False),  # rides it
+        (PERSON, (180, 90, 270, 160), MOTORCYCLE, True),  # walks beside it
+        (PERSON, (195, 95, 280, 150), MOTORCYCLE, False),  # rides it, with arms outstretched
+        (MOTORCYCLE, (220, 150, 280, 205), MOTORCYCLE, False),  # the bike without its rider
+        (MOTORCYCLE, (220, 150, 280, 205), CAR, True),  # a motorcycle before a car
+        (MOTORCYCLE, (280, 100, 360, 200), MOTORCYCLE, True),  # another beside it
         (PERSON, (290, 110, 320, 190), MOTORCYCLE, True),  # stands beside it
     ],
 )
@@ -110,3 +115,44 @@ def test_an_enlarged_picture_is_covered_at_the_same_places():
     result = covered(image, chosen, SUBJECT, scale=2.0)
     assert detail(result, (40, 80, 200, 320)) <= 8 * 8
     assert same(result, image, (400, 200, 600, 400))
+
+
+# -- what moved between the stills -----------------------------------------------------------------
+
+
+def stills(*places, size=(240, 320)):
+    """A picture each with a bright block at a place (x, y, width, height), or none."""
+    made = []
+    for place in places:
+        image = np.full((*size, 3), 60, np.uint8)
+        if place is not None:
+            x, y, width, height = place
+            image[y : y + height, x : x + width] = 220
+        made.append(image)
+    return made
+
+
+def test_what_came_in_between_the_stills_is_covered_where_it_is():
+    pictures = stills(None, None, (200, 120, 80, 100))
+    assert moved(pictures, 0, None) == moved(pictures, 1, None) == []
+    [cover] = moved(pictures, 2, (20.0, 20.0, 60.0, 60.0))
+    assert cover.xyxy_px == pytest.approx((200, 120, 280, 220), abs=8)
+    assert cover.over
+
+
+@pytest.mark.parametrize(
+    ("place", "subject_px", "why"),
+    [
+        ((200, 120, 8, 20), None, "a signal that changed"),
+        ((0, 0, 320, 200), None, "another light on everything"),
+        ((200, 120, 80, 100), (210.0, 130.0, 270.0, 210.0), "the vehicle of the record"),
+    ],
+)
+def test_what_is_small_or_everything_or_the_vehicle_itself_is_left(place, subject_px, why):
+    assert moved(stills(None, None, place), 2, subject_px) == [], why
+
+
+def test_stills_that_cannot_be_compared_say_nothing():
+    pictures = stills(None, (200, 120, 80, 100))
+    assert moved(pictures, 1, None) == []
+    assert moved([*pictures, *stills(None, size=(200, 320))], 1, None) == []

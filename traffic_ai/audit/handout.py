@@ -25,7 +25,7 @@ from traffic_ai.core.violation import Violation
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.annotate import box_at
 from traffic_ai.evidence.chain import MANIFEST
-from traffic_ai.evidence.covering import Box, Cover, covered, covers
+from traffic_ai.evidence.covering import Box, Cover, covered, covers, moved
 from traffic_ai.evidence.encryption import Reader
 from traffic_ai.evidence.package import partial_folder, publish, sha256_file, sync
 from traffic_ai.sources.picture_file import decode_picture
@@ -105,12 +105,17 @@ def _write_pictures(
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Write every still of a package, and its annotated one, covered alike."""
     counts, told = {}, []
-    for name, t_s in package.stills():
-        original = package.original(name, reader)
-        clean = _picture(package, name, original)
+    originals = [package.original(name, reader) for name, _ in package.stills()]
+    stills = [
+        _picture(package, name, data)
+        for (name, _), data in zip(package.stills(), originals, strict=True)
+    ]
+    for number, (name, t_s) in enumerate(package.stills()):
+        original, clean = originals[number], stills[number]
         subject_px = box_at(violation.trajectory, t_s)
         found = _found(detector, clean)
         chosen = covers(found, subject_px, violation.road_user)
+        chosen += moved(stills, number, subject_px)
         annotated = f"{Path(name).stem}_annotated.jpg"
         for file in (name, annotated):
             image = clean

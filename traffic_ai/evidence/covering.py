@@ -1,7 +1,9 @@
 """Covering people and other vehicles in pictures that are handed out.
 
 What a detector finds is pixelated whole: of a person the whole body, of a vehicle all of it, which
-takes plate and windscreen with it. The vehicle that the record is about stays as it is.
+takes plate and windscreen with it. So is what is large and was not there in the record's other
+stills: something drove in that the detector does not know, such as a bus cut off by the edge of the
+picture. The vehicle that the record is about stays as it is.
 """
 
 from collections.abc import Sequence
@@ -24,13 +26,19 @@ _MOST_TILES = 8
 _LEAST_TILE_PX = 8
 # A vehicle's box that agrees so far with that of the record is the vehicle itself.
 _SAME_IOU = 0.5
-# A person so far inside a two-wheeler's box rides it.
-_RIDER_INSIDE = 0.8
+# A person so far inside a two-wheeler's box rides it, and a two-wheeler so far inside is itself:
+# its track may be that of bike and rider together, the detector's box of the bike alone.
+_RIDER_INSIDE = 0.7
 # A person so far inside a car's box, and seen in its upper part only, sits in it. One who walks
 # in front of it has the feet lower than its wheels, or near them.
 _OCCUPANT_INSIDE = 0.95
 _OCCUPANT_LOWEST = 0.75
 _TWO_WHEELERS = (RoadUser.BICYCLE, RoadUser.MOTORCYCLE)
+# What differs so much (of 255) from the median of the stills has come or gone; it counts where it
+# is so large a share of the picture, and not where all of the picture has changed.
+_MOVED_LEVELS = 30
+_MOVED_LEAST_SHARE = 0.004
+_MOVED_MOST_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +61,41 @@ def covers(found: Detections, subject_px: Box | None, subject: RoadUser) -> list
         person = label == RoadUser.PERSON
         if subject_px is None or (person and not _belongs(box, subject_px, subject)):
             chosen.append(Cover(box, True))
-        elif not person and _iou(box, subject_px) < _SAME_IOU:
+        elif not person and not _is_subject(box, RoadUser(label), subject_px, subject):
             # Of two boxes the one that reaches lower is the nearer and hides the other.
             chosen.append(Cover(box, box[3] > subject_px[3]))
     return chosen
+
+
+def _is_subject(box: Box, label: RoadUser, subject_px: Box, subject: RoadUser) -> bool:
+    """Whether a vehicle found is the one that the record is about."""
+    if _iou(box, subject_px) >= _SAME_IOU:
+        return True
+    inside = _shared(box, subject_px) / max(_area(box), 1e-9)
+    return subject in _TWO_WHEELERS and label in _TWO_WHEELERS and inside >= _RIDER_INSIDE
+
+
+def moved(stills: Sequence[Image], number: int, subject_px: Box | None) -> list[Cover]:
+    """What is large in a still and was not there in the others of the record, beside its vehicle.
+
+    Nothing where there are fewer than three stills of one size.
+    """
+    if len(stills) < 3 or len({still.shape for still in stills}) > 1:
+        return []
+    plain = [cv2.GaussianBlur(cv2.cvtColor(s, cv2.COLOR_BGR2GRAY), (0, 0), 2.0) for s in stills]
+    apart = cv2.absdiff(plain[number], np.median(np.stack(plain), axis=0).astype(np.uint8))
+    apart_much = (apart > _MOVED_LEVELS).astype(np.uint8)
+    changed = cv2.morphologyEx(apart_much, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
+    count, _, sizes, _ = cv2.connectedComponentsWithStats(changed)
+    found = []
+    for x, y, width, height, area in sizes[1:count].tolist():
+        box: Box = (x, y, x + width, y + height)
+        if not _MOVED_LEAST_SHARE <= area / changed.size <= _MOVED_MOST_SHARE:
+            continue
+        if subject_px is not None and _shared(box, subject_px) > 0.0:
+            continue  # the vehicle itself, with its shadow; or beside it, which the detector knows
+        found.append(Cover(box, True))
+    return found
 
 
 def _belongs(person: Box, subject_px: Box, subject: RoadUser) -> bool:
