@@ -12,6 +12,7 @@ class Running:
     """A watch in a thread of its own; `until` waits for what its table shows."""
 
     def __init__(self, site_path, out, detector=None, **more):
+        more = {"every_frame": True} | more
         self.watch = Watch(open_site(site_path), out, detector or BlockDetector(), **more)
         self.views = {}
         self.history = []

@@ -10,6 +10,7 @@ import typer
 
 from traffic_ai.cli.options import (
     AllowPtOption,
+    EveryFrameOption,
     JsonOption,
     KeysOption,
     OutOption,
@@ -38,6 +39,7 @@ def watch(
     evidence: Annotated[
         bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
     ] = True,
+    every_frame: EveryFrameOption = False,
     keys: KeysOption = None,
     listen: Annotated[
         str | None,
@@ -72,7 +74,7 @@ def watch(
     with pull_progress() as progress:
         detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
     cameras = tuple(camera or ())
-    the_watch = Watch(the_site, out, detector, cameras, evidence, duration, signer)
+    the_watch = Watch(the_site, out, detector, cameras, evidence, duration, signer, every_frame)
     address = parse_address(listen) if listen is not None else None
     table = LiveTable()
     with closing(Board(out, address)) as board, stopping_on_signals(the_watch.stop), table:

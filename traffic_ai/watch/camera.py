@@ -92,6 +92,8 @@ class WatchedCamera:
         evidence: EvidenceWriter | None,
         recorder: EvidenceRecorder,
         references: References | None = None,
+        *,
+        every_frame: bool = False,
     ) -> None:
         self._site = site
         self._live = live
@@ -99,6 +101,7 @@ class WatchedCamera:
         self._store = store
         self._evidence = evidence
         self._recorder = recorder
+        self._every_frame = every_frame
         self._condition = PictureCondition(site, references)
         self._running: _Running | None = None
         self._state: CameraState | None = None
@@ -189,14 +192,14 @@ class WatchedCamera:
         if running is None or not running.goes_on(live_frame, scene):
             self._end_session()
             self._running = running = self._begin(live_frame, scene)
-        found = running.detector.detect(live_frame.frame.image)
         frame = live_frame.frame
         if self._condition.is_shaken:
             frame = Frame(replace(info, degraded=True), frame.image)
-        step = running.session.process(frame, found)
         running.frame_count += 1
         running.t_s = info.t_s
-        self._record(running, step)
+        if running.session.wants(frame):
+            found = running.detector.detect(frame.image)
+            self._record(running, running.session.process(frame, found))
 
     def _begin(self, live_frame: LiveFrame, scene: Scene) -> _Running:
         key = SourceKey(
@@ -207,7 +210,9 @@ class WatchedCamera:
             rules_version(self._site),
         )
         provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
-        session = new_session(scene, self._site, provenance)
+        session = new_session(
+            scene, self._site, provenance, every_frame=self._every_frame
+        )
         self._store.start_source(key, self._live.shown_url)
         self._trouble = ""
         detector = scene_detector(self._detector, scene)

@@ -42,8 +42,8 @@ class Watch:
     site: its file is followed: what is edited there is taken up without stopping the rest, and an
     edit that cannot be used is refused. camera_ids: only these cameras; empty for all that have a
     stream. duration_s: stop by itself
-    after this time. signer: of the evidence; None leaves it chained but not signed. stop: set to
-    end cleanly.
+    after this time. signer: of the evidence; None leaves it chained but not signed. every_frame:
+    look at every frame, else at those that may decide something. stop: set to end cleanly.
     """
 
     site: Site
@@ -53,6 +53,7 @@ class Watch:
     write_evidence: bool = True
     duration_s: float | None = None
     signer: Signer | None = None
+    every_frame: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, show: Show) -> list[CameraView]:
@@ -128,7 +129,14 @@ class Watch:
         )
         live = LiveCamera(camera.id, camera.source)
         return WatchedCamera(
-            camera, live, self.detector, store, writer, recorder, References(self.out_dir)
+            camera,
+            live,
+            self.detector,
+            store,
+            writer,
+            recorder,
+            References(self.out_dir),
+            every_frame=self.every_frame,
         )
 
 
