@@ -19,6 +19,7 @@ ROWS = (
     {"config"},
     {
         "pipeline",
+        "attention",
         "rules",
         "sources",
         "detectors",

@@ -28,7 +28,7 @@ def detections(road, vehicles, t_s, confidence=0.9):
 
 
 def moving_picture(index):
-    return np.full((36, 64, 3), 255 * (index % 2), np.uint8)
+    return np.full((36, 64, 3), 61 * index % 256, np.uint8)
 
 
 def looks(
