@@ -121,6 +121,11 @@ class SpeedingModel(StrictModel):
         description="How far the speed between two gates, the second method, may differ before "
         "the vehicle is not reported: a share, such as 0.1.",
     )
+    max_uncertainty: Number = Field(
+        default_of(SpeedingParameters, "max_uncertainty"),
+        description="How uncertain a pass may be by itself (95 %, without the calibration), as a "
+        "share of the speed, below 100 km/h of that, before it is not measured.",
+    )
     deduction: Literal["none", "DE", "CH-radar", "CH-laser", "CH-section", "VIC"] = Field(
         default_of(SpeedingParameters, "deduction").value,
         description="What the authority takes off a measured speed, by country and kind of "

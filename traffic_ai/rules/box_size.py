@@ -11,14 +11,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
+from traffic_ai.core.road_user import RoadUser
 
 # A step of the box's size by this factor, between the medians of so many points on either side.
 _STEP = float(np.log(1.2))
 _REACH = 5
 # A run of this share of the points, and no fewer than the reach, tells the vehicle's own height.
 _SHARE = 0.2
+# Boxes of whole vehicles are no narrower, metres on the road where they stand, but for riders, who
+# are no higher than this.
+_LEAST_WIDTH_M = {RoadUser.CAR: 1.5, RoadUser.TRUCK: 1.9, RoadUser.BUS: 1.9}
+_RIDER_M = 2.3
+# Seen from above, a box holds so much of a vehicle's length besides its height; those of cars and
+# vans are then lower than this and those of buses and trucks higher (drawn: 2.6 and 2.8-3.0).
+_ROOF_M, _HEAVY_M = 4.0, 2.75
+_HEAVY = (RoadUser.BUS, RoadUser.TRUCK)
 # Medians of trembling boxes differ by chance: this many standard deviations of a single box.
 _NOISE_SIGMAS = 4.0
+
+
+def measured_as(road_user: RoadUser, size_m: Array, elevation_rad: Array) -> RoadUser:
+    """The class whose shape boxes of that size have, for vehicles called by a wrong name.
+
+    size_m (n, 2): width and height on the road where each box stands; elevation_rad (n,): how high
+    the camera stands above the horizon from there. Vans go by many names and are shaped like cars.
+    """
+    if road_user is not RoadUser.CAR and road_user not in _HEAVY:
+        return road_user
+    width_m, height_m = np.median(size_m, axis=0).tolist()
+    upright_m = (size_m[:, 1] - _ROOF_M * np.sin(elevation_rad)) / np.cos(elevation_rad)
+    if np.median(upright_m) >= _HEAVY_M:
+        return RoadUser.TRUCK if road_user is RoadUser.CAR else road_user
+    if width_m < _LEAST_WIDTH_M[RoadUser.CAR] and height_m < _RIDER_M:
+        return RoadUser.MOTORCYCLE
+    return RoadUser.CAR
+
+
+def least_width_m(road_user: RoadUser) -> float:
+    """How wide a box must be at the least to hold a whole vehicle of that class."""
+    return _LEAST_WIDTH_M.get(road_user, 0.0)
 
 
 def whole_of_one_size(boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:

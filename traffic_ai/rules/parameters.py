@@ -70,7 +70,9 @@ class SpeedingParameters:
 
     min_baseline_m and min_points: the least a speed is measured over. coverage_factor: how many
     standard uncertainties are taken off before a vehicle is reported. max_gate_difference: how far
-    the second method may differ, as a share. deduction: what the authority takes off; what is left
+    the second method may differ, as a share. max_uncertainty: of a pass by itself (95 %, without
+    the calibration's), as a share of the speed, below 100 km/h of that; legal errors are 3 %, and
+    what is clearly beyond is not measured. deduction: what the authority takes off; what is left
     must be above the limit too.
     """
 
@@ -80,6 +82,7 @@ class SpeedingParameters:
     min_points: int = 5
     coverage_factor: float = 2.0
     max_gate_difference: float = 0.1
+    max_uncertainty: float = 0.04
     deduction: DeductionScheme = DeductionScheme.NONE
 
     def __post_init__(self) -> None:
@@ -91,3 +94,4 @@ class SpeedingParameters:
         _at_least("min_points", self.min_points, 3)
         _at_least("coverage_factor", self.coverage_factor, 1.0)
         _at_least("max_gate_difference", self.max_gate_difference, 0.01)
+        _at_least("max_uncertainty", self.max_uncertainty, 0.005)

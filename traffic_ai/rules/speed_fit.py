@@ -1,10 +1,11 @@
 """Generalised least squares of a vehicle's motion over a whole pass.
 
 Used by `speed.py`. The place on the road is a polynomial of time in both axes; noise is that of
-the image, carried to the ground point by point and correlated in time as an Ornstein-Uhlenbeck
-process, which needs no even sampling. How many terms and how much correlation is a question of
-evidence: every combination is fitted, and the results averaged with their weights, so that a
-doubtful choice enlarges the uncertainty instead of hiding in it.
+the image, carried to the ground point by point and correlated as an Ornstein-Uhlenbeck process, in
+time or along the vehicle's way through the picture, which needs no even sampling. How many terms
+and how much correlation is a question of evidence: every combination is fitted, and the results
+averaged with their weights, so that a doubtful choice enlarges the uncertainty instead of hiding in
+it.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from traffic_ai.rules.speed_points import HIGHEST_ORDER, Samples, image_rows, un
 
 # Correlation times tried, in median steps between points. 0 is white noise.
 _CORRELATION_STEPS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+# Ways through the picture tried: what a detector makes of a vehicle changes as the picture of it
+# does, over some 15 px (measured on drawn scenes), and so ever faster as it comes nearer.
+_CORRELATION_WAYS_PX = (7.5, 15.0, 30.0, 60.0)
 
 # The stated image noise counts as much as this many residuals when the real one is estimated.
 _PRIOR_WEIGHT = 3.0
@@ -54,17 +58,18 @@ class Motion:
     residual_px: Array
 
 
-def fit_motion(samples: Samples, shifts_m: Array) -> Motion:
+def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
     """The motion of one vehicle; `shifts_m` (n, 2, K) are errors common to the whole pass.
+
+    steps_px (n - 1,): its way through the picture from point to point.
 
     Each shift is carried through the same weights as the points, so a common error that moves
     all points alike costs nothing and one that stretches the road counts in full.
     """
     scaled = _with_own_noise(samples)
-    duration_s = float(samples.t_s[-1] - samples.t_s[0])
-    times_s = np.array(_CORRELATION_STEPS) * float(np.median(np.diff(samples.t_s)))
     highest = min(HIGHEST_ORDER, (len(samples) - 1) // 3)
-    equations = _Equations(scaled, highest, times_s[times_s <= duration_s / 2.0], shifts_m)
+    rho = _correlations(np.diff(samples.t_s), steps_px)
+    equations = _Equations(scaled, highest, rho, shifts_m)
     models = [equations.solve(order) for order in range(1, highest + 1)]
     score = np.concatenate([m.score for m in models])
     weight = np.exp(-0.5 * (score - score.min()))
@@ -81,11 +86,22 @@ def fit_motion(samples: Samples, shifts_m: Array) -> Motion:
         noise_mps=float(np.sqrt(variance)),
         steady=float(weight[: len(models[0].score)].sum()),
         sensitivity_mps=weight @ np.concatenate([m.sensitivity for m in models]),
-        length_m=mean * duration_s,
+        length_m=mean * float(samples.t_s[-1] - samples.t_s[0]),
         profile_s=middle + half * _PROFILE,
         profile_mps=weight @ np.concatenate([m.profile_mps for m in models]),
         residual_px=equations.residual_px(of_order + 1, models[of_order].beta[of_time]),
     )
+
+
+def _correlations(steps_s: Array, steps_px: Array) -> Array:
+    """Correlation (T, n - 1) of neighbours by each law that is no longer than half the pass."""
+    times_s = np.array(_CORRELATION_STEPS) * float(np.median(steps_s))
+    times_s = times_s[times_s <= steps_s.sum() / 2.0]
+    ways_px = np.array(_CORRELATION_WAYS_PX)
+    ways_px = ways_px[ways_px <= steps_px.sum() / 2.0]
+    white = np.where(times_s > 0.0, 1.0, 0.0)[:, None]
+    in_time = np.exp(-steps_s / np.where(times_s > 0.0, times_s, np.inf)[:, None]) * white
+    return np.concatenate([in_time, np.exp(-steps_px / ways_px[:, None])])
 
 
 def _with_own_noise(samples: Samples) -> Samples:
@@ -104,7 +120,7 @@ def _with_own_noise(samples: Samples) -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class _Models:
-    """The models of one order, one for each of T correlation times; the first axis is theirs.
+    """The models of one order, one for each of T correlations; the first axis is theirs.
 
     beta (T, k): coefficients of x, then those of y.
     """
@@ -118,13 +134,13 @@ class _Models:
 
 
 class _Equations:
-    """The normal equations of the highest order for all correlation times.
+    """The normal equations of the highest order for all correlations rho (T, n - 1).
 
     Those of a lower order are a part of them. Columns: the coefficients of x, those of y, the
     points, and each of the shifts. Rows: one image axis after the other, in units of the noise.
     """
 
-    def __init__(self, samples: Samples, highest: int, times_s: Array, shifts_m: Array) -> None:
+    def __init__(self, samples: Samples, highest: int, rho: Array, shifts_m: Array) -> None:
         n = len(samples)
         self._samples, self._highest = samples, highest
         self._half_s = float(samples.t_s[-1] - samples.t_s[0]) / 2.0
@@ -132,8 +148,6 @@ class _Equations:
         scaled = samples.to_px / samples.sigma_px[:, :, None]
         shifted = np.einsum("nij,njk->ink", scaled, shifts_m).reshape(2 * n, -1)
         columns = np.column_stack([self._design, self._target, shifted])
-        steady_s = np.where(times_s > 0.0, times_s, np.inf)
-        rho = np.exp(-np.diff(samples.t_s) / steady_s[:, None]) * (times_s > 0.0)[:, None]
         white = _whitened(columns.reshape(2, n, -1), rho)
         k = self._design.shape[1]
         self._normal = np.swapaxes(white[:, :, : k + 1], 1, 2) @ white
@@ -216,7 +230,7 @@ def _prior_precision(order: int, half_s: float) -> Array:
 def _whitened(columns: Array, rho: Array) -> Array:
     """Columns (2, n, K) of both axes with their correlation in time removed (Markov property).
 
-    rho (T, n - 1): correlation of neighbours, for each of T correlation times. (T, 2 n, K).
+    rho (T, n - 1): correlation of neighbours, by each of T laws. (T, 2 n, K).
     """
     axes, n, k = columns.shape
     out = np.empty((len(rho), axes, n, k))

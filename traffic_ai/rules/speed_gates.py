@@ -36,7 +36,8 @@ def gate_speed_kmh(
     directions = _directions(t_s, ground_m, pieces)
     if directions is None:
         return None
-    place_m = correct(ground_m, directions, homography, road_user).ground_m
+    kind = points.measured_as(homography, road_user)
+    place_m = correct(ground_m, directions, homography, kind).ground_m
     knots_m = np.array([np.median(place_m[piece], axis=0) for piece in pieces])
     way_m = float(np.linalg.norm(np.diff(knots_m, axis=0), axis=1).sum())
     rough_s = float(np.median(t_s[pieces[-1]]) - np.median(t_s[pieces[0]]))

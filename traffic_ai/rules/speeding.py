@@ -40,7 +40,7 @@ from traffic_ai.rules.speed import PassPoints, SpeedEstimate, SpeedRefusal, esti
 from traffic_ai.rules.speed_gates import gate_speed_kmh
 from traffic_ai.rules.track_rows import TrackRows, grown
 
-RULE_VERSION = "speeding-2"
+RULE_VERSION = "speeding-3"
 
 # A vehicle outside the area for this long does not come back by jitter at its border.
 _LEFT_AFTER_S = 1.0
@@ -180,6 +180,7 @@ class Speeding:
             track.road_user,
             self._parameters.min_baseline_m,
             self._parameters.min_points,
+            self._parameters.max_uncertainty,
         )
         anchors, gates_kmh = points.anchor_px, None
         if isinstance(result, SpeedEstimate):
