@@ -12,7 +12,7 @@ from tests.audit.test_verify import both
 from tests.records import KEY, violation
 from traffic_ai.audit.precision import precision
 from traffic_ai.audit.records import open_records
-from traffic_ai.core.errors import EvidenceError, StoreError, UsageError
+from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.record import RejectionReason, ReviewState
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evidence.keys import make_key
@@ -225,12 +225,13 @@ def test_an_entry_that_decides_nothing_is_told(run):
         pass
 
 
-def test_a_store_from_before_there_was_review_is_brought_up(run):
+def test_a_store_from_before_there_was_review_is_verified_as_it_is_and_brought_up_by_a_review(run):
     change(run, "DROP TABLE reviews")
     change(run, "DROP TABLE deletions")
     change(run, "UPDATE traffic_ai_schema SET version_num = '0002'")
-    with pytest.raises(StoreError, match="0002"):
-        ViolationStore.open(run / "violations.sqlite", read_only=True)
+    before = (run / "violations.sqlite").read_bytes()
+    assert both(run) == ([], [])
+    assert (run / "violations.sqlite").read_bytes() == before
     with open_records(run, "mai", None) as records:
         records.decide(stored(records), ReviewState.CONFIRMED)
         assert stored(records).review.state is ReviewState.CONFIRMED

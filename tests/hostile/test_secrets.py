@@ -8,7 +8,7 @@ import traceback
 
 import pytest
 
-from tests.blocks import write_site
+from tests.blocks import packages_of, write_blocks, write_site
 from tests.watching import Running
 from traffic_ai.core.errors import TrafficAiError
 from traffic_ai.sources.connection import check_url, connect
@@ -107,3 +107,29 @@ def test_what_is_said_of_a_site_file_does_not_hold_it(tmp_path, closed_port, nam
         except TrafficAiError as error:
             traceback.print_exception(error, limit=0, file=said)
     assert shows(said.getvalue(), secret) == []
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if name != "another scheme"])
+def test_records_packages_and_exports_of_a_camera_with_a_password_do_not_hold_it(
+    call, tmp_path, name
+):
+    """A recording of the camera is analysed with the site file that holds its address."""
+    secret, form = ODD[name]
+    site = write_site(tmp_path / "site.yaml", {"id": "gate", "source": form.format(host="cam:554")})
+    run = tmp_path / "run"
+    video = write_blocks(tmp_path / "wrong.mp4")
+    said = call("process", video, "-s", site, "-o", run)
+    assert said.code == 0
+    told = [said]
+    told += [call("export", run, "--format", form) for form in ("csv", "jsonl")]
+    record = min(packages_of(run))
+    told.append(call("explain", record, run, "-o", tmp_path / "page.html"))
+    told += [call(*command) for command in (("verify", run), ("replay", run), ("status", run))]
+    assert shows("".join(t.out + t.err for t in told), secret) == []
+    held = [
+        path.name
+        for path in [*run.rglob("*"), tmp_path / "page.html"]
+        if path.is_file() and shows(path.read_bytes().decode("latin-1"), secret)
+    ]
+    assert held == []
+    assert len(packages_of(run)) == 2
