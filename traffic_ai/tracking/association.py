@@ -35,7 +35,8 @@ def size_mismatch2(a: Array, b: Array, sigma: float) -> Array:
     """Squared standardised difference (...) of log width and log height of boxes (..., 4)."""
     log_a = np.log(np.maximum(a[..., 2:] - a[..., :2], 1.0))
     log_b = np.log(np.maximum(b[..., 2:] - b[..., :2], 1.0))
-    return np.asarray((((log_a - log_b) / sigma) ** 2).sum(axis=-1))
+    apart = ((log_a - log_b) / sigma) ** 2
+    return np.asarray(apart[..., 0] + apart[..., 1])
 
 
 def unambiguous_pairs(distance: Array, margin: float) -> list[tuple[int, int]]:

@@ -22,14 +22,22 @@ def anchors_px(boxes: Array) -> Array:
     return anchors
 
 
+def areas(boxes: Array) -> Array:
+    """Areas (...) of boxes (..., 4)."""
+    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]))
+
+
+def shared_area(a: Array, b: Array) -> Array:
+    """Areas (...) of what boxes (..., 4) have in common, broadcast against each other."""
+    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
+    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
+    return np.asarray(np.maximum(width, 0.0) * np.maximum(height, 0.0))
+
+
 def iou(a: Array, b: Array) -> Array:
     """Intersection over union (...) of boxes (..., 4), broadcast against each other."""
-    low = np.maximum(a[..., :2], b[..., :2])
-    high = np.minimum(a[..., 2:], b[..., 2:])
-    inner = np.clip(high - low, 0.0, None).prod(axis=-1)
-    area_a = (a[..., 2:] - a[..., :2]).prod(axis=-1)
-    area_b = (b[..., 2:] - b[..., :2]).prod(axis=-1)
-    union = area_a + area_b - inner
+    inner = shared_area(a, b)
+    union = areas(a) + areas(b) - inner
     return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0))
 
 
@@ -54,13 +62,9 @@ def part_of(boxes: Array, whole: Array) -> tuple[NDArray[np.bool_], NDArray[np.b
     vehicle can be seen through it.
     """
     size, size_of_whole = boxes[:, 2:] - boxes[:, :2], whole[:, 2:] - whole[:, :2]
-    low = np.maximum(boxes[:, None, :2], whole[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], whole[None, :, 2:])
-    inner = np.clip(high - low, 0.0, None).prod(axis=2)
-    area = size.prod(axis=1)
-    inside = (inner >= INSIDE_SHARE * area[:, None]) & (
-        area[:, None] < size_of_whole.prod(axis=1)[None]
-    )
+    inner = shared_area(boxes[:, None], whole[None])
+    area = areas(boxes)
+    inside = (inner >= INSIDE_SHARE * area[:, None]) & (area[:, None] < areas(whole)[None])
     inside &= size[:, None, 0] >= AS_WIDE_SHARE * size_of_whole[None, :, 0]
     if not inside.any():
         return inside, inside

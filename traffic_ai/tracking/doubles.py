@@ -10,6 +10,7 @@ import numpy as np
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.track import Track
+from traffic_ai.tracking.boxes import areas, shared_area
 
 # This share of the smaller box lies in the other: now, and at most moments looked back on. A track
 # begins with guesses.
@@ -55,15 +56,8 @@ def _candidates(boxes: Array) -> list[tuple[int, int]]:
 
 def _share_inside(a: Array, b: Array) -> Array:
     """How much of the smaller of boxes (..., 4) lies in the other, (...)."""
-    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
-    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
-    inner = np.maximum(width, 0.0) * np.maximum(height, 0.0)
-    smaller = np.minimum(_area(a), _area(b))
-    return np.asarray(inner / np.maximum(smaller, 1e-9))
-
-
-def _area(boxes: Array) -> Array:
-    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]))
+    smaller = np.minimum(areas(a), areas(b))
+    return np.asarray(shared_area(a, b) / np.maximum(smaller, 1e-9))
 
 
 def _is_double(one: Track, other: Track) -> bool:
@@ -79,7 +73,7 @@ def _is_double(one: Track, other: Track) -> bool:
     seen_a, seen_b = one.observed[-n:], other.observed[-n:]
     if min(int(seen_a.sum()), int(seen_b.sum())) < _LEAST_SEEN:
         return False
-    if np.mean(_area(a)) < np.mean(_area(b)):
+    if np.mean(areas(a)) < np.mean(areas(b)):
         a, b = b, a
     if not _move_alike(a, b):
         return False

@@ -150,7 +150,8 @@ def _near(
     allows. Beyond it the distance is infinite.
     """
     whole = expected.whole_px[rows]
-    away = np.linalg.norm(anchors_px(whole) - found.anchors_px, axis=1)
+    offset = anchors_px(whole) - found.anchors_px
+    away = np.sqrt(offset[:, 0] ** 2 + offset[:, 1] ** 2)
     within = expected.once[rows] | (away < _reach(whole, parameters))
     distance2, log_det = planes.distances(
         expected.state[rows], expected.covariance[rows], expected.on_ground[rows], found

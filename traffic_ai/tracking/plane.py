@@ -62,9 +62,9 @@ class Readings:
         noise = np.zeros((len(positions), 2, 2))
         j = self.jacobian
         row_x, row_y = j[:, 0], j[:, 1]
-        noise[:, 0, 0] = np.where(on_ground, (row_x * row_x).sum(axis=1), 1.0)
-        noise[:, 1, 1] = np.where(on_ground, (row_y * row_y).sum(axis=1), 1.0)
-        noise[:, 0, 1] = noise[:, 1, 0] = np.where(on_ground, (row_x * row_y).sum(axis=1), 0.0)
+        noise[:, 0, 0] = np.where(on_ground, _dot(row_x, row_x), 1.0)
+        noise[:, 1, 1] = np.where(on_ground, _dot(row_y, row_y), 1.0)
+        noise[:, 0, 1] = noise[:, 1, 0] = np.where(on_ground, _dot(row_x, row_y), 0.0)
         return positions, noise * self.variance_px2[:, None, None]
 
 
@@ -191,6 +191,11 @@ class MotionPlanes:
         in_image = STANDING_HEIGHTS_PS * (boxes[:, 3] - boxes[:, 1])
         limit = np.where(on_ground, STANDING_MPS, in_image)
         return np.asarray(np.hypot(state[:, 2], state[:, 3]) < limit)
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Products (N,) of vectors (N, 2); written out, which is several times as fast as a sum."""
+    return np.asarray(a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1])
 
 
 def _image_variance(boxes: Array) -> Array:

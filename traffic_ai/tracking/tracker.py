@@ -24,7 +24,7 @@ from traffic_ai.tracking.association import (
     size_mismatch2,
     unambiguous_pairs,
 )
-from traffic_ai.tracking.boxes import grounded, iou, part_of, parts, within
+from traffic_ai.tracking.boxes import areas, grounded, iou, part_of, parts, within
 from traffic_ai.tracking.doubles import doubles
 from traffic_ai.tracking.fit import Expected, Fit, fit
 from traffic_ai.tracking.live import LiveTracks
@@ -35,6 +35,7 @@ Indices = NDArray[np.int64]
 _CORNER = [0, 1, 0, 1]
 # A vehicle seen whole so short a time ago is still where it is thought to be.
 _PART_OF_S = 0.5
+_COMPARE_EVERY_S = 0.2
 # A known part is found again this near to its place, in sizes of the whole box.
 _SAME_PLACE = 0.2
 
@@ -50,6 +51,7 @@ class RoadPlaneTracker:
         self._ended: tuple[int, ...] = ()
         self._next_id = 1
         self._t_s: float | None = None
+        self._compared_s = -np.inf
 
     @property
     def histories(self) -> Mapping[int, Track]:
@@ -318,6 +320,9 @@ class RoadPlaneTracker:
     def _keep_one_each(self) -> None:
         """End the younger of two tracks on one vehicle; the older goes on with the whole box."""
         live = self._live
+        if self._t_s is None or self._t_s - self._compared_s < _COMPARE_EVERY_S:
+            return
+        self._compared_s = self._t_s
         found = doubles(live.tracks, live.box_px)
         if not found:
             return
@@ -325,7 +330,7 @@ class RoadPlaneTracker:
         for kept, dropped in found:
             lives[dropped] = False
             outer, inner = live.whole_px[kept], live.whole_px[dropped]
-            if _area(outer) < _area(inner):
+            if areas(outer) < areas(inner):
                 outer, inner = inner, outer
             part = within(inner, outer)
             if live.box_px[dropped, 3] > live.box_px[kept, 3]:
@@ -342,7 +347,3 @@ class RoadPlaneTracker:
         for track_id in self._ended:
             self._histories.pop(track_id, None)
         self._ended = ()
-
-
-def _area(box: Array) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
