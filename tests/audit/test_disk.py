@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from tests.blocks import ROOT, WRONG, Block, packages_of, write_blocks, write_site
-from tests.disk import owned_by_records, unowned, with_pictures
+from tests.disk import FILM_MARKS, files_below, owned_by_records, unowned, with_pictures
+from traffic_ai.evidence.encryption import make_reader
 
 # Two offenders, and others who do nothing.
 TRAFFIC = (*WRONG, Block(0.1, leftwards=False, y_px=40), Block(2.0, leftwards=False, y_px=80))
@@ -27,7 +28,18 @@ def process(video, site, out, folder, at=""):
         "PYTHONDONTWRITEBYTECODE": "1",
         "BLOCKS_AT": at,
     }
-    command = [sys.executable, "-m", "tests.blocks", "process", video, "-s", site, "-o", out]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.blocks",
+        "process",
+        video,
+        "-s",
+        site,
+        "-o",
+        out,
+        "--every-frame",
+    ]
     return subprocess.run(
         command, cwd=folder / "cwd", env=environment, capture_output=True, check=False
     ).returncode
@@ -60,5 +72,23 @@ def test_a_run_that_was_killed_and_gone_on_with_leaves_none_either(made, tmp_pat
     assert process(*made, tmp_path / "run", elsewhere, at=f"{moment} SIGKILL") != 0
     assert with_pictures(tmp_path / "run", elsewhere) == set()
     assert process(*made, tmp_path / "run", elsewhere) == 0
+    assert len(packages_of(tmp_path / "run")) == 2
+    assert unowned(tmp_path / "run", elsewhere) == set()
+
+
+@pytest.mark.parametrize("moment", [12, 40, 54])
+def test_of_a_run_with_readers_no_picture_lies_there_at_any_moment(made, tmp_path, moment):
+    """Not in the packages either, whole or unfinished, and not after a kill."""
+    video, site = made
+    [public] = make_reader(tmp_path / "reader.key").public_keys
+    site.write_text(site.read_text() + f"evidence: {{encrypt_for: [{public}]}}\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for at in (f"{moment} SIGKILL", ""):
+        assert (process(video, site, tmp_path / "run", elsewhere, at=at) == 0) == (at == "")
+        for path in files_below(tmp_path / "run", elsewhere):
+            data = path.read_bytes()
+            assert not any(data.startswith(mark) for mark in FILM_MARKS), path
+            assert not any(mark in data for mark in FILM_MARKS if len(mark) > 3), path
     assert len(packages_of(tmp_path / "run")) == 2
     assert unowned(tmp_path / "run", elsewhere) == set()
