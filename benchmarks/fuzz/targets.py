@@ -14,13 +14,14 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from tests.audit.test_replay_decision import SPEEDER, reported
 from tests.config.files import GOOD
 from tests.mounts import ROOT
 from tests.records import KEY, MadeFootage, scene, signals, violation
 from traffic_ai.audit.replay_package import Package
 from traffic_ai.audit.verify import verify
 from traffic_ai.config.load import load_site
-from traffic_ai.core.decision_text import read_decision
+from traffic_ai.core.decision_text import decision_text, read_decision
 from traffic_ai.core.errors import ConfigError, EvidenceError, StoreError, UsageError
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.recorded import finding_of
@@ -85,6 +86,12 @@ def _outsider():
     return module
 
 
+def _decision():
+    """The text of a real decision on a vehicle that speeds."""
+    (_, decision), *_ = reported([SPEEDER], seconds=8.0)
+    return decision_text(decision).encode()
+
+
 class Targets:
     """The targets, with a real run folder to alter. `folder`: where files may be written."""
 
@@ -119,7 +126,7 @@ class Targets:
             "manifest": (manifest, self.manifest),
             "seal": ((self._package / "seal.json").read_bytes(), self.seal),
             "document": (document, self.document),
-            "decision": (b'{"format":"traffic-ai decision 1","frames":[]}', self.decision),
+            "decision": (_decision(), self.decision),
             "export": (b"=cmd|' /C calc'!A0,\"x\"\r\n", self.export),
         }
 

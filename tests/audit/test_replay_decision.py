@@ -290,6 +290,7 @@ def test_the_text_gives_the_same_text_again(speeding):
         lambda v: v["vehicles"][0].update(road_user=[[1, "tank"]]),
         lambda v: v["signals"]["main"].update(history=[[1, [99]]]),
         lambda v: v.update(vehicles=None),
+        lambda v: v["frames"]["index"].__setitem__(0, float("inf")),
     ],
 )
 def test_a_text_that_is_no_decision_is_refused(speeding, change):

@@ -54,7 +54,14 @@ def read_decision(text: str) -> Decision:
             closed=bool(value["closed"]),
             whole=bool(value["whole"]),
         )
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        OverflowError,  # an index of 1e999
+    ) as error:
         raise EvidenceError(f"this is no decision: {error!r}") from error
 
 
