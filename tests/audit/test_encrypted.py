@@ -110,6 +110,32 @@ def test_without_the_key_it_is_said_for_whom_it_is(run):
     assert "The picture is not shown" in html
 
 
+@pytest.mark.parametrize("name", ["../at.jpg.age", "/at.jpg.age", "a/../at.jpg.age", "..", ".age"])
+def test_a_manifest_cannot_have_a_decrypted_file_written_elsewhere(encrypted, run, tmp_path, name):
+    folder = a_package(run)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    sealed = next(f for f in manifest["files"] if f["file"] == "at.jpg.age")
+    manifest["files"].append({**sealed, "file": name})
+    manifest["clip"]["file"] = name
+    manifest["stills"][0]["file"] = name
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    reader = load_reader(encrypted / "office.key")
+    with pytest.raises(EvidenceError, match="names the file"):
+        replay_clip(folder, BlockDetector(), reader)
+    with open_records(run, "mai") as records, pytest.raises(EvidenceError, match="names the file"):
+        hand_out(records, records.find(folder.name), Eyes(), tmp_path / "out", reader)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+def test_readers_named_by_a_stranger_cannot_steer_a_terminal(run):
+    folder = a_package(run)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["encryption"]["recipients"] = ["age1\x1b[2J\u202e"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(EvidenceError, match=r"it is for age1\?\[2J\?\)"):
+        Package.read(folder).original("at.jpg")
+
+
 def test_another_readers_key_is_refused_and_named(run, tmp_path):
     other = make_reader(tmp_path / "other.key")
     with pytest.raises(EvidenceError, match=f"with the key of {other.public_keys[0]}.*it is for"):

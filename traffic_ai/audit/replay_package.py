@@ -18,6 +18,7 @@ from traffic_ai.stores.run_folder import EVIDENCE_NAME
 
 _LARGEST_FILE_BYTES = 1 << 26
 _LARGEST_CLIP_BYTES = 1 << 30
+_LONGEST_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Package:
         Raises EvidenceError where it is not the one that the manifest lists, or is encrypted and
         the reader's key is missing or another's; FileNotFoundError where there is none.
         """
+        self.member(name)  # before anything of that name is read here or written elsewhere
         if self._hash_of(name) is not None:
             return self._listed_bytes(name)
         if self._hash_of(name + ENCRYPTED) is None:
@@ -94,7 +96,10 @@ class Package:
     def _readers(self) -> str:
         told = self.manifest.get("encryption")
         readers = told.get("recipients") if isinstance(told, dict) else None
-        return ", ".join(map(str, readers)) if isinstance(readers, list) else "nobody it names"
+        if not isinstance(readers, list):
+            return "nobody it names"
+        text = ", ".join(map(str, readers))  # by whoever wrote the manifest
+        return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST_SHOWN])
 
     def decision_text(self) -> str:
         """The text of the decision, if it is the one the manifest lists. Raises EvidenceError."""
