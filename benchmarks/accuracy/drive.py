@@ -37,7 +37,7 @@ class LookAt:
             mixups = Mixups(self.swaps_per_s, self.breaks_per_s)
         errors = in_look(MEASURED, world.look).with_noise(self.extra_px, self.extra_s)
         view = SignalView.LOG if world.signal_log else SignalView.LAMPS
-        return FastOptions(errors, mixups, view)
+        return FastOptions(errors, mixups, view, every_frame=False)
 
 
 @dataclass(frozen=True, eq=False)
