@@ -42,6 +42,8 @@ HEAVY = {
     "onnx",
     "onnxruntime",
     "pydantic",
+    "pyrage",
+    "rfc3161_client",
     "rich",
     "scipy",
     "sqlalchemy",
@@ -148,6 +150,8 @@ def test_only_the_edges_know_a_driver():
         "onnxruntime": {"detectors"},
         "typer": {"cli"},
         "cryptography": {"evidence"},
+        "pyrage": {"evidence"},
+        "rfc3161_client": {"evidence"},
     }
     for path in modules():
         if part_of(path) in ("", "simulate"):  # a tool for making videos, beside the product

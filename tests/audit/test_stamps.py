@@ -13,8 +13,8 @@ import pytest
 from tests import sealed
 from tests.audit.test_verify_altered import OUTSIDER
 from traffic_ai.audit.verify import verify
-from traffic_ai.audit.verify_stamp import read_authorities
 from traffic_ai.core.errors import UsageError
+from traffic_ai.evidence.stamp import Authorities
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 
@@ -97,7 +97,7 @@ def stamped(run, authority, digest="sha256"):
 
 def checked(run, *roots):
     """Problems and notes of both verifiers, as text."""
-    known = [certificate for root in roots for certificate in read_authorities(root)]
+    known = Authorities.read(roots) if roots else None
     ours, theirs = verify(run, authorities=known), OUTSIDER.check(run)
     return (
         [str(problem) for problem in ours.problems],
@@ -190,5 +190,5 @@ def test_the_command_takes_authorities_and_refuses_what_is_none(run, authorities
     assert call("verify", run, "--stamp-authority", authorities[1].root).code == 1
     (tmp_path / "none.pem").write_text("nothing")
     with pytest.raises(UsageError, match="holds no certificate"):
-        read_authorities(tmp_path / "none.pem")
+        Authorities.read([tmp_path / "none.pem"])
     assert call("verify", run, "--stamp-authority", tmp_path / "absent.pem").code == 2

@@ -7,8 +7,6 @@ nothing they left in memory.
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from cryptography.x509 import Certificate
-
 from traffic_ai.audit.verify_chain import CameraFiles, ReadChain, check_chain, read_camera
 from traffic_ai.audit.verify_package import SealedPackage, check_lone_package, check_package
 from traffic_ai.audit.verify_report import ChainSummary, Report
@@ -18,6 +16,7 @@ from traffic_ai.evidence.chain import CHAIN, MANIFEST, SEAL
 from traffic_ai.evidence.keys import short_name, signature_holds
 from traffic_ai.evidence.package import folder_name
 from traffic_ai.evidence.seal import Head
+from traffic_ai.evidence.stamp import Authorities
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME
 
 
@@ -25,13 +24,13 @@ def verify(
     path: Path,
     trusted: Collection[str] = (),
     heads: Sequence[Head] = (),
-    authorities: Sequence[Certificate] = (),
+    authorities: Authorities | None = None,
 ) -> Report:
     """Check a package or a run folder.
 
     trusted: public keys (hex) that signed, by the verifier's own knowledge; where some are given,
     everything must lead to one of them. heads: how far chains are known to have come.
-    authorities: certificates that every time stamp must lead to, where some are given. Raises
+    authorities: what every time stamp must lead to, where some are given. Raises
     UsageError where there is nothing to verify, EvidenceError where it cannot be read.
     """
     try:
@@ -67,7 +66,7 @@ def read_heads(path: Path) -> list[Head]:
 
 
 def _verify_package(
-    path: Path, trusted: Collection[str], authorities: Sequence[Certificate]
+    path: Path, trusted: Collection[str], authorities: Authorities | None
 ) -> Report:
     report = Report()
     entry = check_lone_package(path, report, authorities)
@@ -91,7 +90,7 @@ def _verify_run(
     run: Path,
     trusted: Collection[str],
     heads: Sequence[Head],
-    authorities: Sequence[Certificate],
+    authorities: Authorities | None,
 ) -> Report:
     report = Report()
     packages: dict[str, SealedPackage] = {}
@@ -121,7 +120,7 @@ def _check_camera(
     files: CameraFiles,
     chain: ReadChain,
     report: Report,
-    authorities: Sequence[Certificate],
+    authorities: Authorities | None,
 ) -> Mapping[str, SealedPackage]:
     if files.chain is None and files.packages:
         report.accuse(f"{where}/{CHAIN}", "the file is gone")

@@ -3,18 +3,17 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from cryptography.x509 import Certificate
 
 from traffic_ai.audit.verify_report import Report
 from traffic_ai.audit.verify_stamp import check_stamp
 from traffic_ai.evidence.chain import MANIFEST, SEAL, STAMP
 from traffic_ai.evidence.package import folder_name, sha256_file
 from traffic_ai.evidence.seal import PACKAGE_KIND, Entry, utc_moment
+from traffic_ai.evidence.stamp import Authorities
 
 _LARGEST_MANIFEST_BYTES = 1 << 26
 _LARGEST_STAMP_BYTES = 1 << 20
@@ -52,7 +51,7 @@ def check_package(
     where: str,
     entry: Entry,
     report: Report,
-    authorities: Sequence[Certificate] = (),
+    authorities: Authorities | None = None,
 ) -> SealedPackage:
     """Hold a folder against the entry of its package; a time stamp against its authorities."""
     there = _files(folder, where, report)
@@ -98,7 +97,7 @@ def _check_seal(folder: Path, where: str, entry: Entry, there: set[str], report:
 
 
 def _check_stamp(
-    folder: Path, where: str, entry: Entry, authorities: Sequence[Certificate], report: Report
+    folder: Path, where: str, entry: Entry, authorities: Authorities | None, report: Report
 ) -> None:
     place = f"{where}/{STAMP}"
     if (folder / STAMP).stat().st_size > _LARGEST_STAMP_BYTES:
@@ -171,7 +170,7 @@ def _check_place(where: str, entry: Entry, violation: Mapping[str, Any], report:
 
 
 def check_lone_package(
-    folder: Path, report: Report, authorities: Sequence[Certificate] = ()
+    folder: Path, report: Report, authorities: Authorities | None = None
 ) -> Entry | None:
     """Hold a package against its own seal, wherever it lies; the seal's entry."""
     try:

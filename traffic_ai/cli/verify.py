@@ -47,10 +47,10 @@ def verify(
     """
     from traffic_ai.audit.verify import read_heads
     from traffic_ai.audit.verify import verify as check
-    from traffic_ai.audit.verify_stamp import read_authorities
+    from traffic_ai.evidence.stamp import Authorities
 
     heads = [known for file in head or () for known in read_heads(file)]
-    authorities = [one for file in stamp_authority or () for one in read_authorities(file)]
+    authorities = Authorities.read(stamp_authority) if stamp_authority else None
     report = check(path, _trusted(public_key, keys), heads, authorities)
     if as_json:
         typer.echo(json.dumps({"ok": not report.problems, **asdict(report)}, indent=2))
