@@ -83,7 +83,7 @@ def _whole_runs(boxes: Array, m_per_px: Array) -> list[tuple[int, int]]:
         return [(0, n)] if n else []
     log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0) * m_per_px[:, None])
     medians = _medians(log_sizes)
-    runs = _runs(_excess(log_sizes, medians))
+    runs = _runs(*_excess(log_sizes, medians))
     levels = [0.0]
     for _, cut in runs[:-1]:
         before, after = max(cut - _REACH, 0), min(cut, n - _REACH)
@@ -94,14 +94,19 @@ def _whole_runs(boxes: Array, m_per_px: Array) -> list[tuple[int, int]]:
     return found or runs
 
 
-def _runs(excess: Array) -> list[tuple[int, int]]:
-    """The runs [a, b) between the steps, each at its greatest excess."""
-    cuts = [0, len(excess)]
+def _runs(excess: Array, upward: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """The runs [a, b) between the steps, each at its greatest excess.
+
+    Near a step nothing else is one, but for the way back of a box that was another for a moment.
+    """
+    n = len(excess)
+    cuts = [0, n]
     rest = excess.copy()
     while rest.size and float(rest.max()) > 0.0:
         cut = int(np.argmax(rest))
         cuts.append(cut)
-        rest[max(0, cut - _REACH) : cut + _REACH + 1] = 0.0
+        away = np.abs(np.arange(n) - cut)
+        rest[(away <= _REACH // 2) | ((away <= _REACH) & (upward == upward[cut]))] = 0.0
     return list(pairwise(sorted(cuts)))
 
 
@@ -111,10 +116,12 @@ def _medians(log_sizes: Array) -> Array:
     return np.asarray(np.sort(windows, axis=2)[..., _REACH // 2])
 
 
-def _excess(log_sizes: Array, medians: Array) -> Array:
-    """By how much the step before each point (n,) exceeds what noise and a steady change allow."""
+def _excess(log_sizes: Array, medians: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """By how much the step before each point (n,) exceeds what noise and a steady change allow,
+    and whether the box grew there (n,).
+    """
     n = len(log_sizes)
-    excess = np.zeros(n)
+    excess, upward = np.zeros(n), np.zeros(n, bool)
     noise = 1.05 * np.median(np.abs(np.diff(log_sizes, axis=0)), axis=0)
     allowed = np.maximum(_STEP, _NOISE_SIGMAS * noise)
     # A box that turns with its vehicle changes all the time.
@@ -122,7 +129,10 @@ def _excess(log_sizes: Array, medians: Array) -> Array:
     starts = (log_sizes[: n - _REACH + 1] + log_sizes[1 : n - _REACH + 2]) / 2.0
     turning = np.abs(ends - starts)
     before, after = slice(None, -_REACH), slice(_REACH, None)
-    step = np.abs(medians[after] - medians[before])
+    step = medians[after] - medians[before]
     room = allowed + 2.0 * np.maximum(turning[before], turning[after])
-    excess[_REACH : n - _REACH + 1] = (step - room).max(axis=1)
-    return excess
+    beyond = np.abs(step) - room
+    inner = slice(_REACH, n - _REACH + 1)
+    excess[inner] = beyond.max(axis=1)
+    upward[inner] = np.take_along_axis(step, beyond.argmax(axis=1)[:, None], axis=1)[:, 0] > 0.0
+    return excess, upward

@@ -1,0 +1,37 @@
+"""Whether boxes keep the size of one whole vehicle."""
+
+import numpy as np
+import pytest
+
+from traffic_ai.rules.box_size import whole
+
+
+def boxes(heights_px, width_px=100.0):
+    heights = np.asarray(heights_px, float)
+    n = len(heights)
+    return np.column_stack([np.zeros(n), 500.0 - heights, np.full(n, width_px), np.full(n, 500.0)])
+
+
+def kept(heights_px):
+    return whole(boxes(heights_px), np.full(len(heights_px), 0.02)).tolist()
+
+
+def test_boxes_of_one_size_are_whole():
+    assert all(kept([80.0] * 30))
+
+
+def test_what_is_cut_short_for_good_is_not_whole():
+    assert kept([80.0] * 20 + [50.0] * 10) == [True] * 20 + [False] * 10
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6])
+@pytest.mark.parametrize("height_px", [50.0, 115.0])
+def test_a_box_that_is_another_for_a_moment_leaves_the_rest_whole(count, height_px):
+    """Neither what hides a vehicle for a moment nor a box round two of them."""
+    result = kept([80.0] * 20 + [height_px] * count + [80.0] * 20)
+    assert all(result[:18])
+    assert all(result[20 + count + 2 :])
+
+
+def test_steady_growth_is_no_step():
+    assert all(kept(80.0 * np.exp(0.03 * np.arange(40))))
