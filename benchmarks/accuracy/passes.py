@@ -1,7 +1,9 @@
 """Worlds whose every pass is laid down by hand: who, in which lane, at which speed, and when."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -34,7 +36,13 @@ _EMPTY = {
 
 def empty_world(of: str, changes: dict[str, object]) -> World:
     """The road, camera and site of a packaged scenario with nobody on it."""
-    return make_world(load_scenario(of).with_changes(_EMPTY).with_changes(changes), 1)
+    return _empty_world(of, json.dumps(changes))
+
+
+@lru_cache(maxsize=8)
+def _empty_world(of: str, changes: str) -> World:
+    """Once a process: laying out a junction takes longer than a pool's whole traffic on it."""
+    return make_world(load_scenario(of).with_changes(_EMPTY).with_changes(json.loads(changes)), 1)
 
 
 def some_body(random: Generator, kind: str) -> Body:

@@ -1,43 +1,82 @@
-"""The drawn cases: `traffic-ai simulate`, `process` and the evaluation, as a user runs them."""
+"""The drawn cases: `traffic-ai simulate`, what `process` does, and the evaluation.
 
+A drawn video and what the detector saw in it are kept: a second run takes seconds a case, so that
+changed rules can be tried. Remove the folder to have everything drawn anew.
+"""
+
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
+from benchmarks.accuracy.remembered import RememberingDetector
 from benchmarks.accuracy.suite import Case
+from traffic_ai.batch.run import Batch, FileOutcome, FileState
+from traffic_ai.core.violation import Violation
+from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evaluate.report import Report
 from traffic_ai.evaluate.run import evaluate_run
 from traffic_ai.evaluate.run_folder import Wanted
+from traffic_ai.wiring import DetectorOptions, load_detector, open_site
+
+CASES = Path(__file__).parent / "drawn.yaml"
+_SCENARIO = "scenario.yaml"
 
 
 def run_drawn(case: Case, seed: int, folder: Path) -> Report:
-    """A case drawn and processed; what was drawn before is taken again."""
-    drawn, run = folder / f"{case.name}-{seed}", folder / f"{case.name}-{seed}" / "run"
-    drawn.mkdir(parents=True, exist_ok=True)
-    scenario = drawn / "scenario.yaml"
-    scenario.write_text(
-        yaml.safe_dump(case.scenario.model_dump(mode="json", exclude_unset=True), sort_keys=False)
-    )
-    if not (drawn / "truth.json").exists():
-        _command("simulate", scenario, "--out", drawn, "--seed", seed, "--jobs", 1)
-    site = drawn / "site.yaml"
-    _command(
-        "process",
-        drawn / "video.mp4",
-        "--site",
-        site,
-        "--out",
-        run,
-        "--keep-tracks",
-        "--no-evidence",
-    )
-    return evaluate_run(Wanted(run, site), drawn / "truth.json").report
+    """A case drawn and processed; what was drawn and seen before is taken again."""
+    drawn = folder / f"{case.name}-{seed}"
+    _draw(case, seed, drawn)
+    run = drawn / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    _process(drawn, run, load_detector(DetectorOptions()))
+    return evaluate_run(Wanted(run, drawn / "site.yaml"), drawn / "truth.json").report
 
 
-def _command(*words: object) -> None:
-    command = [str(Path(sys.executable).parent / "traffic-ai"), *map(str, words)]
+def _draw(case: Case, seed: int, drawn: Path) -> None:
+    """Draw the case unless this very scenario was drawn before."""
+    given = case.scenario.model_dump(mode="json", exclude_unset=True)
+    text = yaml.safe_dump(given, sort_keys=False)
+    scenario = drawn / _SCENARIO
+    if (drawn / "truth.json").exists() and scenario.read_text(encoding="utf-8") == text:
+        return
+    shutil.rmtree(drawn, ignore_errors=True)
+    drawn.mkdir(parents=True)
+    scenario.write_text(text, encoding="utf-8")
+    program = Path(sys.executable).parent / "traffic-ai"
+    wanted = ["--out", drawn, "--seed", seed, "--jobs", 1]
+    command = [str(word) for word in (program, "simulate", scenario, *wanted)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-800:]}")
+
+
+def _process(drawn: Path, run: Path, detector: SizedDetector) -> None:
+    """As `traffic-ai process --keep-tracks --no-evidence`."""
+    remembering = RememberingDetector(detector, drawn / "detections.npz")
+    batch = Batch(
+        open_site(drawn / "site.yaml"), run, remembering, write_evidence=False, keep_tracks=True
+    )
+    outcomes = batch.run([drawn / "video.mp4"], _Quiet())
+    remembering.save()
+    for outcome in outcomes:
+        if outcome.state is not FileState.DONE:
+            raise RuntimeError(f"{outcome.path} is {outcome.state}: {outcome.message}")
+
+
+class _Quiet:
+    """Implements `batch.run.Listener`; says nothing."""
+
+    def file_begins(self, path: Path, number: int, total: int, duration_s: float | None) -> None:
+        """Nothing."""
+
+    def frame_done(self, t_s: float, from_log: bool) -> None:
+        """Nothing."""
+
+    def violation_found(self, violation: Violation) -> None:
+        """Nothing."""
+
+    def file_ended(self, outcome: FileOutcome) -> None:
+        """Nothing."""

@@ -12,16 +12,18 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy import short
 from benchmarks.accuracy.peers import Environment, show
 from benchmarks.accuracy.pools import POOLS, Part
+from benchmarks.accuracy.rendered import CASES as DRAWN
 from benchmarks.accuracy.rendered import run_drawn
 from benchmarks.accuracy.suite import Case, Outcome, read_cases, run_case, verdict
-from benchmarks.accuracy.table import case_table, kind_table, speed_table
-from benchmarks.accuracy.work import each
+from benchmarks.accuracy.table import case_table, differences, kind_table, speed_table
+from benchmarks.accuracy.work import each, kept
 from traffic_ai.evaluate.json_report import report_document
 from traffic_ai.evaluate.report import Report
 
@@ -81,29 +83,59 @@ def _cases(options: argparse.Namespace) -> None:
     cases = [c for c in read_cases() if not options.case or c.name in options.case]
     if not cases:
         sys.exit(f"no case {options.case}; there are {', '.join(c.name for c in read_cases())}")
-    seeds = range(1, options.seeds + 1)
-    outcomes = list(each(partial(_case, seeds=seeds), cases, options.jobs, "cases"))
+    outcomes = _in_fast_mode(cases, options)
     print(f"\n### Cases, {options.seeds} worlds each\n")
     print(case_table(outcomes))
-    _write(options.out / "cases.json", {o.case.name: verdict(o.report) for o in outcomes})
     whole = Report.merge(outcome.report for outcome in outcomes)
+    print(f"\n{kind_table({'all cases': whole})}\n\n{speed_table({'all cases': whole})}")
+    print(f"\n#### What is not as it should be\n\n{differences(outcomes)}", flush=True)
+    _write(options.out / "cases.json", {o.case.name: verdict(o.report) for o in outcomes})
     _write(options.out / "cases.report.json", report_document(whole))
+    refused = [f"{o.case.name}: {why}" for o in outcomes for why in o.refused]
+    if refused:
+        sys.exit("scenes that cannot be:\n" + "\n".join(refused))
+
+
+def _in_fast_mode(cases: Sequence[Case], options: argparse.Namespace) -> list[Outcome]:
+    seeds = range(1, options.seeds + 1)
+    keys = [f"case {case.name} {options.seeds}" for case in cases]
+    pieces = kept(cases, keys, options.out)
+    return list(each(partial(_case, seeds=seeds), pieces, options.jobs, "cases"))
 
 
 def _rendered(options: argparse.Namespace) -> None:
     """The drawn cases beside the same worlds in the fast mode."""
-    cases = [c for c in read_cases() if c.rendered and (not options.case or c.name in options.case)]
+    cases = [c for c in read_cases(DRAWN) if not options.case or c.name in options.case]
     if not cases:
-        sys.exit(f"no drawn case {options.case}")
+        names = ", ".join(c.name for c in read_cases(DRAWN))
+        sys.exit(f"no drawn case {options.case}; there are {names}")
     seeds, folder = range(1, options.seeds + 1), options.out / "drawn"
-    drawn = list(each(partial(_drawn, seeds=seeds, folder=folder), cases, options.jobs, "drawn"))
-    fast = list(each(partial(_case, seeds=seeds), cases, options.jobs, "fast"))
+    keys = [f"drawn {case.name} {options.seeds}" for case in cases]
+    do = partial(_drawn, seeds=seeds, folder=folder)
+    drawn = list(each(do, kept(cases, keys, options.out), options.jobs, "drawn"))
+    fast = _in_fast_mode(cases, options)
     print(f"\n### Drawn cases, {options.seeds} worlds each\n\n{case_table(drawn)}")
+    print(f"\n#### What is not as it should be\n\n{differences(drawn)}")
     print(f"\n### The same worlds in the fast mode\n\n{case_table(fast)}")
     for name, outcomes in (("drawn", drawn), ("fast", fast)):
         whole = Report.merge(outcome.report for outcome in outcomes)
         _write(options.out / f"{name}.json", {o.case.name: verdict(o.report) for o in outcomes})
-        print(f"\n{kind_table({name: whole})}\n\n{speed_table({name: whole})}")
+        _write(options.out / f"{name}.report.json", report_document(whole))
+        print(f"\n{kind_table({name: whole})}\n\n{speed_table(_by_class(name, whole))}", flush=True)
+
+
+def _by_class(name: str, report: Report) -> dict[str, Report]:
+    """The speeds of all, and of each class of road user."""
+    classes = sorted({one.place.road_user for one in report.speeds})
+    of_class = {
+        f"{name}, {user}": replace(
+            report,
+            speeds=tuple(one for one in report.speeds if one.place.road_user == user),
+            withheld=tuple(one for one in report.withheld if one.place.road_user == user),
+        )
+        for user in classes
+    }
+    return {name: report, **of_class}
 
 
 def _drawn(case: Case, seeds: Sequence[int], folder: Path) -> Outcome:
@@ -118,10 +150,11 @@ def _case(case: Case, seeds: Sequence[int]) -> Outcome:
 def _pools(options: argparse.Namespace) -> None:
     for name in options.pool or POOLS:
         parts = list(POOLS[name](options.share))
-        reports = list(each(_part, parts, options.jobs, name))
+        keys = [f"{name} {part.group} {part.seed} {part.look_at}" for part in parts]
+        reports = list(each(_part, kept(parts, keys, options.out), options.jobs, name))
         print(f"\n### Pool {name}\n")
         groups = _grouped(parts, reports)
-        print(speed_table(groups) if name == "speed" else kind_table(groups))
+        print(speed_table(groups) if name == "speed" else kind_table(groups), flush=True)
         _write(options.out / f"{name}.json", report_document(Report.merge(reports)))
 
 

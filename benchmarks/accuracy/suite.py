@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from benchmarks.accuracy.drive import LookAt, drive
+from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.report import Report
 from traffic_ai.evaluate.summary import Summary, summarize
@@ -26,16 +27,16 @@ class Case:
     scenario: Scenario
     look_at: LookAt
     short: bool
-    rendered: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of a case over all its seeds."""
+    """What came of a case over all its seeds. refused: why some of its worlds cannot be."""
 
     case: Case
     seeds: tuple[int, ...]
     report: Report
+    refused: tuple[str, ...] = ()
     summary: Summary = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,14 +64,20 @@ def _case(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Case:
         base.with_changes({**given.get("change", {}), "name": given["name"]}),
         LookAt(**look_at),
         bool(given.get("short", False)),
-        bool(given.get("rendered", False)),
     )
 
 
 def run_case(case: Case, seeds: Sequence[int]) -> Outcome:
     """The case in the fast mode, once a seed."""
-    reports = [drive(make_world(case.scenario, s), s, case.look_at).report for s in seeds]
-    return Outcome(case, tuple(seeds), Report.merge(reports))
+    reports, refused = [], []
+    for seed in seeds:
+        try:
+            world = make_world(case.scenario, seed)
+        except ConfigError as error:
+            refused.append(f"seed {seed}: {error}")
+        else:
+            reports.append(drive(world, seed, case.look_at).report)
+    return Outcome(case, tuple(seeds), Report.merge(reports), tuple(refused))
 
 
 Verdict = dict[str, list[int]]

@@ -1,13 +1,19 @@
 """The tables of docs/accuracy.md, from outcomes."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.accuracy.suite import Outcome, words
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.intervals import Share
-from traffic_ai.evaluate.report import Report
-from traffic_ai.evaluate.summary import KindFigures, SpeedFigures, Summary, summarize
+from traffic_ai.evaluate.report import Place, Report
+from traffic_ai.evaluate.summary import (
+    KindFigures,
+    SpeedFigures,
+    Summary,
+    summarize,
+    within_allowance,
+)
 
 WORDS = {
     ViolationKind.RED_LIGHT: "red light",
@@ -67,6 +73,36 @@ def _notes(one: KindFigures) -> list[str]:
     if one.duplicates:
         said.append(f"{one.duplicates} of the false records are second records of true ones.")
     return said
+
+
+def differences(outcomes: Sequence[Outcome]) -> str:
+    """A line for every verdict and speed that is not as it should be, for whoever mends it."""
+    return "\n".join(
+        f"- {outcome.case.name}: {line}"
+        for outcome in outcomes
+        for line in _differs(outcome.report)
+    )
+
+
+def _differs(report: Report) -> Iterator[str]:
+    for miss in report.misses:
+        why = miss.near_miss or "no near miss"
+        yield f"{_who(miss.place)} not found ({why}; {miss.detail})"
+    for false in report.false_alarms:
+        yield f"{_who(false.place)} is false ({false.why.value})"
+    for reading in report.speeds:
+        if reading.true_kmh is None:
+            yield f"{_who(reading.place)}: {reading.measured_kmh:.1f} km/h of no known vehicle"
+        elif not within_allowance(reading.measured_kmh, reading.true_kmh):
+            yield (
+                f"{_who(reading.place)}: {reading.measured_kmh:.1f} km/h +- "
+                f"{2 * reading.standard_uncertainty_kmh:.1f}, truly {reading.true_kmh:.1f}"
+            )
+
+
+def _who(place: Place) -> str:
+    vehicle = "an unknown vehicle" if place.vehicle is None else f"vehicle {place.vehicle}"
+    return f"{WORDS[place.kind]} at {place.t_s:.1f} s by {place.road_user} ({vehicle})"
 
 
 def withheld_words(report: Report, kind: ViolationKind) -> str:

@@ -33,7 +33,8 @@ class Heard:
 
 def analyse(site, out, paths, detector=None, listener=None, **more):
     """The outcomes of a batch."""
-    batch = Batch(open_site(site), out, detector or BlockDetector(), **{"every_frame": True, **more})
+    more = {"every_frame": True} | more
+    batch = Batch(open_site(site), out, detector or BlockDetector(), **more)
     return batch.run(list(paths), listener or Heard())
 
 
@@ -45,5 +46,6 @@ def stopped_at(site, out, paths, call, **more):
         if number == call:
             batch.stop.set()
 
-    batch = Batch(open_site(site), out, BlockDetector(stop), **{"every_frame": True, **more})
+    more = {"every_frame": True} | more
+    batch = Batch(open_site(site), out, BlockDetector(stop), **more)
     return batch.run(list(paths), Heard())
