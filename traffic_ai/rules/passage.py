@@ -168,7 +168,7 @@ def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | No
     observed.
     """
     good = np.flatnonzero(track.grounded)
-    good = good[_whole(track.xyxy_px[good], geometry.scene.homography)]
+    good = good[whole_boxes(track.xyxy_px[good], geometry.scene.homography)]
     if len(good) < 2:
         return None
     covered = _covered_before(track, good, geometry)
@@ -210,7 +210,7 @@ def _covered_before(
 def second_line_latest_s(track: Track, geometry: StopLineGeometry, beyond_m: float) -> float | None:
     """When the front was surely so far beyond the line; None where that cannot be told."""
     good = np.flatnonzero(track.grounded)
-    good = good[_whole(track.xyxy_px[good], geometry.scene.homography)]
+    good = good[whole_boxes(track.xyxy_px[good], geometry.scene.homography)]
     distance_m = geometry.seen_distance_m(track)
     known = good[~np.isnan(distance_m[good])]
     if len(known) < 2 or geometry.end is VehicleEnd.SIDE:
@@ -221,7 +221,7 @@ def second_line_latest_s(track: Track, geometry: StopLineGeometry, beyond_m: flo
     return interval[1] if interval is not None else None
 
 
-def _whole(boxes: Array, homography: Homography | None) -> NDArray[np.bool_]:
+def whole_boxes(boxes: Array, homography: Homography | None) -> NDArray[np.bool_]:
     """Which boxes (n, 4) nothing has cut short, (n,)."""
     if homography is None:
         return whole(boxes, np.ones(len(boxes)))

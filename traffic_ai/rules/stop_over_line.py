@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.ports import Observation
-from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.road_user import SIZES, RoadUser
 from traffic_ai.core.scene import Scene, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
 from traffic_ai.core.track import Track
@@ -31,20 +31,29 @@ from traffic_ai.core.violation import (
 )
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged
+from traffic_ai.rules.length_range import length_range_m
 from traffic_ai.rules.parameters import StopOverLineParameters
 from traffic_ai.rules.passage import (
     MARGIN_SIGMAS,
     StopLineGeometry,
     crossing_interval,
+    whole_boxes,
 )
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
-RULE_VERSION = "stop-over-line-2"
+RULE_VERSION = "stop-over-line-3"
 # Standing: the box moves less than this share of its height within the standing time.
 STANDING_SHARE = 0.1
 # Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
 # R58), their shadow and wheels show below. Cars' boxes reach the road.
 TAIL_HEIGHT_M = 0.4
+# Bumpers of the lowest cars; shorter than this are two-wheelers.
+LEAST_BUMPER_M = 0.1
+LEAST_FOUR_WHEELED_M = 3.0
+# A standing rear's lower edge, beyond what its tail's height explains, is wrong by 0.4 to 0.9 of
+# the noise of a single box (SD over drawn vehicles); the shortest of the class leaves room too.
+TAIL_SIGMAS = 1.0
+_HEAVY = frozenset({RoadUser.BUS, RoadUser.TRUCK})
 # Without a road plane the seen end itself must be over the line by this share of the box height.
 OVER_SHARE_OF_BOX = 0.15
 # Of a shift of the box across the lane this much counts as movement.
@@ -54,7 +63,10 @@ CHECK_EVERY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Over:
-    """How far over the line the front is at the least, pixels and (if known) metres."""
+    """How far over the line the front is at the least, pixels and (if known) metres.
+
+    Below the least distance it may still be, and is then no more than a near miss.
+    """
 
     px: float
     m: float | None
@@ -155,14 +167,14 @@ class StopOverLine:
         forward = watched.line.line.forward
         if window.sum() < 3 or _movement_share(track, window, forward) > STANDING_SHARE:
             return None
-        placed = _standing_points(track, window, forward)
+        placed = _standing_points(track, window, forward, watched.geometry)
         if placed.sum() < 3:
             return None
         over = self._over(watched.geometry, track, placed)
         past_beyond = watched.line.beyond is not None and bool(
             watched.line.beyond.distance(track.anchor_px[placed]).max() > 0.0
         )
-        if over is None or past_beyond or over.px < 0.0:
+        if over is None or past_beyond:
             return None
         lane = watched.geometry.lane_of(track)
         if lane is None or not is_judged(lane, track.road_user):
@@ -194,7 +206,7 @@ class StopOverLine:
     def _over(
         self, geometry: StopLineGeometry, track: Track, window: NDArray[np.bool_]
     ) -> _Over | None:
-        """How far over the line the front is at the least; None before the line."""
+        """How far over the line the front is at the least; None where it is likely before it."""
         boxes = track.xyxy_px[window]
         sigma_px = edge_sigma_px(boxes)
         seen_px = float(np.median(geometry.seen_distance_px(boxes) - MARGIN_SIGMAS * sigma_px))
@@ -202,18 +214,51 @@ class StopOverLine:
         distance_m = geometry.seen_distance_m(track)[window]
         known = ~np.isnan(distance_m)
         if not known.any():
-            return _Over(seen_px, None, None, least_px) if seen_px > 0.0 else None
+            unmeasured = geometry.ground_line is not None and track.road_user in _HEAVY
+            foremost_px = float(np.median(geometry.foremost_distance_px(boxes)))
+            if seen_px > 0.0 or (unmeasured and foremost_px > 0.0):
+                return _Over(seen_px, None, None, least_px)
+            return None
         normal = geometry.ground_line.forward if geometry.ground_line is not None else np.zeros(2)
         cov = track.ground_cov_m2[window][known]
         sigma_m = float(np.sqrt(np.median(np.einsum("i,nij,j->n", normal, cov, normal))))
-        hidden_m = geometry.hidden_length_m(track, np.flatnonzero(window)[known])[0]
-        if geometry.end is VehicleEnd.REAR and track.road_user in (RoadUser.BUS, RoadUser.TRUCK):
-            # A raised tail looks farther ahead than it stands.
-            hidden_m -= geometry.raised_allowance_m(TAIL_HEIGHT_M)
-        least_m = float(np.median(distance_m[known])) + hidden_m - MARGIN_SIGMAS * sigma_m
-        if least_m <= 0.0:
+        placed = np.flatnonzero(window)[known]
+        if geometry.end is VehicleEnd.REAR:
+            seen_m = _least(distance_m[known])
+            likely_m = seen_m + SIZES[track.road_user].typical_m
+        else:
+            seen_m = float(np.median(distance_m[known]))
+            likely_m = seen_m + geometry.bumper_allowance_m()
+        least_m = seen_m + self._ahead_m(geometry, track, placed, sigma_m)
+        if max(least_m, likely_m) < self._parameters.min_distance_m:
             return None
         return _Over(max(seen_px, 0.0), least_m, sigma_m, least_px)
+
+    @staticmethod
+    def _ahead_m(
+        geometry: StopLineGeometry, track: Track, placed: NDArray[np.int64], sigma_m: float
+    ) -> float:
+        """How far the front is at the least beyond where the lower edge seems to be.
+
+        An edge above the road looks farther away than it is: a rear is less far ahead, a front
+        that comes towards the camera farther.
+        """
+        margin_m = MARGIN_SIGMAS * sigma_m
+        if geometry.ground_line is None or geometry.scene.homography is None:
+            return -margin_m
+        normal = geometry.ground_line.forward
+        shortest_m = length_range_m(track, placed, normal, geometry.scene.homography)[0]
+        four_wheeled = shortest_m >= LEAST_FOUR_WHEELED_M
+        if geometry.end is VehicleEnd.FRONT:
+            bumper_m = geometry.raised_allowance_m(LEAST_BUMPER_M) if four_wheeled else 0.0
+            return bumper_m - margin_m
+        if geometry.end is not VehicleEnd.REAR:
+            return -margin_m
+        if not four_wheeled:
+            return geometry.hidden_length_m(track, placed)[0] - margin_m
+        tail_m = TAIL_HEIGHT_M if track.road_user in _HEAVY else LEAST_BUMPER_M
+        hidden_m = geometry.hidden_length_m(track, placed)[0]
+        return hidden_m - geometry.raised_allowance_m(tail_m) - TAIL_SIGMAS * sigma_m
 
     def _came_over_s(self, geometry: StopLineGeometry, track: Track) -> float | None:
         """The latest moment at which the front can have come over the line, None if unseen."""
@@ -270,11 +315,13 @@ class StopOverLine:
         ]
 
 
-def _standing_points(track: Track, window: NDArray[np.bool_], forward: Array) -> NDArray[np.bool_]:
+def _standing_points(
+    track: Track, window: NDArray[np.bool_], forward: Array, geometry: StopLineGeometry
+) -> NDArray[np.bool_]:
     """Points (N,) that show where the standing vehicle meets the road.
 
-    The next in the queue may cover its bottom edge; where it stood before that counts as long as
-    its upper edge has not moved since.
+    The next in the queue may cover its bottom edge, and may not itself be detected; where it stood
+    before that counts as long as its upper edge has not moved since.
     """
     tops = _top_middles(track.xyxy_px)
     heights = track.xyxy_px[:, 3] - track.xyxy_px[:, 1]
@@ -282,7 +329,19 @@ def _standing_points(track: Track, window: NDArray[np.bool_], forward: Array) ->
     here = away <= STANDING_SHARE * np.median(heights[window])
     left = np.flatnonzero(track.observed & ~here)
     since = int(left[-1]) + 1 if len(left) else 0
-    return np.asarray(track.grounded & here & (np.arange(len(track)) >= since))
+    shows = np.zeros(len(track), bool)
+    grounded = np.flatnonzero(track.grounded)
+    shows[grounded] = whole_boxes(track.xyxy_px[grounded], geometry.scene.homography)
+    return np.asarray(shows & here & (np.arange(len(track)) >= since))
+
+
+def _least(values: Array) -> float:
+    """The second least of the medians of six pieces of the time.
+
+    What slowly covers a rear makes it seem farther ahead; in the first piece it may still roll.
+    """
+    pieces = np.array_split(values, min(6, len(values)))
+    return sorted(float(np.median(piece)) for piece in pieces)[min(1, len(pieces) - 1)]
 
 
 def _movement_share(track: Track, window: NDArray[np.bool_], forward: Array) -> float:
