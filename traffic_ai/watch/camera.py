@@ -210,9 +210,7 @@ class WatchedCamera:
             rules_version(self._site),
         )
         provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
-        session = new_session(
-            scene, self._site, provenance, every_frame=self._every_frame
-        )
+        session = new_session(scene, self._site, provenance, every_frame=self._every_frame)
         self._store.start_source(key, self._live.shown_url)
         self._trouble = ""
         detector = scene_detector(self._detector, scene)
