@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traffic_ai.sources.redact import redact
+from traffic_ai.core.redact import redact
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ Every protocol here has at least two implementations, or one and a test fake.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import Frame, FrameInfo, Image
+from traffic_ai.core.message import Message
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.track import Track, Tracks
 from traffic_ai.core.violation import Finding
@@ -133,4 +134,42 @@ class Footage(Protocol):
 
         Source packets are kept as they are where the container allows. Raises EvidenceError.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of messages that were sent, by their numbers.
+
+    `refused`: this receiver will never take them, and why; `trouble`: why all the others must wait,
+    "" where none do; `is_refusal`: trying again soon would not help; `wait_s`: how long the
+    receiver asked to be left alone.
+    """
+
+    delivered: frozenset[int] = frozenset()
+    refused: Mapping[int, str] = field(default_factory=dict)
+    trouble: str = ""
+    is_refusal: bool = False
+    wait_s: float = 0.0
+
+
+class Sink(Protocol):
+    """Where messages go. Used by one thread, but for `close`, which comes last.
+
+    A message may be sent again after it was delivered, with the same id. Texts hold no secret.
+    """
+
+    def send(self, messages: Mapping[int, Message]) -> Receipt:
+        """Send messages in order of their numbers; with none, see that the way is open.
+
+        Never raises for what network and receiver do, and returns within about 20 s.
+        """
+        ...
+
+    def tell(self, stats: str) -> None:
+        """Tell how all is, one JSON object; not kept where it cannot be told now."""
+        ...
+
+    def close(self) -> None:
+        """Say goodbye where that is possible."""
         ...

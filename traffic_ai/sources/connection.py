@@ -19,8 +19,8 @@ from traffic_ai.core.errors import (
     SourceNotFoundError,
     SourceUnauthorizedError,
 )
+from traffic_ai.core.redact import redact
 from traffic_ai.sources.container import MAX_PIXELS, set_up_decoder
-from traffic_ai.sources.redact import redact
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,crypto"  # no file: play lists

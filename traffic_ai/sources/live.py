@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from traffic_ai.core.errors import SourceError, SourceLostError
+from traffic_ai.core.redact import redact
 from traffic_ai.sources.arrival import is_true_pace
 from traffic_ai.sources.clock import Backoff, Clock, SystemClock
 from traffic_ai.sources.connection import SourceStalledError, check_url
@@ -30,7 +31,6 @@ from traffic_ai.sources.messages import (
     SessionBegan,
     Started,
 )
-from traffic_ai.sources.redact import redact
 from traffic_ai.sources.ring import PacketRing
 from traffic_ai.sources.slots import FrameSlots
 

@@ -3,12 +3,14 @@
 The chain comes first and is the truth; a row here says which entry of it was followed last.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, func, select
 
+from traffic_ai.core.message import violation_changed, violation_deleted
 from traffic_ai.core.record import Review
 from traffic_ai.stores import rows, tables
+from traffic_ai.stores.outbox import enqueue, forget_subject
 from traffic_ai.stores.queries import insert_new
 
 
@@ -57,11 +59,25 @@ class RecordChanges:
         r = tables.reviews
         self._connection.execute(delete(r).where(r.c.violation_id == violation_id))
         self._connection.execute(r.insert().values(rows.review_values(violation_id, review)))
+        v = tables.violations.c
+        camera_id = self._connection.execute(
+            select(v.camera_id).where(v.id == violation_id)
+        ).scalar_one()
+        change = {
+            "state": review.state.value,
+            "reason": review.reason.value if review.reason else None,
+        }
+        at = review.at or datetime.now(UTC)
+        told = violation_changed(violation_id, camera_id, at, "review", change)
+        enqueue(self._connection, [told])
 
     def delete(
         self, violation_id: str, camera_id: str, deleted_at: datetime, chain_entry: int
     ) -> None:
-        """Delete a violation with all that was stored of it, and remember only its id."""
+        """Delete a violation with all that was stored of it, and remember only its id.
+
+        What waits to be told of it goes too; that it was deleted is told.
+        """
         v, r = tables.violations, tables.reviews
         self._connection.execute(delete(r).where(r.c.violation_id == violation_id))
         self._connection.execute(delete(v).where(v.c.id == violation_id))
@@ -71,4 +87,6 @@ class RecordChanges:
             "deleted_at": deleted_at,
             "chain_entry": chain_entry,
         }
-        insert_new(self._connection, tables.deletions, values)
+        if insert_new(self._connection, tables.deletions, values):
+            forget_subject(self._connection, violation_id)
+            enqueue(self._connection, [violation_deleted(violation_id, camera_id, deleted_at)])

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Engine, Row, Select, func, insert, select, update
 
 from traffic_ai.core.errors import StoreError
+from traffic_ai.core.message import camera_changed, violation_changed, violation_found
 from traffic_ai.core.record import (
     DocumentedViolation,
     EvidenceState,
@@ -32,6 +33,7 @@ from traffic_ai.stores.connection import (
     store_name,
     writing,
 )
+from traffic_ai.stores.outbox import Outbox, enqueue
 from traffic_ai.stores.queries import (
     filtered,
     insert_new,
@@ -49,6 +51,7 @@ from traffic_ai.stores.records import (
     SourceState,
     StoredNearMiss,
     ViolationCount,
+    WatchEvent,
 )
 
 EVERYTHING = RecordFilter()
@@ -62,13 +65,16 @@ class ViolationStore:
 
     Open it with `ViolationStore.open`; it may be used from several threads, and several processes
     may open the same one: each call that writes is one durable transaction, a second writer waits
-    its turn. Every method raises StoreError where the database fails, and then nothing of that
-    call was written. Lists stream: rows are read as they are asked for, from one snapshot.
+    its turn. The same transaction puts the messages that tell of it into the `outbox`. Every method
+    raises StoreError where the database fails, and then nothing of that call was written. Lists
+    stream: rows are read as they are asked for, from one snapshot.
     """
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self._name = name
+        self.outbox = Outbox(engine, name)
+        """The messages that wait to be delivered."""
 
     @classmethod
     def open(cls, location: Path | str, *, read_only: bool = False) -> Self:
@@ -201,24 +207,23 @@ class ViolationStore:
                 else:
                     row = rows.near_miss_values(key.id, finding, now)
                     insert_new(connection, tables.near_misses, row)
+            enqueue(connection, [violation_found(violation, now) for violation in added])
         return added
 
     def set_evidence(
         self, violation_id: str, state: EvidenceState, path: str | None = None, message: str = ""
     ) -> None:
         """Note what became of a violation's evidence. `path`: relative to the run folder."""
-        statement = (
-            update(tables.violations)
-            .where(tables.violations.c.id == violation_id)
-            .values(
-                evidence_state=state.value,
-                evidence_path=path,
-                evidence_message=rows.printable(message),
-            )
-        )
+        mine = tables.violations.c.id == violation_id
+        change = {"state": state.value, "path": path, "message": rows.printable(message)}
+        noted = {f"evidence_{name}": value for name, value in change.items()}
+        statement = update(tables.violations).where(mine).values(noted)
         with store_errors(self._name, "write to"), writing(self._engine) as connection:
             if connection.execute(statement).rowcount == 0:
                 raise StoreError(f"there is no violation {violation_id} in the store {self._name}")
+            of = connection.execute(select(tables.violations.c.camera_id).where(mine)).scalar_one()
+            told = violation_changed(violation_id, of, datetime.now(UTC), "evidence", change)
+            enqueue(connection, [told])
 
     def without_evidence(self, violations: Iterable[Violation]) -> list[Violation]:
         """Those of the given violations that are stored and have no evidence package yet.
@@ -338,14 +343,29 @@ class ViolationStore:
 
     def add_camera_event(self, event: CameraEvent) -> None:
         """Note a change of a camera's state."""
+        detail = rows.printable(event.detail)
         statement = insert(tables.camera_events).values(
-            at=event.at,
-            camera_id=event.camera_id,
-            state=event.state,
-            detail=rows.printable(event.detail),
+            at=event.at, camera_id=event.camera_id, state=event.state, detail=detail
         )
         with store_errors(self._name, "write to"), writing(self._engine) as connection:
             connection.execute(statement)
+            enqueue(connection, [camera_changed(event.camera_id, event.state, detail, event.at)])
+
+    def add_watch_event(self, event: WatchEvent) -> None:
+        """Note what happened to the watch as a whole."""
+        statement = insert(tables.watch_events).values(
+            at=event.at, part=event.part, state=event.state, detail=rows.printable(event.detail)
+        )
+        with store_errors(self._name, "write to"), writing(self._engine) as connection:
+            connection.execute(statement)
+
+    def watch_events(self) -> Iterator[WatchEvent]:
+        """What happened to the watch as a whole, in time order."""
+        c = tables.watch_events.c
+        return self._stream(
+            select(tables.watch_events).order_by(c.at, c.id),
+            lambda row: WatchEvent(row.at, row.part, row.state, row.detail),
+        )
 
     def camera_events(self, camera_id: str | None = None) -> Iterator[CameraEvent]:
         """Changes of the cameras' states (or of one camera's) in time order."""

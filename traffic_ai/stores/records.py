@@ -138,6 +138,16 @@ class CameraEvent:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """What happened to a watch as a whole: to its "disk", its "store", a "delivery NAME", ..."""
+
+    at: datetime
+    part: str
+    state: str
+    detail: str = ""
+
+
 def digest(*parts: str) -> str:
     """Hash of the parts, 32 hex digits; ("ab", "c") and ("a", "bc") differ."""
     sha = hashlib.sha256()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Dialect,
     Float,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 VERSION_TABLE = "traffic_ai_schema"
 
 metadata = MetaData()
@@ -188,3 +189,50 @@ camera_events = Table(
     Column("detail", Text, nullable=False),
 )
 Index("camera_events_of_camera", camera_events.c.camera_id, camera_events.c.at)
+
+# To whom messages go, how much may wait for each, and how much does. The figures change in the
+# transactions that change `outbox`.
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("max_messages", Integer, nullable=False),
+    Column("max_bytes", BigInteger, nullable=False),
+    Column("queued", Integer, nullable=False),
+    Column("queued_bytes", BigInteger, nullable=False),
+    Column("delivered", Integer, nullable=False),
+    Column("dropped", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+)
+
+# Messages that were not delivered yet, a row for each destination. `refusal`: the receiver will not
+# take it as it is, and why. A number is never given twice: who delivered it deletes by it.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("destination", String(64), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("camera_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("refusal", Text),
+    Column("size_bytes", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("outbox_of_destination", outbox.c.destination, outbox.c.number)
+Index("outbox_of_subject", outbox.c.subject)
+
+# What happened to a watch as a whole: its disk, its store, its deliveries, what was deleted.
+watch_events = Table(
+    "watch_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)

@@ -1,4 +1,4 @@
-"""Keeping a camera's user and password out of messages, logs and records."""
+"""Keeping users, passwords and other secrets of addresses out of messages, logs and records."""
 
 import re
 from urllib.parse import quote, quote_plus, unquote
