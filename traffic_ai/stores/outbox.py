@@ -205,12 +205,12 @@ def _keep_within_bounds(connection: Connection, destination: str) -> None:
     """Drop the least of what waits: changes of cameras' states first, then the oldest."""
     d, o = tables.destinations, tables.outbox
     order = ((o.c.kind == MessageKind.CAMERA.value).desc(), o.c.number)
-    while True:
+    while True:  # at most _SEARCHED go at once
         row = connection.execute(select(d).where(d.c.name == destination)).one()
         if row.queued <= row.max_messages and row.queued_bytes <= row.max_bytes:
             return
-        messages = row.queued - row.max_messages * (1 - _ROOM)
-        size_bytes = row.queued_bytes - row.max_bytes * (1 - _ROOM)
+        messages = row.queued - row.max_messages + int(_ROOM * row.max_messages)
+        size_bytes = row.queued_bytes - row.max_bytes
         oldest = connection.execute(
             select(o.c.number, o.c.size_bytes)
             .where(o.c.destination == destination)
