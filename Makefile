@@ -31,7 +31,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable ".[evaluate]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[evaluate,mqtt]" --group dev
 	touch $@
 
 clean:

@@ -16,6 +16,7 @@ ROWS = (
     {"cli"},
     {"watch", "batch", "audit", "evaluate", "simulate", "diagnosis"},
     {"wiring"},
+    {"delivery"},
     {"config"},
     {
         "pipeline",

@@ -5,15 +5,18 @@ callable (scene, provenance, parameters mapping) -> core.ports.Rule, with an att
 `RULE_VERSION` on the callable or "0" if it has none.
 """
 
+import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
 from traffic_ai.attention import SceneAttention
+from traffic_ai.config.delivery import MQTT_NAME, DeliverySite
 from traffic_ai.config.load import load_site
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.decision_text import read_decision
@@ -22,6 +25,7 @@ from traffic_ai.core.ports import Attention, Detector, Rule, SignalReader
 from traffic_ai.core.replay import Difference, compare, replayed
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Provenance
+from traffic_ai.delivery import Route
 from traffic_ai.detectors.models import weights
 from traffic_ai.detectors.onnx import OnnxDetector
 from traffic_ai.detectors.regions import RegionDetector, SizedDetector
@@ -30,6 +34,9 @@ from traffic_ai.evidence.grounds import CalibrationFit, CameraGrounds
 from traffic_ai.pipeline import Session
 from traffic_ai.rules import red_light, speeding, stop_over_line, wrong_way
 from traffic_ai.signals.reader import SceneSignals
+from traffic_ai.sinks.mqtt import MqttSink
+from traffic_ai.sinks.webhook import WebhookSink
+from traffic_ai.stores.outbox import Destination
 from traffic_ai.tracking import RoadPlaneTracker
 
 RULE_GROUP = "traffic_ai.rules"
@@ -152,6 +159,24 @@ def decide_again(
         return compare(recorded, replayed(decision, rules))
     except (ConfigError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise EvidenceError(f"the record cannot be decided again: {error!r}") from error
+
+
+def new_routes(delivery: DeliverySite, run_folder: Path) -> list[Route]:
+    """Who messages go to, and what carries them. Raises ConfigError where that cannot be used."""
+    routes = []
+    if (broker := delivery.broker) is not None:
+        here = f"{socket.gethostname()} {run_folder.resolve()}"
+        client_id = broker.client_id or f"traffic-ai-{sha256(here.encode()).hexdigest()[:12]}"
+        mqtt = MqttSink(broker.url, client_id, broker.prefix, broker.ca_file)
+        routes.append(Route(_destination(MQTT_NAME, delivery), mqtt))
+    for webhook in delivery.webhooks:
+        http = WebhookSink(webhook.url, webhook.secret, webhook.ca_file)
+        routes.append(Route(_destination(webhook.name, delivery), http))
+    return routes
+
+
+def _destination(name: str, delivery: DeliverySite) -> Destination:
+    return Destination(name, delivery.max_messages, delivery.max_bytes)
 
 
 def rules_version(camera: CameraSite) -> str:

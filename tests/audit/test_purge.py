@@ -4,7 +4,9 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,8 +15,10 @@ from tests.audit.test_verify import VIOLATIONS, both, run, signer, template
 from tests.blocks import packages_of
 from tests.mounts import ROOT
 from tests.records import KEY, START, violation
-from traffic_ai.audit.purge import expired, purge, subject
+from traffic_ai.audit.purge import purge, subject
 from traffic_ai.audit.records import open_records
+from traffic_ai.audit.retention import PackageSizes, Retirement, overdue
+from traffic_ai.config.delivery import Kept
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.record import EvidenceState, ReviewState
 from traffic_ai.core.violation import ViolationKind
@@ -145,18 +149,86 @@ def test_only_what_is_older_than_its_kind_is_kept_expires(run):
     undated = violation(ViolationKind.RED_LIGHT, t_s=700.0, occurred_at=None)
     with ViolationStore.open(run / "violations.sqlite") as store:
         store.add_findings(KEY, [undated])
-    days = {ViolationKind.SPEEDING: 30, ViolationKind.RED_LIGHT: 90}
+    days = {ViolationKind.SPEEDING: Kept(30), ViolationKind.RED_LIGHT: Kept(90)}
 
     def gone(after):
         with open_records(run) as records:
-            return {row.kind.value for row in expired(records, days, START + after)}
+            found = overdue(records, days, PackageSizes(run), START + after)
+            return {row.kind.value for row, _ in found}
 
     assert gone(timedelta(days=30)) == set()
     assert gone(timedelta(days=30, minutes=2)) == {"speeding"}
     assert gone(timedelta(days=90, minutes=2)) == {"speeding", "red_light"}
     with open_records(run) as records:
-        found = expired(records, days, START + timedelta(days=36500))
-    assert undated.id in {row.id for row in found}  # by when its row was made
+        found = overdue(records, days, PackageSizes(run), START + timedelta(days=36500))
+        ids = {row.id for row, _ in found}
+    assert undated.id in ids  # by when its row was made
+
+
+def package_bytes(run):
+    return sum(
+        sum(file.stat().st_size for file in package.iterdir())
+        for package in packages_of(run).values()
+        if package.parents[1].name == "speeding"
+    )
+
+
+class Listed:
+    """Records of which only the list matters."""
+
+    def __init__(self, *found):
+        self.store = self
+        self.violations = lambda wanted: (r for r in found if r.kind in wanted.kinds)
+
+
+class Sizes:
+    """Sizes of packages by the record's id."""
+
+    def __init__(self, **sizes):
+        self.of = lambda record: sizes[record.id]
+
+
+def stored(name, day, kind=ViolationKind.SPEEDING):
+    moment = START + timedelta(days=day)
+    return SimpleNamespace(
+        id=name, kind=kind, created_at=moment, occurred_at=SimpleNamespace(utc=moment)
+    )
+
+
+def test_beyond_the_size_the_oldest_go_until_the_rest_fits():
+    records = Listed(stored("c", 3), stored("a", 1), stored("b", 2), stored("none", 0))
+    sizes = Sizes(a=40, b=50, c=60, none=0)
+
+    def gone(size_bytes, days=None):
+        kept = {ViolationKind.SPEEDING: Kept(days, size_bytes)}
+        return [row.id for row, _ in overdue(records, kept, sizes, START + timedelta(days=4))]
+
+    assert gone(150) == []
+    assert gone(149) == ["a"]
+    assert gone(110) == ["a"]
+    assert gone(109) == ["a", "b"]
+    assert gone(0) == ["a", "b", "c"]
+    # What is too old anyway takes no room.
+    assert gone(110, days=2) == ["none", "a"]
+
+
+def test_a_watch_deletes_by_itself_what_is_beyond_its_retention(run, signer):
+    size = package_bytes(run)
+    keeper = Retirement(run, signer, PackageSizes(run))
+    never = threading.Event()
+    assert keeper({ViolationKind.SPEEDING: Kept(None, size)}, never) == 0
+    stopped = threading.Event()
+    stopped.set()
+    assert keeper({ViolationKind.SPEEDING: Kept(None, size - 1)}, stopped) == 0
+    assert keeper({ViolationKind.SPEEDING: Kept(None, size - 1)}, never) == 1
+    assert package_bytes(run) < size
+    assert len(packages_of(run)) == len(VIOLATIONS) - 1
+    with open_records(run) as records:
+        entries = records.chain("gate").entries(["deletion"])
+        assert SPEEDING.id not in {row.id for row in records.store.violations()}
+    assert [entry.payload["by"] for entry in entries] == ["traffic-ai watch"]
+    assert "GB" in str(entries[0].payload["why"])
+    assert both(run, [signer.public_key]) == ([], [])
 
 
 KILLED = """
@@ -272,14 +344,14 @@ def test_the_command_deletes_what_is_older_than_it_is_kept(call, run_copy, tmp_p
 
     run, site = run_copy, write_site(tmp_path / "site.yaml")
     called = call("purge", "--expired", run, "--site", site)
-    assert (called.code, "has no retention_days" in called.err) == (2, True)
+    assert (called.code, "has no retention" in called.err) == (2, True)
     site.write_text(site.read_text() + "retention_days: {wrong_way: 30, speeding: 1}\n")
-    assert "0 records were older" in call("purge", "--expired", run, "--site", site).out
+    assert "0 records were beyond" in call("purge", "--expired", run, "--site", site).out
     with sqlite3.connect(run / "violations.sqlite") as connection:
         connection.execute("UPDATE violations SET created_at = '2020-01-01T00:00:00.000000Z'")
     connection.close()
     called = call("purge", "--expired", run, "-s", site, "--by", "cron")
-    assert "2 records were older than they are kept" in called.out
+    assert "2 records were beyond what is kept" in called.out
     assert packages_of(run) == {}
     chain = (run / "evidence" / "gate" / "chain.jsonl").read_text()
     assert chain.count('"why":"kept for 30 days, and they are over"') == 2

@@ -233,4 +233,25 @@ CASES: dict[str, str] = {
         ("speed_limit_kmh: 50", "speed_limit_kmh: 500"),
         ("wrong_way: {}", "wrnog_way: {}"),
     ),
+    "retention with its days given twice": GOOD
+    + "retention: {speeding: {days: 30, gb: 5}}\nretention_days: {speeding: 30}\n",
+    "retention of nothing": GOOD + "retention: {speeding: {gb: 0}, wrong_way: 30}\n",
+    "delivery to nobody": GOOD + "delivery: {outbox: {max_mb: 10}}\n",
+    "delivery to other addresses": GOOD
+    + """\
+delivery:
+  mqtt: {broker: "tcp://broker:1883", prefix: traffic/#}
+  webhooks:
+    - {url: "ftp://office/hook", secret: "${HOOK_SECRET}"}
+    - {name: webhook, url: office, secret: "${HOOK_SECRET}"}
+    - {name: mqtt, url: "https://office/hook", secret: "${HOOK_SECRET}", ca_file: none.pem}
+""",
+    "delivery with secrets in the file": GOOD
+    + """\
+delivery:
+  mqtt: {broker: "mqtt://gate:hunter2@broker.example"}
+  webhooks:
+    - {url: "http://office.example/hook", secret: "hunter2hunter2hunter2"}
+    - {name: other, url: "http://127.0.0.1:8000/hook", secret: "${NO_SUCH_SECRET}"}
+""",
 }

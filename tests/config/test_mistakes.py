@@ -15,7 +15,7 @@ from traffic_ai.config import Problem, Severity, SiteFileError, load_site
 from traffic_ai.core.errors import ConfigError
 
 MESSAGES = Path(__file__).with_name("messages.txt")
-ENVIRONMENT = {"CAM_USER": "operator", "CAM_PASSWORD": "hunter2"}
+ENVIRONMENT = {"CAM_USER": "operator", "CAM_PASSWORD": "hunter2", "HOOK_SECRET": "k" * 32}
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,13 @@ import pytest
 
 from tests.config.files import GOOD, SECTIONS, bent, write
 from traffic_ai.config import CameraSite, SiteFileError, load_site
+from traffic_ai.config.delivery import NOBODY, Kept
 from traffic_ai.config.schema import SiteModel
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import HeadLayout
 from traffic_ai.core.signal import Aspect
+from traffic_ai.core.violation import ViolationKind
 from traffic_ai.rules.parameters import (
     RedLightParameters,
     SpeedingParameters,
@@ -322,3 +324,50 @@ def test_the_canonical_text_of_a_camera_gives_the_camera_again(tmp_path, text):
 def test_what_is_no_text_of_a_camera_is_refused(text):
     with pytest.raises(ConfigError, match="not the text of a camera"):
         CameraSite.of_text(text)
+
+
+DELIVERY = """\
+retention: {speeding: {days: 30, gb: 1.5}, wrong_way: {gb: 2}}
+retention_days: {red_light: 90}
+evidence: {min_free_mb: 20}
+delivery:
+  mqtt: {broker: "mqtts://${CAM_USER}:${CAM_PASSWORD}@broker:8884", prefix: city/gate}
+  webhooks:
+    - {name: office, url: "https://office.example/hook?key=${HOOK_KEY}", secret: "${HOOK_SECRET}"}
+  outbox: {max_messages: 1000, max_mb: 20}
+"""
+
+
+def test_delivery_and_retention_are_as_written_and_secrets_come_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = load_site(write(tmp_path, GOOD + DELIVERY))
+    assert site.retention == {
+        ViolationKind.SPEEDING: Kept(30, 1_500_000_000),
+        ViolationKind.WRONG_WAY: Kept(None, 2_000_000_000),
+        ViolationKind.RED_LIGHT: Kept(90, None),
+    }
+    assert site.min_free_bytes == 20_000_000
+    delivery = site.delivery
+    assert (delivery.max_messages, delivery.max_bytes) == (1000, 20_000_000)
+    assert delivery.broker is not None
+    assert delivery.broker.url == "mqtts://operator:p%40ss%2Fw:rd@broker:8884"
+    (office,) = delivery.webhooks
+    with pytest.raises(ConfigError, match="HOOK_KEY is not set"):
+        _ = office.url
+    monkeypatch.setenv("HOOK_KEY", "s3cret")
+    monkeypatch.setenv("HOOK_SECRET", "k" * 32)
+    assert office.url == "https://office.example/hook?key=s3cret"
+    assert office.secret == "k" * 32
+    assert "s3cret" not in repr(site)
+    assert load_site(write(tmp_path, GOOD + DELIVERY)).delivery == delivery
+
+
+def test_nobody_is_told_and_all_is_kept_where_nothing_is_said(tmp_path: Path) -> None:
+    site = load_site(write(tmp_path, GOOD))
+    assert (site.delivery, site.retention, site.min_free_bytes) == (NOBODY, {}, 500_000_000)
+
+
+def test_no_decision_rests_on_delivery_or_retention(tmp_path: Path) -> None:
+    plain = camera(tmp_path).config_hash
+    assert camera(tmp_path, GOOD + DELIVERY).config_hash == plain

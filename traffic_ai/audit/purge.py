@@ -2,18 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from traffic_ai.audit.records import Records, check_there, checked_text, package_folder
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.record import DocumentedViolation, StoredViolation
-from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evidence.chain import MANIFEST, SEAL
 from traffic_ai.evidence.package import folder_name, sha256_file
 from traffic_ai.evidence.seal import DELETION_KIND, Entry, Json, utc_moment
-from traffic_ai.stores.records import RecordFilter
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, track_log_path
 from traffic_ai.stores.track_log import forget_track
 
@@ -71,21 +67,4 @@ def subject(records: Records, record_id: str) -> DocumentedViolation:
         raise UsageError(
             f"{record_id!r} is not a whole id; the record that begins so is {found.stored.id}"
         )
-    return found
-
-
-def expired(
-    records: Records, retention_days: Mapping[ViolationKind, int], now: datetime
-) -> list[StoredViolation]:
-    """The records that are older than their kind is kept.
-
-    A record without a wall-clock time is as old as its row.
-    """
-    found = []
-    for kind, days in retention_days.items():
-        before = now - timedelta(days=days)
-        for stored in records.store.violations(RecordFilter(kinds=(kind,))):
-            moment = stored.occurred_at.utc if stored.occurred_at else stored.created_at
-            if moment < before:
-                found.append(stored)
     return found

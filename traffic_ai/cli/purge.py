@@ -26,7 +26,7 @@ def purge(
     ] = "",
     expired: Annotated[
         bool,
-        typer.Option("--expired", help="Delete what is older than retention_days of --site."),
+        typer.Option("--expired", help="Delete what is beyond the retention of --site."),
     ] = False,
     site: Annotated[
         Path | None, typer.Option("--site", "-s", help="The site file, with --expired.")
@@ -44,7 +44,7 @@ def purge(
     if (subject is None) == (not expired):
         raise UsageError("give --subject ID, or --expired; one of them")
     if expired and site is None:
-        raise UsageError("--expired needs --site: the site file says how long records are kept")
+        raise UsageError("--expired needs --site: the site file says what is kept")
     if subject is not None and not why:
         raise UsageError("--subject needs --why: the reason is kept with the deletion")
     with acting(run, by, keys) as records:
@@ -60,16 +60,15 @@ def purge(
             typer.echo(f"{record.stored.id} deleted, entry {entry.sequence} of the chain")
             count += 1
     if expired:
-        typer.echo(f"{count} records were older than they are kept")
+        typer.echo(f"{count} records were beyond what is kept")
 
 
 def _expired(records: "Records", site: Path) -> "Iterator[tuple[DocumentedViolation, str]]":
-    from traffic_ai.audit.purge import expired
+    from traffic_ai.audit.retention import PackageSizes, overdue
     from traffic_ai.wiring import open_site
 
-    days = open_site(site).retention_days
-    if not days:
-        raise UsageError(f"{site} has no retention_days; say there how long records are kept")
-    for stored in expired(records, days, datetime.now(UTC)):
-        reason = f"kept for {days[stored.kind]} days, and they are over"
-        yield records.find(stored.id), reason
+    retention = open_site(site).retention
+    if not retention:
+        raise UsageError(f"{site} has no retention; say there how long or how much is kept")
+    for stored, why in overdue(records, retention, PackageSizes(records.run), datetime.now(UTC)):
+        yield records.find(stored.id), why

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from traffic_ai.config.build import build_lane
 from traffic_ai.config.crossings import CrossingCheck
+from traffic_ai.config.delivery import DeliverySite, check_keeping, retention_of
 from traffic_ai.config.document import Document, read_document
 from traffic_ai.config.explain import Reading, read_site
 from traffic_ai.config.needs import (
@@ -25,7 +26,6 @@ from traffic_ai.config.schema import CameraModel
 from traffic_ai.config.shapes import ShapeCheck, check_overlaps
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.survey import check_calibration
-from traffic_ai.core.violation import ViolationKind
 
 
 def load_site(path: Path | str, extra_rules: Collection[str] = ()) -> Site:
@@ -43,9 +43,14 @@ def load_site(path: Path | str, extra_rules: Collection[str] = ()) -> Site:
         raise SiteFileError(file, problems)
     readers = reading.site.evidence.encrypt_for
     cameras = tuple(CameraSite.of(camera, folder, readers) for camera in reading.site.cameras)
-    kept = reading.site.retention_days
-    retention = {kind: days for kind in ViolationKind if (days := getattr(kept, kind.value))}
-    return Site(file, cameras, tuple(problems), retention)
+    return Site(
+        file,
+        cameras,
+        tuple(problems),
+        retention_of(reading.site),
+        DeliverySite.of(reading.site.delivery, folder),
+        reading.site.evidence.min_free_mb * 1_000_000,
+    )
 
 
 def _located(remarks: Iterable[Remark], document: Document) -> list[Problem]:
@@ -62,6 +67,8 @@ def _check(
     in_file = Notes(lambda path: path)
     check_ids(document.data, in_file)
     notes = Notes(reading.in_file)
+    if reading.site is not None:
+        check_keeping(reading.site, folder, notes)
     for index, camera in enumerate(reading.site.cameras if reading.site is not None else ()):
         at: KeyPath = ("cameras", index)
         check_times(camera, at, notes)

@@ -9,6 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from traffic_ai.config.schema_delivery import (
+    DeliveryModel,
+    RetentionDaysModel,
+    RetentionModel,
+)
 from traffic_ai.config.schema_rules import RulesModel
 from traffic_ai.config.strict import StrictModel
 from traffic_ai.config.values import (
@@ -243,21 +248,6 @@ class CameraModel(StrictModel):
     )
 
 
-Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
-
-
-class RetentionModel(StrictModel):
-    """For how many days records are kept, by kind; `traffic-ai purge --expired` deletes older ones.
-
-    It is no part of what a camera's decisions rest on, so it may be changed at any time.
-    """
-
-    red_light: Days | None = Field(None, description="Days. Default: for ever.")
-    stop_over_line: Days | None = Field(None, description="Days. Default: for ever.")
-    wrong_way: Days | None = Field(None, description="Days. Default: for ever.")
-    speeding: Days | None = Field(None, description="Days. Default: for ever.")
-
-
 class EvidenceModel(StrictModel):
     """How evidence packages are kept. No decision rests on it, so it may be changed at any time."""
 
@@ -265,6 +255,11 @@ class EvidenceModel(StrictModel):
         (),
         description="Public keys of readers (age1...): pictures and clips of new packages are "
         "encrypted, and each of these can open them. Default: they lie unencrypted.",
+    )
+    min_free_mb: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] = Field(
+        500,
+        description="`watch` records no evidence while the disk has less free than this, MB; "
+        "what is left is for the records.",
     )
 
 
@@ -275,11 +270,18 @@ class SiteModel(StrictModel):
     cameras: Annotated[tuple[CameraModel, ...], Field(min_length=1)] = Field(
         description="The cameras of this site."
     )
-    retention_days: RetentionModel = Field(
+    retention: RetentionModel = Field(
         default_factory=lambda: RetentionModel.model_validate({}),
-        description="How long records are kept, by kind of violation.",
+        description="How long and how much is kept, by kind of violation.",
+    )
+    retention_days: RetentionDaysModel = Field(
+        default_factory=lambda: RetentionDaysModel.model_validate({}),
+        description="The same for days alone, such as {speeding: 90}.",
     )
     evidence: EvidenceModel = Field(
         default_factory=lambda: EvidenceModel.model_validate({}),
         description="How evidence packages are kept.",
+    )
+    delivery: DeliveryModel | None = Field(
+        None, description="Who is told of violations and cameras as things happen."
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from traffic_ai.calibration.plane import residuals_m
 from traffic_ai.config.build import build_homography, build_scene, calibration_points
+from traffic_ai.config.delivery import NOBODY, DeliverySite, Kept
 from traffic_ai.config.picture import PictureScale, reference_size
 from traffic_ai.config.problems import Problem
 from traffic_ai.config.schema import CameraModel
@@ -169,14 +170,17 @@ class CameraSite:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site file that can be used. `warnings`: what is probably not meant in it. retention_days:
-    for how many days records of a kind are kept; those without a number, for ever.
+    """A site file that can be used. `warnings`: what is probably not meant in it. `retention`: how
+    long and how much of a kind is kept; those that are not in it, for ever. `delivery`: who is
+    told. `min_free_bytes`: with less on the disk no evidence is recorded.
     """
 
     path: Path
     cameras: tuple[CameraSite, ...]
     warnings: tuple[Problem, ...] = ()
-    retention_days: Mapping[ViolationKind, int] = field(default_factory=dict)
+    retention: Mapping[ViolationKind, Kept] = field(default_factory=dict)
+    delivery: DeliverySite = NOBODY
+    min_free_bytes: int = 0
 
     def camera(self, camera_id: str) -> CameraSite:
         """The camera of that id; raises KeyError."""

@@ -154,7 +154,7 @@ class Receipt:
 
 
 class Sink(Protocol):
-    """Where messages go. Used by one thread, but for `close`, which comes last.
+    """Where messages go. Used by one thread.
 
     A message may be sent again after it was delivered, with the same id. Texts hold no secret.
     """
@@ -162,7 +162,7 @@ class Sink(Protocol):
     def send(self, messages: Mapping[int, Message]) -> Receipt:
         """Send messages in order of their numbers; with none, see that the way is open.
 
-        Never raises for what network and receiver do, and returns within about 20 s.
+        Never raises for what network and receiver do; a silent receiver is given up after seconds.
         """
         ...
 
