@@ -15,8 +15,8 @@ from benchmarks.footage.sites import variant
 from tests.shared.clips import CONFIGS, RED_LIGHT, on_footage, records
 from traffic_ai.core.violation import RedLightMeasurement, Violation
 from traffic_ai.sources.live import CameraState
-from traffic_ai.watch.camera import CameraView
 from traffic_ai.watch.run import Watch
+from traffic_ai.watch.view import CameraView
 from traffic_ai.wiring import open_site
 
 PYTHON = "/usr/bin/python3"

@@ -14,12 +14,12 @@ from traffic_ai.core.errors import UsageError
 from traffic_ai.sources.live import CameraState, LiveStatus
 from traffic_ai.watch import board as board_module
 from traffic_ai.watch.board import Board, parse_address
-from traffic_ai.watch.camera import CameraView
+from traffic_ai.watch.view import CameraView
 
 
 def view(name="gate", state=CameraState.LIVE, detail=""):
     status = LiveStatus(state, detail, 250, 20, 1, 2, 25.0, 0.1, 0.05)
-    return CameraView(name, status, 23.0, 4, None, "", 0.12, 230)
+    return CameraView(name, status, 23.0, 4, None, "", 0.12, 230, None, 200, 8.5, 1, 3)
 
 
 @pytest.fixture
@@ -62,6 +62,11 @@ def test_metrics_tell_each_camera(board):
     assert 'traffic_ai_camera_state{camera="b",state="stalled"} 1' in lines
     assert 'traffic_ai_camera_state{camera="b",state="live"} 0' in lines
     assert 'traffic_ai_lag_seconds{camera="b"} 0.12' in lines
+    assert 'traffic_ai_inference_seconds_sum{camera="b"} 8.5' in lines
+    assert 'traffic_ai_inference_seconds_count{camera="b"} 200' in lines
+    assert 'traffic_ai_analysis_errors_total{camera="b"} 1' in lines
+    assert 'traffic_ai_unsaved_entries{camera="b"} 3' in lines
+    assert 'traffic_ai_thinned{camera="b"} 0' in lines
     assert any(line.startswith("traffic_ai_disk_free_bytes ") for line in lines)
     assert get(board, "/elsewhere")[0] == 404
 

@@ -14,6 +14,7 @@ import pytest
 from tests.blocks import ROOT, packages_of, rows_of, write_site
 from tests.rtsp import needs_rtsp
 from traffic_ai.audit.replay import replay
+from traffic_ai.core.errors import UsageError
 from traffic_ai.sources.file import VideoFile
 from traffic_ai.sources.live import CameraState
 from traffic_ai.stores.database import ViolationStore
@@ -200,3 +201,18 @@ def test_only_the_chosen_cameras_are_watched(run_watch, tmp_path, silent_port):
     site = write_site(tmp_path / "site.yaml", *cameras)
     running = run_watch(site, tmp_path / "out", camera_ids=("b",))
     assert set(running.until(lambda views: True)) == {"b"}
+
+
+def test_a_second_watch_on_the_same_run_folder_is_refused(run_watch, tmp_path, silent_port):
+    url = f"rtsp://127.0.0.1:{silent_port}/cam"
+    site = write_site(tmp_path / "site.yaml", {"id": "a", "source": url})
+    first = run_watch(site, tmp_path / "out")
+    first.until(lambda views: True)
+    second = run_watch(site, tmp_path / "out")
+    second._thread.join(10.0)
+    assert isinstance(second.error, UsageError)
+    assert f"another watch (process {os.getpid()}) runs on {tmp_path / 'out'}" in str(second.error)
+    first.stop()
+    third = run_watch(site, tmp_path / "out")
+    third.until(lambda views: True)
+    third.stop()

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from traffic_ai.evidence.words import one_line
-from traffic_ai.watch.camera import CameraView
+from traffic_ai.watch.view import CameraView
 
 _SETTLED = 50
 """Frames analysed before a camera is said to be thinned: its rate is over the last seconds."""

@@ -20,7 +20,7 @@ from traffic_ai.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from traffic_ai.watch.camera import CameraView
+    from traffic_ai.watch.view import CameraView
 
 
 def watch(

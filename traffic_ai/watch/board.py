@@ -16,7 +16,7 @@ from pathlib import Path
 
 from traffic_ai.core.errors import UsageError
 from traffic_ai.sources.live_status import CameraState
-from traffic_ai.watch.camera import CameraView
+from traffic_ai.watch.view import CameraView
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +44,9 @@ def view_row(view: CameraView) -> dict[str, object]:
         "reconnects": status.reconnects,
         "pace": status.pace,
         "clock_ahead_s": status.clock_ahead_s,
+        "inference_s": round(view.inference_s / max(view.inference_count, 1), 4),
+        "errors": view.error_count,
+        "unsaved": view.unsaved_count,
         "violations": view.violation_count,
         "last_violation": last.id if last is not None else None,
         "trouble": view.trouble,
@@ -74,15 +77,23 @@ def _metric_lines(views: Sequence[CameraView], out_dir: Path) -> Iterator[str]:
         ("frames_dropped_total", "counter", lambda v: v.status.frames_dropped),
         ("frames_analysed_total", "counter", lambda v: v.analysed_count),
         ("reconnects_total", "counter", lambda v: v.status.reconnects),
+        ("analysis_errors_total", "counter", lambda v: v.error_count),
         ("violations_total", "counter", lambda v: v.violation_count),
         ("stream_frames_per_second", "gauge", lambda v: v.status.received_fps),
         ("analysed_frames_per_second", "gauge", lambda v: v.analysed_fps),
         ("lag_seconds", "gauge", lambda v: max(v.status.lag_s, v.lag_s)),
+        ("unsaved_entries", "gauge", lambda v: v.unsaved_count),
+        ("thinned", "gauge", lambda v: int(v.is_thinned)),
     )
     for name, kind, figure in figures:
         yield f"# TYPE traffic_ai_{name} {kind}"
         for view in views:
             yield f'traffic_ai_{name}{{camera="{_label(view.camera_id)}"}} {figure(view)}'
+    yield "# TYPE traffic_ai_inference_seconds summary"
+    for view in views:
+        label = f'{{camera="{_label(view.camera_id)}"}}'
+        yield f"traffic_ai_inference_seconds_sum{label} {view.inference_s}"
+        yield f"traffic_ai_inference_seconds_count{label} {view.inference_count}"
     yield "# TYPE traffic_ai_camera_state gauge"
     for view in views:
         for state in CameraState:

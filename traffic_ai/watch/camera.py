@@ -1,17 +1,20 @@
 """One watched camera: its stream's sessions analysed, findings stored, evidence owed and paid."""
 
 import logging
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from traffic_ai import __version__
 from traffic_ai.config.site import CameraSite
-from traffic_ai.core.errors import SourceError, UsageError
+from traffic_ai.core.decision import Decision
+from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import Frame
 from traffic_ai.core.ports import Detector
 from traffic_ai.core.scene import Scene
+from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Finding, Provenance, Violation
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.grounds import CameraGrounds, Grounds
@@ -21,8 +24,11 @@ from traffic_ai.sources.live import CameraState, LiveCamera, LiveFrame, LiveSess
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import CameraEvent, SourceKey, SourceState
 from traffic_ai.watch.condition import PictureCondition
+from traffic_ai.watch.errors import CameraErrors
 from traffic_ai.watch.evidence import EvidenceWriter, Owed
+from traffic_ai.watch.ledger import Ledger
 from traffic_ai.watch.references import References
+from traffic_ai.watch.view import CameraView
 from traffic_ai.watch.withheld import without_place, without_true_time
 from traffic_ai.wiring import camera_grounds, new_session, rules_version, scene_detector
 
@@ -30,35 +36,8 @@ _log = logging.getLogger(__name__)
 _RATE_WINDOW_S = 5.0
 _GAP_S = 3.0
 """After so long without a picture, nothing is known of who is who and since when a lamp is lit."""
-_THINNED_SHARE = 0.9
 
 Filter = Callable[[Sequence[Finding]], Sequence[Finding]]
-
-
-@dataclass(frozen=True, slots=True)
-class CameraView:
-    """What an operator sees of a camera.
-
-    status: its state and detail are those of stream and picture together. analysed_fps: over the
-    last 5 s. lag_s: how old the frames of that time were, at most, when they had been analysed.
-    reader_pid: the process that reads the stream, None where there is none at the moment.
-    """
-
-    camera_id: str
-    status: LiveStatus
-    analysed_fps: float
-    violation_count: int
-    last_violation: Violation | None
-    trouble: str
-    lag_s: float = 0.0
-    analysed_count: int = 0
-    reader_pid: int | None = None
-
-    @property
-    def is_thinned(self) -> bool:
-        """Whether frames are skipped because the analysis is slower than the stream."""
-        judged = self.status.state in (CameraState.LIVE, CameraState.DEGRADED)
-        return judged and self.analysed_fps < _THINNED_SHARE * self.status.received_fps
 
 
 @dataclass(slots=True)
@@ -110,7 +89,9 @@ class WatchedCamera:
         self.worked_s = 0.0
         """When a frame was last taken up, by the clock given to `work`."""
         self._last: Violation | None = None
-        self._trouble = ""
+        self._inference_count, self._inference_s = 0, 0.0
+        self._errors = CameraErrors(site.id)
+        self._ledger = Ledger(site.id)
 
     @property
     def id(self) -> str:
@@ -128,10 +109,14 @@ class WatchedCamera:
 
     def tend(self) -> None:
         """Note how the camera stands; end the analysis of a stream that is lost."""
-        state = self._note_state()
-        if not state.has_pictures and not self.waits:
-            # What only the end makes certain must not wait until the camera is back.
-            self._end_session()
+        try:
+            self._ledger.settle()
+            state = self._note_state()
+            if not state.has_pictures and not self.waits:
+                # What only the end makes certain must not wait until the camera is back.
+                self._end_session()
+        except Exception as error:  # the edge of a camera: the others go on
+            self._broke(error)
 
     def work(self, clock: Callable[[], float]) -> bool:
         """Analyse the latest frame if there is a new one; whether there was.
@@ -142,7 +127,14 @@ class WatchedCamera:
         frame = self._live.latest(0.0)
         if frame is None:
             return False
-        if self._judge(frame):
+        if self._errors.rests(self.worked_s):
+            return True
+        try:
+            judged = self._judge(frame)
+        except Exception as error:  # the edge of a camera: the others go on
+            self._broke(error)
+            return True
+        if judged:
             now_s = clock()
             self._analysed.append((now_s, now_s - frame.arrival_s))
             self._analysed_count += 1
@@ -155,8 +147,12 @@ class WatchedCamera:
     def stop(self) -> None:
         """End the stream and the session in work."""
         self.hang_up()
-        self._end_session()
-        self._note_state()
+        try:
+            self._end_session()
+            self._note_state()
+            self._ledger.close()
+        except Exception as error:  # the edge of a camera: the others end too
+            self._broke(error)
 
     def view(self, now_s: float) -> CameraView:
         """What an operator sees now."""
@@ -167,10 +163,14 @@ class WatchedCamera:
             len(recent) / _RATE_WINDOW_S,
             self._violation_count,
             self._last,
-            self._trouble,
+            self._ledger.trouble or self._errors.trouble,
             max(recent, default=0.0),
             self._analysed_count,
             self._live.reader_pid,
+            self._inference_count,
+            self._inference_s,
+            self._errors.count,
+            self._ledger.waiting_count,
         )
 
     def _judge(self, frame: LiveFrame) -> bool:
@@ -180,11 +180,14 @@ class WatchedCamera:
             moved = self._condition.state is CameraState.MOVED
             self._end_session(without_place if moved else None)
             return False
-        try:
-            self._analyse(frame, scene)
-        except (SourceError, UsageError) as error:
-            self._say(str(error))
+        self._analyse(frame, scene)
+        self._errors.over()
         return True
+
+    def _broke(self, error: Exception) -> None:
+        """Begin the analysis anew after an error: what it knew cannot be relied on."""
+        self._running = None
+        self._errors.take(error, self.worked_s)
 
     def _analyse(self, live_frame: LiveFrame, scene: Scene) -> None:
         info = live_frame.frame.info
@@ -198,8 +201,15 @@ class WatchedCamera:
         running.frame_count += 1
         running.t_s = info.t_s
         if running.session.wants(frame):
-            found = running.detector.detect(frame.image)
+            found = self._detect(running.detector, frame)
             self._record(running, running.session.process(frame, found))
+
+    def _detect(self, detector: Detector, frame: Frame) -> Detections:
+        began_s = time.perf_counter()
+        found = detector.detect(frame.image)
+        self._inference_s += time.perf_counter() - began_s
+        self._inference_count += 1
+        return found
 
     def _begin(self, live_frame: LiveFrame, scene: Scene) -> _Running:
         key = SourceKey(
@@ -211,8 +221,7 @@ class WatchedCamera:
         )
         provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
         session = new_session(scene, self._site, provenance, every_frame=self._every_frame)
-        self._store.start_source(key, self._live.shown_url)
-        self._trouble = ""
+        self._ledger.enter(lambda: self._store.start_source(key, self._live.shown_url))
         detector = scene_detector(self._detector, scene)
         grounds = camera_grounds(self._site, scene, self._detector)
         return _Running(live_frame.session, key, scene, session, detector, grounds)
@@ -224,12 +233,14 @@ class WatchedCamera:
         step = running.session.close()
         if step is not None:
             self._record(running, step, withhold)
-        self._store.finish_source(
-            running.key,
-            SourceState.DONE,
-            frame_count=running.frame_count,
-            duration_s=running.t_s,
-            message="stream ended",
+        self._ledger.enter(
+            lambda: self._store.finish_source(
+                running.key,
+                SourceState.DONE,
+                frame_count=running.frame_count,
+                duration_s=running.t_s,
+                message="stream ended",
+            )
         )
 
     def _record(self, running: _Running, step: Step, withhold: Filter | None = None) -> None:
@@ -238,21 +249,29 @@ class WatchedCamera:
         findings: Sequence[Finding] = without_true_time(step.findings, self._live.status().pace)
         if withhold is not None:
             findings = withhold(findings)
-        for violation in self._store.add_findings(running.key, findings):
-            self._violation_count += 1
-            self._last = violation
-            if self._evidence is not None:
-                decision = step.decisions.get(violation.id)
-                self._evidence.owe(
-                    Owed(
-                        violation,
-                        running.live.footage,
-                        running.scene,
-                        dict(step.observation.signals),
-                        self._recorder,
-                        None if decision is None else Grounds(running.grounds, decision),
-                    )
-                )
+        signals, decisions = dict(step.observation.signals), dict(step.decisions)
+
+        def enter() -> None:
+            for violation in self._store.add_findings(running.key, findings):
+                self._violation_count += 1
+                self._last = violation
+                self._owe(running, violation, signals, decisions.get(violation.id))
+
+        self._ledger.enter(enter)
+
+    def _owe(
+        self,
+        running: _Running,
+        violation: Violation,
+        signals: Mapping[str, SignalHistory],
+        decision: Decision | None,
+    ) -> None:
+        """Have the evidence of a violation written that is in the store."""
+        if self._evidence is None:
+            return
+        grounds = None if decision is None else Grounds(running.grounds, decision)
+        footage, scene = running.live.footage, running.scene
+        self._evidence.owe(Owed(violation, footage, scene, signals, self._recorder, grounds))
 
     def _status(self) -> LiveStatus:
         """Stream and picture together: a picture that comes may still be none to judge by."""
@@ -268,11 +287,6 @@ class WatchedCamera:
         if status.state is not self._state:
             self._state = status.state
             event = CameraEvent(datetime.now(UTC), self.id, status.state.value, status.detail)
-            self._store.add_camera_event(event)
+            self._ledger.enter(lambda: self._store.add_camera_event(event))
             _log.info("camera %s is %s %s", self.id, status.state.value, status.detail)
         return status.state
-
-    def _say(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            _log.error("camera %s: %s", self.id, trouble)

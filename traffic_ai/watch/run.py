@@ -14,7 +14,7 @@ from pathlib import Path
 
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.source import is_url
-from traffic_ai.core.errors import ConfigError, EvidenceError
+from traffic_ai.core.errors import ConfigError, TrafficAiError
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.chain import Chain
 from traffic_ai.evidence.keys import Signer
@@ -22,10 +22,12 @@ from traffic_ai.evidence.recorder import EvidenceRecorder
 from traffic_ai.sources.live import LiveCamera
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME, make_run_folder
-from traffic_ai.watch.camera import CameraView, WatchedCamera
+from traffic_ai.watch.camera import WatchedCamera
 from traffic_ai.watch.evidence import TRAIL_S, EvidenceWriter
+from traffic_ai.watch.lock import only_watch
 from traffic_ai.watch.references import References
 from traffic_ai.watch.roster import Roster, SiteFile
+from traffic_ai.watch.view import CameraView
 from traffic_ai.wiring import open_site
 
 _IDLE_S = 0.005
@@ -59,12 +61,13 @@ class Watch:
     def run(self, show: Show) -> list[CameraView]:
         """Watch until stopped; `show` is called twice a second. The last view of each camera.
 
-        Raises ConfigError where there is nothing to watch; UsageError and EvidenceError where
-        the evidence's chains cannot be gone on with; StoreError.
+        Raises ConfigError where there is nothing to watch; UsageError where another watch has the
+        run folder; UsageError and EvidenceError where the evidence's chains cannot be gone on with;
+        StoreError where the store cannot be opened.
         """
         cameras = live_cameras(self.site, self.camera_ids)
         make_run_folder(self.out_dir)
-        with ViolationStore.open(self.out_dir / STORE_NAME) as store:
+        with only_watch(self.out_dir), ViolationStore.open(self.out_dir / STORE_NAME) as store:
             # Each is ended, last to first, whatever happens to the others.
             with ExitStack() as ending:
                 roster = Roster(lambda camera: self._watched(camera, store, writer))
@@ -111,7 +114,7 @@ class Watch:
             return
         try:
             roster.apply(live_cameras(site, self.camera_ids))
-        except (ConfigError, EvidenceError) as error:
+        except (TrafficAiError, OSError) as error:
             file.refuse(error)
 
     def _watched(

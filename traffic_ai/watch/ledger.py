@@ -1,0 +1,78 @@
+"""A camera's entries in the store: in order, and where the store refuses, kept and tried again.
+
+A full disk or a database that another process holds must cost a watch neither its analysis nor
+what was found meanwhile.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+from traffic_ai.core.errors import StoreError
+
+_log = logging.getLogger(__name__)
+_AGAIN_S = 5.0
+_MOST = 2000
+"""Entries kept in memory: days of a quiet junction, an hour or more of a busy one."""
+
+Entry = Callable[[], None]
+
+
+class Ledger:
+    """Writes entries in the order in which they come. Used by one thread.
+
+    An entry may be tried more than once, so it is whole or not at all, as the store's calls are.
+    """
+
+    def __init__(self, camera_id: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._camera_id = camera_id
+        self._clock = clock
+        self._waiting: deque[Entry] = deque()
+        self._again_s = 0.0
+        self.trouble = ""
+        self.lost_count = 0
+
+    @property
+    def waiting_count(self) -> int:
+        """Entries that the store has not taken yet."""
+        return len(self._waiting)
+
+    def enter(self, entry: Entry) -> None:
+        """Write an entry once those before it are written."""
+        self._waiting.append(entry)
+        while len(self._waiting) > _MOST:
+            self._waiting.popleft()
+            self.lost_count += 1
+        self.settle()
+
+    def settle(self, *, at_once: bool = False) -> None:
+        """Write what waits, unless the store refused just before; at_once: also then."""
+        if not self._waiting or (self._clock() < self._again_s and not at_once):
+            return
+        while self._waiting:
+            entry = self._waiting.popleft()
+            try:
+                entry()
+            except StoreError as error:
+                self._waiting.appendleft(entry)
+                self._refused(error)
+                return
+        self.trouble = ""
+
+    def close(self) -> None:
+        """Write what waits a last time; what is refused now is lost, and said."""
+        self.settle(at_once=True)
+        if self._waiting or self.lost_count:
+            _log.error(
+                "camera %s: %d entries could not be written to the store and are lost",
+                self._camera_id,
+                len(self._waiting) + self.lost_count,
+            )
+
+    def _refused(self, error: StoreError) -> None:
+        # From now on: refusing may itself have taken its time, such as waiting for a lock.
+        self._again_s = self._clock() + _AGAIN_S
+        if not self.trouble:
+            _log.error("camera %s: %s; it is tried again", self._camera_id, error)
+        self.trouble = f"{len(self._waiting)} entries wait for the store: {error}"

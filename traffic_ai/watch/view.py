@@ -1,0 +1,41 @@
+"""What an operator sees of a watched camera; handed to tables, pages and files."""
+
+from dataclasses import dataclass
+
+from traffic_ai.core.violation import Violation
+from traffic_ai.sources.live_status import CameraState, LiveStatus
+
+_THINNED_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """What an operator sees of a camera.
+
+    status: its state and detail are those of stream and picture together. analysed_fps: over the
+    last 5 s. lag_s: how old the frames of that time were, at most, when they had been analysed.
+    reader_pid: the process that reads the stream, None where there is none at the moment.
+    inference_count, inference_s: how often the detector looked, and how long that took in all.
+    error_count: how often the analysis broke and was begun anew; `trouble` tells of the last.
+    unsaved_count: entries that the store refused and that are tried again.
+    """
+
+    camera_id: str
+    status: LiveStatus
+    analysed_fps: float
+    violation_count: int
+    last_violation: Violation | None
+    trouble: str
+    lag_s: float = 0.0
+    analysed_count: int = 0
+    reader_pid: int | None = None
+    inference_count: int = 0
+    inference_s: float = 0.0
+    error_count: int = 0
+    unsaved_count: int = 0
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether frames are skipped because the analysis is slower than the stream."""
+        judged = self.status.state in (CameraState.LIVE, CameraState.DEGRADED)
+        return judged and self.analysed_fps < _THINNED_SHARE * self.status.received_fps
