@@ -265,10 +265,47 @@ def test_a_refused_password_is_tried_rarely_since_cameras_lock_users_out():
 
 def test_a_camera_that_delivered_is_tried_soon_after_its_loss(tmp_path, clock, camera_of):
     lost = SourceLostError("no")
-    camera_of(Site(lost, lost, lost, x264(tmp_path / "a.mkv", steady(3)), lost))
+    camera_of(Site(lost, lost, lost, x264(tmp_path / "a.mkv", steady(30)), lost))
     for _ in range(4):
         clock.until_waiting()
         clock.let_go()
     clock.until_waiting()
     assert clock.waits_s[2] > 1.1
     assert clock.waits_s[3] <= 1.0  # after the frames
+
+
+def test_a_camera_that_breaks_with_its_first_frames_is_not_tried_ever_faster(
+    tmp_path, clock, camera_of
+):
+    camera_of(Site(x264(tmp_path / "a.mkv", steady(3))))
+    for _ in range(6):
+        clock.until_waiting()
+        clock.let_go()
+    clock.until_waiting()
+    assert clock.waits_s[5] > 3.0
+
+
+def test_packets_that_give_no_picture_are_not_waited_for_for_ever(tmp_path, clock, camera_of):
+    """A stream taken up after its only key frame: nothing of it can be decoded."""
+
+    class Without(Gate):
+        read = threading.Semaphore(0)
+
+        def packets(self):
+            for number, packet in enumerate(super().packets()):
+                if number:
+                    yield packet
+                    self.read.release()
+
+    gate = Without(x264(tmp_path / "a.mkv", steady(9), key_every=100))
+    camera = camera_of(Site(gate))
+    gate.let(5)
+    for _ in range(4):
+        assert gate.read.acquire(timeout=10.0)
+    assert camera.status().state is CameraState.CONNECTING
+    clock.advance(31.0)
+    gate.let(4)
+    clock.until_waiting()
+    status = camera.status()
+    assert status.state is CameraState.STALLED
+    assert status.detail == "packets came, but no picture for 30 s"

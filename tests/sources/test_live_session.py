@@ -300,3 +300,12 @@ def test_an_empty_ring_says_so(tmp_path):
         ring.stills([0.0])
     with pytest.raises(EvidenceError, match="nothing of"):
         ring.clip(0.0, 1.0, tmp_path / "clip")
+
+
+def test_frames_without_packets_are_not_remembered(tmp_path):
+    """A stream with one key frame, at its beginning, as with periodic intra refresh."""
+    path = x264(tmp_path / "a.mkv", steady(60), key_every=100)
+    session, frames = read(connect_to(path), max_bytes=2000)
+    assert len(frames) == 60
+    assert session.footage.held_bytes <= 2000
+    assert len(session.footage._noted) < 30

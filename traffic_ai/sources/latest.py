@@ -81,18 +81,17 @@ class LatestFrame:
     def take(self, timeout_s: float) -> LiveFrame | None:
         """The frame that waits, waiting for one; None if there is none in time or it is closed.
 
-        The frame taken before is given back to its reader.
+        The frame taken before is given back to its reader, once there is another: by that the
+        reader knows that this one does not wait any more.
         """
         with self._changed:
-            before, self._taken = self._taken, None
+            self._changed.wait_for(lambda: self._waiting or self._closed, timeout_s)
+            kept, self._waiting = self._waiting, None
+            if kept is None:
+                return None
+            before, self._taken = self._taken, kept
         if before is not None:
             before.give_back()
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed, timeout_s)
-            self._taken, self._waiting = self._waiting, None
-            kept = self._taken
-        if kept is None:
-            return None
         image = kept.slots.image(kept.slot)
         image.flags.writeable = False
         return LiveFrame(Frame(kept.frame.info, image), kept.session, kept.frame.arrival_s)

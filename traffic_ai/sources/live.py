@@ -45,6 +45,10 @@ _START_S = 60.0
 _CLEAN_AFTER_S = 5.0
 """Without damage for so long, a camera is not degraded any more."""
 _CLOCK_NOTE_S = 2.0
+_STEADY_S = 1.0
+"""A camera that gave pictures for so long is tried again soon when it is lost."""
+_NO_PICTURE_S = 30.0
+"""Packets without a picture for so long: a decoder that does not recover, or no key frame."""
 _MEMORY_EVERY = 100
 """Frames between looks at how large the reader has grown."""
 READER_MAX_BYTES = 1 << 30
@@ -60,6 +64,7 @@ class _Reading:
     slots: FrameSlots | None = None
     session: LiveSession | None = None
     health: Health | None = None
+    pictured_s: float = 0.0
 
 
 class LiveCamera:
@@ -240,6 +245,7 @@ class LiveCamera:
             case Pictures():
                 reading.slots = reading.link.slots(message)
             case SessionBegan():
+                reading.pictured_s = self._clock.monotonic_s()
                 self._connections += reading.session is None
                 self._close_health(reading)
                 ring = PacketRing(
@@ -266,6 +272,7 @@ class LiveCamera:
             session.footage.describe(message.sample)
         if message.coded is not None:
             session.footage.add(message.coded)
+        self._check_pictures(reading, message)
         for frame in message.frames:
             session.footage.note(frame.stamp, frame.info)
             self._publish(reading, session, frame)
@@ -284,7 +291,8 @@ class LiveCamera:
             if self._state is not CameraState.LIVE:
                 self._state, self._detail = CameraState.LIVE, ""
                 _log.info("camera %s is live: %s", self.camera_id, self.shown_url)
-            self._backoff.reset()
+            if frame.info.t_s >= _STEADY_S:
+                self._backoff.reset()
         skipped = frame.slot is None or reading.slots is None
         if frame.slot is not None and reading.slots is not None:
             skipped = self._latest.put(reading.link, reading.slots, session, frame, frame.slot)
@@ -292,6 +300,13 @@ class LiveCamera:
             self._skipped += skipped
         if frame.info.index % _MEMORY_EVERY == _MEMORY_EVERY - 1:
             self._check_memory(reading)
+
+    def _check_pictures(self, reading: _Reading, message: Arrived) -> None:
+        now_s = self._clock.monotonic_s()
+        if message.frames:
+            reading.pictured_s = now_s
+        elif now_s - reading.pictured_s > _NO_PICTURE_S:
+            raise SourceStalledError(f"packets came, but no picture for {_NO_PICTURE_S:.0f} s")
 
     def _check_memory(self, reading: _Reading) -> None:
         taken = reading.link.resident_bytes()

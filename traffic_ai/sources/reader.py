@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection as Channel
 from multiprocessing.reduction import send_handle
 
 from traffic_ai.core.errors import SourceError, SourceLostError
+from traffic_ai.sources.burst import Burst
 from traffic_ai.sources.clock import Clock, SystemClock
 from traffic_ai.sources.connection import Connection, connect
 from traffic_ai.sources.live_status import CameraState, state_after
@@ -26,6 +27,8 @@ from traffic_ai.sources.slots import SLOT_COUNT, FrameSlots, new_memory
 _SLOT_WAIT_S = 0.1
 """How long a frame waits for room. The watching process makes room at once, unless it is stopped;
 then frames are left out and the stream is read on."""
+_PATIENCE_S = 1.0
+"""How long a frame of a burst waits until the one before it is looked at."""
 _SHORTEST_SESSION = 25
 """Frames. A count of time that breaks sooner than this is no count; the connection is given up."""
 
@@ -49,9 +52,15 @@ class FreeSlots:
         self._changed = threading.Condition()
         threading.Thread(target=self._receive, name="free slots", daemon=True).start()
 
-    def take(self) -> int | None:
-        """A slot to write to, None if none comes free in time."""
+    def take(self, *, patient: bool = False) -> int | None:
+        """A slot to write to, None if none comes free in time.
+
+        patient: wait until no earlier frame waits to be looked at, so that none gives way.
+        """
         with self._changed:
+            if patient:
+                # The one that is looked at keeps its slot until the next is taken up.
+                self._changed.wait_for(lambda: len(self._free) >= SLOT_COUNT - 1, _PATIENCE_S)
             self._changed.wait_for(lambda: self._free, _SLOT_WAIT_S)
             return self._free.pop() if self._free else None
 
@@ -78,6 +87,7 @@ class Reader:
         self._clock = clock
         self._slots: FrameSlots | None = None
         self._converter = Converter(0)
+        self._burst = Burst()
 
     def run(self) -> None:
         """Read; every error is told as the end. Raises ListenerGoneError."""
@@ -114,6 +124,7 @@ class Reader:
                         raise
                 pace = session.health().pace
                 decoder.restart_stamps()
+                self._burst = Burst()
         finally:
             connection.close()
 
@@ -125,7 +136,7 @@ class Reader:
         info = picture.info
         arrival_s = self._clock.monotonic_s()
         slots = self._slots or self._open_slots(picture)
-        slot = self._free.take()
+        slot = self._free.take(patient=self._burst.has(info.t_s, arrival_s))
         if slot is not None:
             self._converter.write(picture.decoded, slots.image(slot))
         return Delivered(info, picture.stamp, slot, arrival_s)

@@ -100,7 +100,9 @@ class PacketRing:
     def note(self, stamp: int, info: FrameInfo) -> None:
         """Remember a frame that was delivered, by the stamp of its packet."""
         with self._lock:
-            self._noted.append((stamp, info))
+            # Without its packets it can never be shown again, and nothing would end the list.
+            if self._packets:
+                self._noted.append((stamp, info))
 
     def stills(self, times_s: Sequence[float]) -> list[Frame]:
         """The delivered frame shown at each moment.
