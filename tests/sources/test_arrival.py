@@ -7,6 +7,7 @@ import pytest
 
 from traffic_ai.core.frame import ClockSource
 from traffic_ai.sources.arrival import CaptureClock, StampPace, from_unix_us
+from traffic_ai.sources.host_time import HostMoment
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -70,7 +71,7 @@ def test_lag_is_how_much_later_than_the_best_a_frame_came():
 def test_the_cameras_clock_is_taken_when_it_is_plausible():
     clock = CaptureClock()
     clock.report(10.0, NOON)
-    moment = clock.captured_at(12.5, NOON + timedelta(seconds=2.9), 0.0)
+    moment = clock.captured_at(12.5, HostMoment(NOON + timedelta(seconds=2.9)), 0.0)
     assert moment.utc == NOON + timedelta(seconds=2.5)
     assert moment.source is ClockSource.CAMERA
     # The two clocks differ by 0.4 s: if one is right, the other is off by no more.
@@ -81,17 +82,33 @@ def test_the_cameras_clock_is_taken_when_it_is_plausible():
 def test_a_camera_whose_clock_is_not_set_falls_back_to_the_hosts(wrong):
     clock = CaptureClock()
     clock.report(10.0, wrong)
-    moment = clock.captured_at(10.0, NOON, 0.5)
+    moment = clock.captured_at(10.0, HostMoment(NOON), 0.5)
     assert moment.utc == NOON - timedelta(seconds=0.5)
     assert moment.source is ClockSource.HOST
     assert moment.bound_s == pytest.approx(2.5)
 
 
 def test_without_a_report_the_hosts_clock_is_used():
-    assert CaptureClock().captured_at(3.0, NOON, 0.0).source is ClockSource.HOST
+    assert CaptureClock().captured_at(3.0, HostMoment(NOON), 0.0).source is ClockSource.HOST
 
 
 def test_microseconds_that_are_no_date_are_none():
     assert from_unix_us(1_777_636_800_000_000) == NOON
     assert from_unix_us(-(2**62)) is None
     assert from_unix_us(2**62) is None
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+def test_of_a_hosts_two_times_the_one_that_the_camera_confirms_is_right(step_s):
+    for camera_utc in (NOON, NOON + timedelta(seconds=step_s)):
+        clock = CaptureClock()
+        clock.report(0.0, camera_utc)
+        moment = clock.captured_at(10.0, HostMoment(NOON + timedelta(seconds=10.5), step_s), 0.0)
+        assert moment.utc == camera_utc + timedelta(seconds=10.0)
+        assert moment.source is ClockSource.CAMERA
+        assert moment.bound_s == pytest.approx(0.6)
+
+
+def test_where_nothing_confirms_a_hosts_time_the_bound_covers_both():
+    moment = CaptureClock().captured_at(10.0, HostMoment(NOON, -3600.0), 0.0)
+    assert (moment.utc, moment.source, moment.bound_s) == (NOON, ClockSource.HOST, 3602.0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from traffic_ai.core.frame import CapturedAt, ClockSource
+from traffic_ai.sources.host_time import HostMoment
 
 _BUCKET_S = 2.0
 _WINDOW_S = 60.0
@@ -101,17 +102,21 @@ class CaptureClock:
         """The camera says that its clock showed `utc` at t_s."""
         self._camera_zero = utc - timedelta(seconds=t_s)
 
-    def captured_at(self, t_s: float, arrival_utc: datetime, lag_s: float) -> CapturedAt:
-        """When the frame at t_s was taken, having arrived with this lag."""
-        host = arrival_utc - timedelta(seconds=lag_s)
+    def captured_at(self, t_s: float, arrival: HostMoment, lag_s: float) -> CapturedAt:
+        """When the frame at t_s was taken, having arrived with this lag.
+
+        Of a host whose clock was set under way, the camera's may confirm either time.
+        """
+        host = arrival.utc - timedelta(seconds=lag_s)
         if self._camera_zero is not None:
             camera = self._camera_zero + timedelta(seconds=t_s)
             self.ahead_s = (camera - host).total_seconds()
-            difference_s = abs(self.ahead_s)
+            difference_s = min(abs(self.ahead_s), abs(self.ahead_s - arrival.step_s))
             if difference_s <= MAX_CLOCK_DIFFERENCE_S:
                 # If either clock is right, the other's distance bounds the error.
                 return CapturedAt(camera, ClockSource.CAMERA, CAMERA_BOUND_S + difference_s)
-        return CapturedAt(host, ClockSource.HOST, HOST_BOUND_S + lag_s)
+        bound_s = HOST_BOUND_S + lag_s + abs(arrival.step_s)
+        return CapturedAt(host, ClockSource.HOST, bound_s)
 
 
 def from_unix_us(microseconds: int) -> datetime | None:

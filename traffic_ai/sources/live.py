@@ -17,6 +17,7 @@ from traffic_ai.core.redact import redact
 from traffic_ai.sources.arrival import is_true_pace
 from traffic_ai.sources.clock import Backoff, Clock, SystemClock
 from traffic_ai.sources.connection import SourceStalledError, check_url
+from traffic_ai.sources.host_time import HostTime
 from traffic_ai.sources.latest import LatestFrame, LiveFrame, LiveSession
 from traffic_ai.sources.link import Link, launch
 from traffic_ai.sources.live_status import CameraState, LiveStatus, state_after
@@ -70,8 +71,8 @@ class _Reading:
 class LiveCamera:
     """One camera's stream, read by a process of its own, with reconnects.
 
-    `start` is called once; `latest` by one thread, `status` and `stop` by any. Raises ConfigError
-    for a URL that is not a camera's.
+    `start` is called once; `latest` by one thread, `status` and `stop` by any. host: the wall
+    clock that all cameras of a watch go by. Raises ConfigError for a URL that is not a camera's.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class LiveCamera:
         stall_timeout_s: float = 5.0,
         *,
         clock: Clock | None = None,
+        host: HostTime | None = None,
         launcher: Callable[[Order], Link] = launch,
         backoff: Backoff | None = None,
         reader_max_bytes: int = READER_MAX_BYTES,
@@ -94,6 +96,7 @@ class LiveCamera:
         self._stall_timeout_s = stall_timeout_s
         self._reader_max_bytes = reader_max_bytes
         self._clock = clock or SystemClock()
+        self._host = host or HostTime(self._clock)
         self._launcher = launcher
         self._backoff = backoff or Backoff(random.Random())
         self._stop = threading.Event()
@@ -203,7 +206,9 @@ class LiveCamera:
 
     def _read(self) -> None:
         """One reader, to its end, which is always an error unless stopped."""
-        order = Order(self.camera_id, self._url, self._stall_timeout_s, self._pace)
+        order = Order(
+            self.camera_id, self._url, self._stall_timeout_s, self._pace, self._host.trusted_s
+        )
         reading = _Reading(self._launcher(order))
         try:
             with self._lock:

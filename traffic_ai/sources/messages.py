@@ -18,13 +18,15 @@ from traffic_ai.sources.live_status import CameraState
 class Order:
     """What a reader is to read. `url` holds the credentials, so it is never on a command line.
 
-    pace: that of the camera's stamps as it was known before this connection.
+    pace: that of the camera's stamps as it was known before this connection. utc_offset_s: see
+    `HostTime.trusted_s`.
     """
 
     camera_id: str
     url: str
     stall_timeout_s: float
     pace: float | None = None
+    utc_offset_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

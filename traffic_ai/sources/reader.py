@@ -18,6 +18,7 @@ from traffic_ai.core.errors import SourceError, SourceLostError
 from traffic_ai.sources.burst import Burst
 from traffic_ai.sources.clock import Clock, SystemClock
 from traffic_ai.sources.connection import Connection, connect
+from traffic_ai.sources.host_time import HostTime
 from traffic_ai.sources.live_status import CameraState, state_after
 from traffic_ai.sources.messages import Arrived, Delivered, Ended, Message, Order, Pictures, Started
 from traffic_ai.sources.pictures import Converter, PictureDecoder
@@ -85,6 +86,7 @@ class Reader:
         self._free = free
         self._connector = connector
         self._clock = clock
+        self._host = HostTime(clock, order.utc_offset_s)
         self._slots: FrameSlots | None = None
         self._converter = Converter(0)
         self._burst = Burst()
@@ -112,7 +114,7 @@ class Reader:
             pace = self._order.pace
             while True:
                 session = SessionReader(
-                    self._order.camera_id, connection, decoder, self._clock, pace
+                    self._order.camera_id, connection, decoder, self._clock, pace, self._host
                 )
                 self._tell(session.began)
                 try:

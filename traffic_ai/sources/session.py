@@ -17,6 +17,7 @@ from traffic_ai.sources.arrival import CaptureClock, StampPace, from_unix_us
 from traffic_ai.sources.clips import Coded
 from traffic_ai.sources.clock import Clock
 from traffic_ai.sources.connection import Connection
+from traffic_ai.sources.host_time import HostTime
 from traffic_ai.sources.messages import Health, SessionBegan
 from traffic_ai.sources.pictures import Picture, PictureDecoder
 from traffic_ai.sources.ring import coded_packet
@@ -60,7 +61,8 @@ class SessionReader:
 
     `t_s` is 0 at the first frame and rises strictly: frames whose stamp does not are dropped and
     counted. Frames are degraded after damage until the next key frame. pace: that of the camera's
-    stamps as far as it is known from an earlier session.
+    stamps as far as it is known from an earlier session. host: the host's wall clock, if it was
+    looked at before.
     """
 
     def __init__(
@@ -70,8 +72,10 @@ class SessionReader:
         decoder: PictureDecoder,
         clock: Clock,
         pace: float | None = None,
+        host: HostTime | None = None,
     ) -> None:
-        self._started = clock.utc()
+        self._host = host or HostTime(clock)
+        self._started = self._host.now().utc
         self._camera_id = camera_id
         self._connection = connection
         self._decoder = decoder
@@ -139,7 +143,7 @@ class SessionReader:
             self._camera_id,
             self.count,
             t_s,
-            self._capture.captured_at(t_s, self._clock.utc(), self._lag_s),
+            self._capture.captured_at(t_s, self._host.now(), self._lag_s),
             decoded.height if turned else decoded.width,
             decoded.width if turned else decoded.height,
             picture.damaged,

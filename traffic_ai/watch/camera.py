@@ -71,6 +71,7 @@ class WatchedCamera:
         evidence: EvidenceWriter | None,
         recorder: EvidenceRecorder,
         references: References | None = None,
+        utc: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         every_frame: bool = False,
     ) -> None:
@@ -80,6 +81,7 @@ class WatchedCamera:
         self._store = store
         self._evidence = evidence
         self._recorder = recorder
+        self._utc = utc
         self._every_frame = every_frame
         self._condition = PictureCondition(site, references)
         self._running: _Running | None = None
@@ -286,7 +288,7 @@ class WatchedCamera:
         status = self._status()
         if status.state is not self._state:
             self._state = status.state
-            event = CameraEvent(datetime.now(UTC), self.id, status.state.value, status.detail)
+            event = CameraEvent(self._utc(), self.id, status.state.value, status.detail)
             self._ledger.enter(lambda: self._store.add_camera_event(event))
             _log.info("camera %s is %s %s", self.id, status.state.value, status.detail)
         return status.state

@@ -19,6 +19,8 @@ from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.chain import Chain
 from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.recorder import EvidenceRecorder
+from traffic_ai.sources.clock import SystemClock
+from traffic_ai.sources.host_time import HostTime
 from traffic_ai.sources.live import LiveCamera
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME, make_run_folder
@@ -70,7 +72,8 @@ class Watch:
         with only_watch(self.out_dir), ViolationStore.open(self.out_dir / STORE_NAME) as store:
             # Each is ended, last to first, whatever happens to the others.
             with ExitStack() as ending:
-                roster = Roster(lambda camera: self._watched(camera, store, writer))
+                host = HostTime(SystemClock())
+                roster = Roster(lambda camera: self._watched(camera, store, writer, host))
                 writer = EvidenceWriter(store, time.monotonic) if self.write_evidence else None
                 if writer is not None:
                     ending.callback(writer.close)
@@ -118,7 +121,11 @@ class Watch:
             file.refuse(error)
 
     def _watched(
-        self, camera: CameraSite, store: ViolationStore, writer: EvidenceWriter | None
+        self,
+        camera: CameraSite,
+        store: ViolationStore,
+        writer: EvidenceWriter | None,
+        host: HostTime,
     ) -> WatchedCamera:
         assert camera.source is not None
         if self.write_evidence:
@@ -130,7 +137,7 @@ class Watch:
             signer=self.signer,
             encrypt_for=camera.encrypt_for,
         )
-        live = LiveCamera(camera.id, camera.source)
+        live = LiveCamera(camera.id, camera.source, host=host)
         return WatchedCamera(
             camera,
             live,
@@ -139,6 +146,7 @@ class Watch:
             writer,
             recorder,
             References(self.out_dir),
+            lambda: host.now().utc,
             every_frame=self.every_frame,
         )
 
