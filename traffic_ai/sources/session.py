@@ -17,6 +17,7 @@ from traffic_ai.sources.arrival import CaptureClock, StampPace, from_unix_us
 from traffic_ai.sources.clips import Coded
 from traffic_ai.sources.clock import Clock
 from traffic_ai.sources.connection import Connection
+from traffic_ai.sources.h264 import FrameNumbers
 from traffic_ai.sources.host_time import HostTime
 from traffic_ai.sources.messages import Health, SessionBegan
 from traffic_ai.sources.pictures import Picture, PictureDecoder
@@ -88,6 +89,8 @@ class SessionReader:
         self._described = False
         self._lag_s = 0.0
         self._dropped_before = decoder.dropped
+        codec = connection.stream.codec_context
+        self._numbers = FrameNumbers(codec.extradata) if codec.name == "h264" else None
         self.count = 0
 
     @property
@@ -113,12 +116,15 @@ class SessionReader:
         """
         dropped = 0
         for packet in self._connection.packets():
+            coded = coded_packet(packet)
+            if coded is not None and self._numbers and self._numbers.skips(coded.data):
+                self._decoder.distrust(packet.pts)
             pictures = []
             for picture in self._decoder.decode(packet):
                 dropped = self._dropped
                 pictures.append(self._live(picture))
             sample = self._sample(packet)
-            yield Batch(coded_packet(packet), sample, tuple(pictures))
+            yield Batch(coded, sample, tuple(pictures))
             self._note_report(packet)
             if self._dropped - dropped >= _UNSTAMPED_LIMIT:
                 raise self._no_rising_stamps()
