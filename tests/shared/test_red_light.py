@@ -92,8 +92,10 @@ def test_with_a_second_of_grace_he_is_a_near_miss_that_says_why(
     site = variant(CONFIGS / "bangkok_red_light.yaml", a_second_of_grace, tmp_path)
     found = process(site, [RED_LIGHT], tmp_path / "out", detector, evidence=False)
     assert found.violations == []
-    (near,) = [n for n in found.near_misses if n.kind.value == "red_light"]
-    assert (near.reason, near.lane_id, near.road_user) == ("time_into_red", "lane-3", "car")
+    nears = [n for n in found.near_misses if n.kind.value == "red_light"]
+    assert {n.reason for n in nears} == {"time_into_red"}  # also of who crossed on yellow
+    (near,) = [n for n in nears if n.road_user == "car"]
+    assert near.lane_id == "lane-3"
     failed = [c for c in json.loads(near.document)["explanation"] if not c["met"]]
     assert [(c["name"], c["threshold"]) for c in failed] == [("time_into_red", 1)]
     assert 0.0 < failed[0]["measured"] <= 0.45
