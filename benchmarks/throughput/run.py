@@ -1,244 +1,216 @@
-"""Frames a second, end to end: Ultralytics' `track` and this project's `traffic-ai process`.
+"""Frames a second, processor time and memory, end to end: others' way and this project's.
 
     make test-ultralytics                                # makes .venv-ultralytics, fetches weights
-    .venv-ultralytics/bin/pip install lap                # Ultralytics' tracker wants it
-    .venv/bin/python -m benchmarks.throughput
+    .venv-ultralytics/bin/pip install lap supervision trackers
+    taskset -c 0 .venv/bin/python -m benchmarks.throughput
 
-Both run YOLOv8n on the same clip as whole processes, one after the other, in turn (A B A B), so
-that whatever else the machine does falls on both; the ratio is of neighbours, above 1 where this
-project is faster. `whole` counts from the start of the process to its end, imports and loading
-included; `steady` leaves out the first SETTLE frames and everything before and after the frames;
-`cpu` is the processor time of the whole process, in milliseconds a frame.
+Everyone runs YOLOv8n on the same clips with the picture's longer side brought to 640, as whole
+processes, one after the other, in turn (A B C D A B C D), so that whatever else the machine does
+falls on all; ratios are within a round. `whole` counts from the start of the process to its end,
+imports and loading included; `steady` leaves out the first SETTLE frames and all that is not
+frames. On a machine with other work, trust processor time; pinned to one core (`taskset -c 0`, as
+above) nobody gains by how many threads he starts.
 
-Ultralytics decodes, detects and tracks. `traffic-ai process --no-evidence` also reads the signals,
-runs the rules and keeps the store. Each at its own defaults, with the picture brought to 640; a
-site with detection regions has them looked at besides, which is more work and finds more. `--alike`
-runs such sites once more without their regions.
+The peers decode, detect and track. `traffic-ai process --no-evidence` also reads the signals, runs
+the rules and keeps the store. Each at its own defaults; a site with detection regions has them
+looked at besides, which is more work and finds more.
 
-Ultralytics gives its network one thread less than there are cores: one, on two cores. This project
-gives it all of them. `--threads 2` gives Ultralytics two.
+Beside them stands the floor: decoding alone, and the detector calls of this project's run alone.
+`--profile` tells processor time by stage, `--same` whether the violations are those of a run that
+looks at every frame (slow: the detector sees every frame once).
 """
 
 import argparse
 import dataclasses
 import json
-import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import yaml
 
+from benchmarks.footage.remember import RememberingDetector
+from benchmarks.throughput.contestants import OURS, PEERS_PYTHON, Contestant, Run, contestants
+from benchmarks.throughput.process import ROOT, run
+from benchmarks.throughput.same import compared
+from benchmarks.throughput.stages import profile, told
 from traffic_ai.detectors.models import weights
+from traffic_ai.detectors.onnx import OnnxDetector
+from traffic_ai.sources.footage import FileFootage
+from traffic_ai.wiring import open_site
 
-ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 FOOTAGE = ROOT.parent / "shared" / "footage"
+CONFIGS = ROOT / "configs"
 CLIPS = (
-    (FOOTAGE / "intersection_bangkok_day_640x360.mp4", ROOT / "configs" / "bangkok_day.yaml"),
-    (ROOT / "sample_videos" / "junction.mp4", ROOT / "configs" / "demo.yaml"),
+    (FOOTAGE / "intersection_bangkok_day_640x360.mp4", CONFIGS / "bangkok_day.yaml"),
+    (FOOTAGE / "lanes_shenzhen_640x360.mp4", CONFIGS / "shenzhen_lanes.yaml"),
+    (FOOTAGE / "two_way_road" / "a13_201708101531.mp4", CONFIGS / "a13_two_way.yaml"),
+    (FOOTAGE / "two_way_road" / "a13_201709211436.mp4", CONFIGS / "a13_two_way.yaml"),
+    (ROOT / "sample_videos" / "junction.mp4", CONFIGS / "demo.yaml"),
 )
-SETTLE = 25
+SWITCHES = {"--every-frame": ("--every-frame",)}
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One process: frames a second over all of it, and over the frames after the first SETTLE.
-
-    cpu_ms_per_frame: processor time of the whole process, all its threads, by frame.
-    """
-
-    frames: int
-    whole_fps: float
-    steady_fps: float
-    cpu_ms_per_frame: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Neighbouring runs of the two."""
-
-    theirs: Run
-    ours: Run
-
-    @property
-    def whole_ratio(self) -> float:
-        return self.ours.whole_fps / self.theirs.whole_fps
-
-    @property
-    def steady_ratio(self) -> float:
-        return self.ours.steady_fps / self.theirs.steady_fps
-
-    @property
-    def cpu_ratio(self) -> float:
-        return self.theirs.cpu_ms_per_frame / self.ours.cpu_ms_per_frame
+def compare(
+    those: Sequence[Contestant], video: Path, site: Path, rounds: int
+) -> dict[str, list[Run]]:
+    """Rounds of runs on one clip, in turn."""
+    done: dict[str, list[Run]] = {one.name: [] for one in those}
+    for _ in range(rounds):
+        for one in those:
+            done[one.name].append(one.run(video, site))
+            print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return done
 
 
-@dataclass(frozen=True, slots=True)
-class Theirs:
-    """How Ultralytics is run. threads: of its network, None for its own choice."""
+def figures(runs: Sequence[Run], ours: Sequence[Run], video_s: float) -> dict[str, float]:
+    """Medians of one contestant, and of the ratios within a round (above 1: we are faster)."""
 
-    python: Path
-    weights: Path
-    threads: int | None
+    def median(values: Sequence[float]) -> float:
+        return round(float(np.median(values)), 2)
 
-    def command(self, video: Path) -> list[object]:
-        command = [self.python, HERE / "ultralytics_track.py", self.weights, video]
-        return command if self.threads is None else [*command, self.threads]
-
-
-def run_theirs(theirs: Theirs, video: Path) -> Run:
-    """One run of Ultralytics' `track`; nothing is fetched, sent or installed meanwhile."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {"YOLO_CONFIG_DIR": folder, "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
-        spent, said = _timed(theirs.command(video), settings)
-    return _run(json.loads(said.splitlines()[-1]), spent)
-
-
-def run_ours(video: Path, site: Path) -> Run:
-    """One run of `traffic-ai process` into a fresh folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        times = Path(folder) / "times.json"
-        command = [sys.executable, HERE / "traffic_ai_process.py", times, video, "--site", site]
-        spent, _ = _timed([*command, "--out", Path(folder) / "out", "--no-evidence"], {})
-        return _run(json.loads(times.read_text()), spent)
-
-
-@dataclass(frozen=True, slots=True)
-class _Spent:
-    """What a process took: seconds on the clock, and of processor time."""
-
-    clock_s: float
-    cpu_s: float
-
-
-def _timed(command: Sequence[object], settings: Mapping[str, str]) -> tuple[_Spent, str]:
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    clock_s, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return _Spent(clock_s, cpu_s), done.stdout
-
-
-def _run(times_s: list[float], spent: _Spent) -> Run:
-    frames = len(times_s)
-    if frames <= 2 * SETTLE:
-        raise SystemExit(f"the clip has {frames} frames; more than {2 * SETTLE} are needed")
-    steady_s = times_s[-1] - times_s[SETTLE]
-    return Run(
-        frames=frames,
-        whole_fps=frames / spent.clock_s,
-        steady_fps=(frames - 1 - SETTLE) / steady_s,
-        cpu_ms_per_frame=1000.0 * spent.cpu_s / frames,
-    )
-
-
-def without_regions(site: Path, folder: Path) -> Path | None:
-    """A copy of a site file without its detection regions, None if it has none."""
-    document = yaml.safe_load(site.read_text(encoding="utf-8"))
-    found = [camera.pop("detection_regions", None) for camera in document["cameras"]]
-    if not any(found):
-        return None
-    path = folder / site.name
-    path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return path
-
-
-def compare(name: str, theirs: Theirs, video: Path, site: Path, pairs: int) -> dict[str, object]:
-    """Pairs of runs on one clip, printed as they come."""
-    print(f"\n{name}", flush=True)
-    done = []
-    for _ in range(pairs):
-        pair = Pair(run_theirs(theirs, video), run_ours(video, site))
-        done.append(pair)
-        print("  " + ", ".join(f"{key} {value:.2f}" for key, value in _figures(pair).items()))
-    figures = [_figures(pair) for pair in done]
-    medians = {key: float(np.median([one[key] for one in figures])) for key in figures[0]}
-    print("  medians: " + ", ".join(f"{key} {value:.2f}" for key, value in medians.items()))
-    return {"medians": medians, "pairs": [dataclasses.asdict(p) for p in done]}
-
-
-def _figures(pair: Pair) -> dict[str, float]:
+    pairs = list(zip(ours, runs, strict=True))
     return {
-        "theirs_whole_fps": pair.theirs.whole_fps,
-        "ours_whole_fps": pair.ours.whole_fps,
-        "whole_ratio": pair.whole_ratio,
-        "theirs_steady_fps": pair.theirs.steady_fps,
-        "ours_steady_fps": pair.ours.steady_fps,
-        "steady_ratio": pair.steady_ratio,
-        "theirs_cpu_ms": pair.theirs.cpu_ms_per_frame,
-        "ours_cpu_ms": pair.ours.cpu_ms_per_frame,
-        "cpu_ratio": pair.cpu_ratio,
+        "whole_fps": median([r.whole_fps for r in runs]),
+        "steady_fps": median([r.steady_fps for r in runs]),
+        "cpu_s_a_video_s": median([r.spent.cpu_s / video_s for r in runs]),
+        "peak_mb": median([r.spent.peak_mb for r in runs]),
+        "whole_ratio": median([o.whole_fps / r.whole_fps for o, r in pairs]),
+        "steady_ratio": median([o.steady_fps / r.steady_fps for o, r in pairs]),
+        "cpu_ratio": median([r.spent.cpu_s / o.spent.cpu_s for o, r in pairs]),
     }
 
 
-def _can_track(python: Path) -> str | None:
-    """Why that Python cannot run Ultralytics' tracker, None if it can."""
+def floors(video: Path, site: Path, ours: Run) -> dict[str, float]:
+    """Seconds on the clock of decoding and of the detector's calls alone, and ours beside them."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as looks:
+        json.dump(ours.looks_s, looks)
+        looks.flush()
+        command = [sys.executable, "-m", "benchmarks.throughput.floor", video, site, looks.name]
+        found = json.loads(run(command, {})[1])
+    steady_s = len(ours.times_s) / ours.steady_fps
+    decode_s, detect_s = found["decode_s"], found["detect_s"]
+    return {
+        "looks": found["looks"],
+        "frames": found["frames"],
+        "decode_s": round(decode_s[0], 2),
+        "detect_s": round(detect_s[0], 2),
+        "decode_cpu_s": round(decode_s[1], 2),
+        "detect_cpu_s": round(detect_s[1], 2),
+        "ours_steady_s": round(steady_s, 2),
+        "over_larger_floor": round(steady_s / max(decode_s[0], detect_s[0]), 2),
+        "over_both_floors": round(steady_s / (decode_s[0] + detect_s[0]), 2),
+    }
+
+
+def table(name: str, rows: Mapping[str, Mapping[str, float]]) -> str:
+    """One clip's figures, for a document."""
+    head = (
+        "| run | frames/s, whole | steady | CPU s a video s | peak MB "
+        "| ours is faster by: whole | steady | CPU |\n|---|---|---|---|---|---|---|---|"
+    )
+    lines = [f"| {who} | " + " | ".join(f"{v:g}" for v in row.values()) + " |"
+             for who, row in rows.items()]  # fmt: skip
+    return f"\n**{name}**\n\n{head}\n" + "\n".join(lines)
+
+
+def excerpt(video: Path, seconds: float | None, folder: Path) -> Path:
+    """The beginning of a clip, packets kept as they are; the clip where all of it is wanted."""
+    if seconds is None:
+        return video
+    footage = FileFootage(video, "excerpt", None)
+    try:
+        return footage.clip(0.0, seconds, folder / video.stem).path
+    finally:
+        footage.close()
+
+
+def analyse(
+    those: Sequence[Contestant], video: Path, site: Path, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Everything asked for about one clip, printed as it comes."""
+    result: dict[str, Any] = {}
+    if options.rounds:
+        runs = compare(those, video, site, options.rounds)
+        ours = runs[OURS]
+        video_s = max(ours[0].looks_s or [0.0])
+        rows = {who: figures(done, ours, video_s) for who, done in runs.items()}
+        print(table(f"{video.name}, {len(ours[0].times_s)} frames, {video_s:.1f} s", rows))
+        result["contestants"] = rows
+        result["floor"] = floors(video, site, ours[-1])
+        print("\nfloor: " + ", ".join(f"{k} {v:g}" for k, v in result["floor"].items()), flush=True)
+    detector = OnnxDetector(weights("yolov8n"), threads=1)
+    if options.profile:
+        found = profile(video, open_site(site), detector, every_frame=False)
+        print(f"\n{video.name} by stage: {told(found)}", flush=True)
+        result["stages_ms_a_frame"] = found.ms_a_frame()
+        result["after_detector_share"] = found.after_detector_share
+    if options.same:
+        same = compared(video, site, RememberingDetector(detector))
+        for one in same:
+            print(
+                f"{video.name}, {one.site}: {one.everything} violations in every frame, "
+                f"{one.found} in those chosen; lost {one.lost}, gained {one.gained}",
+                flush=True,
+            )
+        result["same"] = [dataclasses.asdict(one) for one in same]
+    return result
+
+
+def _lacks(python: Path) -> str | None:
+    """Why that Python cannot run the peers, None if it can."""
     if not python.exists():
         return f"{python} is not there; `make test-ultralytics` makes it"
+    needed = ("ultralytics", "lap", "supervision", "trackers", "onnxruntime")
     tried = subprocess.run(
-        [
-            python,
-            "-c",
-            "import importlib.util as u; assert u.find_spec('ultralytics');"
-            "assert u.find_spec('lap')",
-        ],
+        [python, "-c", f"import importlib.util as u; assert all(map(u.find_spec, {needed}))"],
         capture_output=True,
         check=False,
     )
     if tried.returncode:
-        return f"{python} lacks ultralytics or lap; `{python.parent / 'pip'} install lap` adds it"
+        return f"{python} lacks one of {', '.join(needed)}"
     return None
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Throughput against Ultralytics' track.")
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--clip", nargs=2, type=Path, action="append", metavar=("VIDEO", "SITE"), default=[]
     )
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument(
-        "--python-ultralytics",
-        type=Path,
-        default=ROOT / ".venv-ultralytics" / "bin" / "python",
-    )
-    parser.add_argument(
-        "--threads", type=int, help="for Ultralytics' network; its own choice is the cores less one"
-    )
-    parser.add_argument("--alike", action="store_true", help="also without detection regions")
+    parser.add_argument("--only", default="", help="of the standard clips, those so named")
+    parser.add_argument("--rounds", type=int, default=3, help="0 compares nothing")
+    parser.add_argument("--seconds", type=float, help="of each clip, from its beginning; else all")
+    parser.add_argument("--without-peers", action="store_true")
+    parser.add_argument("--switches", action="store_true", help="also what is not the default")
+    parser.add_argument("--profile", action="store_true", help="processor time by stage")
+    parser.add_argument("--same", action="store_true", help="violations against every frame")
+    parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "throughput")
-    options = parser.parse_args(arguments)
-    problem = _can_track(options.python_ultralytics)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _options(arguments)
+    those = contestants(options.peers_python, SWITCHES if options.switches else {})
+    problem = None if options.without_peers else _lacks(options.peers_python)
     if problem:
-        print(f"throughput skipped: {problem}")
-        return 0
-    theirs = Theirs(options.python_ultralytics, weights("yolov8n-pt"), options.threads)
+        print(f"peers skipped: {problem}")
+    if problem or options.without_peers:
+        those = [one for one in those if one.name.startswith(OURS)]
     result = {}
     with tempfile.TemporaryDirectory() as folder:
         for video, site in options.clip or CLIPS:
+            if options.only not in video.name:
+                continue
             if not video.exists():
                 print(f"\n{video.name} skipped: {video} is not there")
                 continue
-            sites = {f"{video.name}, {site.name}": site}
-            alike = without_regions(site, Path(folder)) if options.alike else None
-            if alike:
-                sites[f"{video.name}, {site.name} without detection regions"] = alike
-            for name, one in sites.items():
-                result[name] = compare(name, theirs, video, one, options.pairs)
+            part = excerpt(video, options.seconds, Path(folder))
+            result[video.name] = analyse(those, part, site, options)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "throughput.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,87 @@
+"""Those who are compared: three that others would use, and this project."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.throughput.process import ROOT, Spent, run
+from traffic_ai.detectors.models import weights
+
+HERE = Path(__file__).parent
+PEERS_PYTHON = ROOT / ".venv-ultralytics" / "bin" / "python"
+SETTLE = 25
+OURS = "traffic-ai"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process over one clip. times_s: when each frame was done with; looks_s: the moments of
+    the frames that the detector was shown, all of them where that is not told.
+    """
+
+    spent: Spent
+    times_s: list[float]
+    looks_s: list[float] | None = None
+
+    @property
+    def whole_fps(self) -> float:
+        """Frames a second from the process's start to its end."""
+        return len(self.times_s) / self.spent.clock_s
+
+    @property
+    def steady_fps(self) -> float:
+        """Frames a second after the first SETTLE."""
+        return (len(self.times_s) - 1 - SETTLE) / (self.times_s[-1] - self.times_s[SETTLE])
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """name, and how a clip with its site is run."""
+
+    name: str
+    run: Callable[[Path, Path], Run] = field(repr=False)
+
+
+def contestants(python: Path, flags: Mapping[str, tuple[str, ...]]) -> list[Contestant]:
+    """The three peers, in their environment's Python, and this project at its defaults.
+
+    flags: further runs of this project by their name, with options that are not the default.
+    """
+    onnx = weights("yolov8n")
+    ultralytics = HERE / "peer_ultralytics.py"
+    return [
+        Contestant("Ultralytics, torch", _peer(python, ultralytics, weights("yolov8n-pt"))),
+        Contestant("Ultralytics, ONNX", _peer(python, ultralytics, onnx)),
+        Contestant("supervision, ONNX", _peer(python, HERE / "peer_supervision.py", onnx)),
+        Contestant(OURS, _ours(())),
+        *(Contestant(f"{OURS} {name}", _ours(words)) for name, words in flags.items()),
+    ]
+
+
+def _peer(python: Path, script: Path, weights_file: Path) -> Callable[[Path, Path], Run]:
+    def once(video: Path, site: Path) -> Run:
+        with TemporaryDirectory() as folder:
+            settings = {
+                "YOLO_CONFIG_DIR": folder,
+                "YOLO_OFFLINE": "true",
+                "YOLO_AUTOINSTALL": "false",
+            }
+            spent, said = run([python, script, weights_file, video], settings)
+        return Run(spent, json.loads(said.splitlines()[-1])["times_s"])
+
+    return once
+
+
+def _ours(flags: tuple[str, ...]) -> Callable[[Path, Path], Run]:
+    def once(video: Path, site: Path) -> Run:
+        with TemporaryDirectory() as folder:
+            done, out = Path(folder) / "done.json", Path(folder) / "out"
+            command = [sys.executable, "-m", "benchmarks.throughput.ours", done, video]
+            spent, _ = run([*command, "--site", site, "--out", out, "--no-evidence", *flags], {})
+            told = json.loads(done.read_text())
+        return Run(spent, told["times_s"], told["looks_s"])
+
+    return once

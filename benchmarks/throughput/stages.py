@@ -1,0 +1,139 @@
+"""Where the time goes: processor time by stage, one thread, as `traffic-ai process` works.
+
+The parts that wiring puts together are wrapped in clocks; nothing else differs from a run but that
+nothing is read ahead and nothing is written.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from traffic_ai import __version__
+from traffic_ai.batch.files import camera_of
+from traffic_ai.config.site import Site
+from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
+from traffic_ai.detectors.regions import SizedDetector
+from traffic_ai.pipeline import Session
+from traffic_ai.signals.reader import SceneSignals
+from traffic_ai.sources.file import VideoFile, content_hash
+from traffic_ai.tracking import RoadPlaneTracker
+from traffic_ai.wiring import new_attention, new_rules, scene_detector
+
+T = TypeVar("T")
+STAGES = ("decode", "convert", "signals", "attention", "detect", "track", "rules")
+
+
+@dataclass(slots=True)
+class Profile:
+    """Processor seconds by stage, and what was done in them."""
+
+    frames: int = 0
+    looks: int = 0
+    video_s: float = 0.0
+    spent_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    findings: list[Finding] = field(default_factory=list)
+
+    def ms_a_frame(self) -> dict[str, float]:
+        """Milliseconds by stage, over all frames."""
+        return {stage: 1000.0 * self.spent_s[stage] / self.frames for stage in STAGES}
+
+    @property
+    def after_detector_share(self) -> float:
+        """Tracking, rules and attention as a share of the detector's time."""
+        after = sum(self.spent_s[stage] for stage in ("attention", "track", "rules"))
+        return after / self.spent_s["detect"]
+
+
+class _Clocked:
+    """Stands for a part; the time of its calls is added to a stage."""
+
+    def __init__(self, part: object, stage: str, profile: Profile, *less: str) -> None:
+        self._part, self._stage, self._profile, self._less = part, stage, profile, less
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._part, name)
+        if not callable(value):
+            return value
+        spent_s, less = self._profile.spent_s, self._less
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            inner = sum(spent_s[stage] for stage in less)
+            begin_s = time.thread_time()
+            try:
+                return value(*arguments, **named)
+            finally:
+                inner = sum(spent_s[stage] for stage in less) - inner
+                spent_s[self._stage] += time.thread_time() - begin_s - inner
+
+        return timed
+
+
+def findings_of(
+    clip: Path, site: Site, detector: SizedDetector, *, every_frame: bool
+) -> list[Finding]:
+    """What is found in a clip."""
+    return profile(clip, site, detector, every_frame=every_frame).findings
+
+
+def profile(clip: Path, site: Site, detector: SizedDetector, *, every_frame: bool) -> Profile:
+    """Analyse a clip. detector: of one thread, else its other threads' time is not seen."""
+    found = Profile()
+
+    def clocked(part: T, stage: str, *less: str) -> T:
+        return cast(T, _Clocked(part, stage, found, *less))
+
+    camera = camera_of(site, clip, None)
+    video = VideoFile(clip, camera.id)
+    video._reading._converter = clocked(video._reading._converter, "convert")
+    scene = camera.scene(video.width_px, video.height_px)
+    provenance = Provenance(
+        content_hash(clip), camera.config_hash, detector.model_hash, __version__
+    )
+    attention = None if every_frame else new_attention(scene, camera.rules)
+    session = Session(
+        clocked(RoadPlaneTracker(scene), "track"),
+        clocked(SceneSignals(scene), "signals", "convert"),
+        [clocked(rule, "rules") for rule in new_rules(scene, camera.rules, provenance)],
+        attention and clocked(attention, "attention", "convert"),
+    )
+    eyes = clocked(scene_detector(detector, scene), "detect", "convert")
+    for frame in _each(video.frames(), found):
+        found.frames += 1
+        found.video_s = frame.info.t_s
+        if session.wants(frame):
+            found.looks += 1
+            found.findings += session.process(frame, eyes.detect(frame.image)).findings
+    last = session.close()
+    found.findings += last.findings if last else ()
+    video.close()
+    return found
+
+
+def _each(items: Iterator[T], found: Profile) -> Iterator[T]:
+    """The items; the time they take to come, but for conversion, is decoding."""
+    fetch: Callable[[], T | None] = _Clocked(_Next(items), "decode", found, "convert").next
+    while (item := fetch()) is not None:
+        yield item
+
+
+class _Next:
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items = items
+
+    def next(self) -> Any:
+        return next(self._items, None)
+
+
+def told(found: Profile) -> str:
+    """A profile in a line."""
+    parts = ", ".join(f"{name} {ms:.2f}" for name, ms in found.ms_a_frame().items())
+    violations = sum(isinstance(f, Violation) for f in found.findings)
+    near = sum(isinstance(f, NearMiss) for f in found.findings)
+    return (
+        f"{found.frames} frames, {found.looks} looks; ms a frame: {parts}; tracking, rules and "
+        f"attention {found.after_detector_share:.1%} of the detector; {violations} violations, "
+        f"{near} near misses"
+    )
