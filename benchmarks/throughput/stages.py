@@ -4,13 +4,13 @@ The parts that wiring puts together are wrapped in clocks; nothing else differs 
 nothing is read ahead and nothing is written.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
+from benchmarks.clocks import clocked
 from traffic_ai import __version__
 from traffic_ai.batch.files import camera_of
 from traffic_ai.config.site import Site
@@ -47,30 +47,6 @@ class Profile:
         return after / self.spent_s["detect"]
 
 
-class _Clocked:
-    """Stands for a part; the time of its calls is added to a stage."""
-
-    def __init__(self, part: object, stage: str, profile: Profile, *less: str) -> None:
-        self._part, self._stage, self._profile, self._less = part, stage, profile, less
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._part, name)
-        if not callable(value):
-            return value
-        spent_s, less = self._profile.spent_s, self._less
-
-        def timed(*arguments: Any, **named: Any) -> Any:
-            inner = sum(spent_s[stage] for stage in less)
-            begin_s = time.thread_time()
-            try:
-                return value(*arguments, **named)
-            finally:
-                inner = sum(spent_s[stage] for stage in less) - inner
-                spent_s[self._stage] += time.thread_time() - begin_s - inner
-
-        return timed
-
-
 def findings_of(
     clip: Path, site: Site, detector: SizedDetector, *, every_frame: bool
 ) -> list[Finding]:
@@ -81,25 +57,23 @@ def findings_of(
 def profile(clip: Path, site: Site, detector: SizedDetector, *, every_frame: bool) -> Profile:
     """Analyse a clip. detector: of one thread, else its other threads' time is not seen."""
     found = Profile()
-
-    def clocked(part: T, stage: str, *less: str) -> T:
-        return cast(T, _Clocked(part, stage, found, *less))
+    spent_s = found.spent_s
 
     camera = camera_of(site, clip, None)
     video = VideoFile(clip, camera.id)
-    video._reading._converter = clocked(video._reading._converter, "convert")
+    video._reading._converter = clocked(video._reading._converter, "convert", spent_s)
     scene = camera.scene(video.width_px, video.height_px)
     provenance = Provenance(
         content_hash(clip), camera.config_hash, detector.model_hash, __version__
     )
     attention = None if every_frame else new_attention(scene, camera.rules)
     session = Session(
-        clocked(RoadPlaneTracker(scene), "track"),
-        clocked(SceneSignals(scene), "signals", "convert"),
-        [clocked(rule, "rules") for rule in new_rules(scene, camera.rules, provenance)],
-        attention and clocked(attention, "attention", "convert"),
+        clocked(RoadPlaneTracker(scene), "track", spent_s),
+        clocked(SceneSignals(scene), "signals", spent_s, "convert"),
+        [clocked(rule, "rules", spent_s) for rule in new_rules(scene, camera.rules, provenance)],
+        attention and clocked(attention, "attention", spent_s, "convert"),
     )
-    eyes = clocked(scene_detector(detector, scene), "detect", "convert")
+    eyes = clocked(scene_detector(detector, scene), "detect", spent_s, "convert")
     for frame in _each(video.frames(), found):
         found.frames += 1
         found.video_s = frame.info.t_s
@@ -114,7 +88,7 @@ def profile(clip: Path, site: Site, detector: SizedDetector, *, every_frame: boo
 
 def _each(items: Iterator[T], found: Profile) -> Iterator[T]:
     """The items; the time they take to come, but for conversion, is decoding."""
-    fetch: Callable[[], T | None] = _Clocked(_Next(items), "decode", found, "convert").next
+    fetch: Callable[[], T | None] = clocked(_Next(items), "decode", found.spent_s, "convert").next
     while (item := fetch()) is not None:
         yield item
 

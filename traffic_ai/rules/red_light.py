@@ -30,6 +30,7 @@ from traffic_ai.core.violation import (
 from traffic_ai.rules.continuity import largest_leap, longest_gap_s
 from traffic_ai.rules.findings import Reporter, anchor_at
 from traffic_ai.rules.lanes import is_judged
+from traffic_ai.rules.line_sides import LineSides
 from traffic_ai.rules.parameters import RedLightParameters
 from traffic_ai.rules.passage import (
     LONGEST_GAP_S,
@@ -92,12 +93,13 @@ class RedLight:
             for line in scene.stop_lines
             if line.signal_group_id is not None
         ]
+        self._sides = LineSides([watched.geometry for watched in self._watched])
 
     def update(self, observation: Observation) -> Sequence[Finding]:
         """Findings that became certain with this frame."""
         findings: list[Finding] = []
+        self._follow(observation)
         for watched in self._watched:
-            self._follow(watched, observation)
             findings += self._decide_ready(watched, observation)
             for track_id in observation.tracks.ended:
                 finding = self._decide_ended(watched, track_id, observation)
@@ -112,36 +114,44 @@ class RedLight:
 
     # -- following ----------------------------------------------------------------------------
 
-    def _follow(self, watched: _Watched, observation: Observation) -> None:
-        """Note which tracks are before, over and beyond the line, and which turned off."""
+    def _follow(self, observation: Observation) -> None:
+        """Note which tracks are before, over and beyond each line, and which turned off."""
         tracks = observation.tracks
         if len(tracks) == 0:
             return
-        t_s = observation.frame_info.t_s
-        seen = watched.geometry.seen_distance_px(tracks.xyxy_px)
-        inside = watched.geometry.within_ends(tracks.anchor_px)
+        before, coming = self._sides.look(tracks)
+        coming &= tracks.observed
+        row_of = {track_id: i for i, track_id in enumerate(tracks.track_id.tolist())}
+        for line, watched in enumerate(self._watched):
+            for i in np.flatnonzero(coming[line]).tolist():
+                watched.passing.setdefault(int(tracks.track_id[i]), _Passing()).seen_before = True
+            over: list[tuple[int, _Passing]] = []
+            for track_id, state in watched.passing.items():
+                row = row_of.get(track_id)
+                if row is None or not tracks.observed[row] or track_id in watched.decided:
+                    continue
+                if before[line, row]:
+                    state.crossed, state.beyond_s, state.beyond_count = False, None, 0
+                    state.grounded_over = False
+                else:
+                    over.append((row, state))
+            if over:
+                self._note_over(watched, over, observation)
+
+    def _note_over(
+        self, watched: _Watched, over: list[tuple[int, _Passing]], observation: Observation
+    ) -> None:
+        """Take in the tracks (row of this frame's, state) whose seen end is over the line."""
+        tracks = observation.tracks
         beyond = self._is_beyond(watched, observation)
         turned = np.asarray(watched.exits.holds(tracks.anchor_px).any(axis=1))
-        before = np.asarray(seen < 0.0)
-        coming = np.logical_and(inside, before).tolist()
-        ids, grounded = tracks.track_id.tolist(), tracks.grounded.tolist()
-        for i in np.flatnonzero(tracks.observed).tolist():
-            state = watched.passing.get(ids[i])
-            if state is None:
-                if not coming[i]:
-                    continue
-                state = watched.passing[ids[i]] = _Passing()
-            if before[i]:
-                state.seen_before = state.seen_before or coming[i]
-                state.crossed, state.beyond_s, state.beyond_count = False, None, 0
-                state.grounded_over = False
-                continue
+        for row, state in over:
             state.crossed = True
-            state.grounded_over = state.grounded_over or grounded[i]
-            state.turned = state.turned or bool(turned[i])
-            state.beyond_count += bool(beyond[i])
+            state.grounded_over = state.grounded_over or bool(tracks.grounded[row])
+            state.turned = state.turned or bool(turned[row])
+            state.beyond_count += bool(beyond[row])
             if state.beyond_s is None and state.beyond_count >= BEYOND_OBSERVATIONS:
-                state.beyond_s = t_s
+                state.beyond_s = observation.frame_info.t_s
 
     def _is_beyond(self, watched: _Watched, observation: Observation) -> np.ndarray:
         tracks = observation.tracks

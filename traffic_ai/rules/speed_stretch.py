@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from traffic_ai.core.geometry import Array
+from traffic_ai.rules.medians import medians
 from traffic_ai.rules.speed_fit import Motion
 from traffic_ai.rules.speed_points import Samples
 
@@ -31,11 +32,11 @@ def moving(samples: Samples, min_baseline_m: float) -> tuple[float, float]:
     """Bounds in time of the fastest stretch without standing, judged every half second."""
     t_s = samples.t_s
     knot = np.floor((t_s - t_s[0]) / _KNOT_S).astype(int)
-    names = np.unique(knot)
-    if len(names) < 3:
+    begins = np.flatnonzero(np.diff(knot, prepend=-1))
+    if len(begins) < 3:
         return float(t_s[0]), float(t_s[-1])
-    time = np.array([np.median(t_s[knot == k]) for k in names])
-    place = np.array([np.median(samples.ground_m[knot == k], axis=0) for k in names])
+    time = medians(t_s[:, None], begins)[:, 0]
+    place = medians(samples.ground_m, begins)
     speed = np.linalg.norm(np.diff(place, axis=0), axis=1) / np.diff(time)
     slow = max(_STANDING_MPS, _STANDING_SHARE * float(np.quantile(speed, 0.9)))
     on_the_move = speed > slow

@@ -124,13 +124,13 @@ class Speeding:
         for i in new:
             self._followed.begin(int(rows[i]))
         away_s = info.t_s - self._followed.last_inside_s[rows]
-        away = ~inside & (away_s > _LEFT_AFTER_S)
+        gone = self._are_outside(tracks.anchor_px, ~inside & (away_s > _LEFT_AFTER_S))
         self._followed.last_inside_s[rows[inside]] = info.t_s
         for i, track_id in enumerate(tracks.track_id.tolist()):
             track = observation.histories[track_id]
             # The older half of a full history is dropped with the next point.
             full = len(track) >= HISTORY_LIMIT
-            left = bool(away[i]) and self._is_outside(track)
+            left = bool(gone[i])
             if full or left:
                 findings += self._judge(track, int(rows[i]), info)
             if left:
@@ -142,10 +142,12 @@ class Speeding:
         """Nothing is left: the tracker ends every track before the rules close."""
         return ()
 
-    def _is_outside(self, track: Track) -> bool:
-        """Whether the vehicle is out of the area, not merely covered or cut off within it."""
-        homography = self._scene.homography
-        return homography is not None and not homography.in_area(track.anchor_px[-1:])[0]
+    def _are_outside(self, anchor_px: Array, those: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of those vehicles (N,) are out of the area, not merely covered or cut off in it."""
+        outside = np.zeros(len(those), bool)
+        if self._scene.homography is not None and those.any():
+            outside[those] = ~self._scene.homography.in_area(anchor_px[those])
+        return outside
 
     # -- judging ------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from traffic_ai.core.violation import (
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.length_range import length_range_m
+from traffic_ai.rules.medians import medians, piece_begins
 from traffic_ai.rules.parameters import StopOverLineParameters
 from traffic_ai.rules.passage import (
     MARGIN_SIGMAS,
@@ -340,8 +341,8 @@ def _least(values: Array) -> float:
 
     What slowly covers a rear makes it seem farther ahead; in the first piece it may still roll.
     """
-    pieces = np.array_split(values, min(6, len(values)))
-    return sorted(float(np.median(piece)) for piece in pieces)[min(1, len(pieces) - 1)]
+    begins = piece_begins(len(values), min(6, len(values)))
+    return float(np.sort(medians(values[:, None], begins)[:, 0])[min(1, len(begins) - 1)])
 
 
 def _movement_share(track: Track, window: NDArray[np.bool_], forward: Array) -> float:
@@ -359,8 +360,7 @@ def _movement_share(track: Track, window: NDArray[np.bool_], forward: Array) -> 
 
 
 def _wandered(points: Array, forward: Array) -> float:
-    pieces = np.array_split(points, min(6, len(points)))
-    middles = np.array([np.median(piece, axis=0) for piece in pieces])
+    middles = medians(points, piece_begins(len(points), min(6, len(points))))
     return float(_moved(middles[:, None] - middles[None], forward).max())
 
 

@@ -1,0 +1,1 @@
+"""How the cost of tracking and rules grows: vehicles, zones, cameras, hours."""
