@@ -1,9 +1,15 @@
 """Batch runs as the tests make them."""
 
+import os
+import signal
+import threading
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 from tests.blocks import BlockDetector
 from traffic_ai.batch.run import Batch
+from traffic_ai.batch.workers import Workers
 from traffic_ai.wiring import open_site
 
 
@@ -49,3 +55,33 @@ def stopped_at(site, out, paths, call, **more):
     more = {"every_frame": True} | more
     batch = Batch(open_site(site), out, BlockDetector(stop), **more)
     return batch.run(list(paths), Heard())
+
+
+def in_workers(site, out, paths, count=2, *, listeners=None, stop=None, make=None, **more):
+    """The outcomes of a batch in so many processes."""
+    make = partial(make or made_in_worker, site, out, **more)
+    listeners = listeners or [Heard() for _ in range(count)]
+    workers = Workers(make, listeners, stop or threading.Event())
+    return workers.run(open_site(site), list(paths), None)
+
+
+def made_in_worker(site, out, **more):
+    """A batch as a worker makes it."""
+    return Batch(open_site(site), out, BlockDetector(), **{"every_frame": True} | more)
+
+
+def killed_once(site, out, at_call, flag):
+    """A batch whose process is killed at its picture number `at_call`, the first that comes to it.
+
+    flag: a file that is there once that was done.
+    """
+
+    def kill(number):
+        if number == at_call:
+            try:
+                Path(flag).touch(exist_ok=False)
+            except FileExistsError:
+                return
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return Batch(open_site(site), out, BlockDetector(kill), every_frame=True)

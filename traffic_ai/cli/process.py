@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -25,7 +26,11 @@ from traffic_ai.cli.options import (
 from traffic_ai.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from traffic_ai.batch.run import FileOutcome
+    from traffic_ai.batch.run import Batch, FileOutcome
+    from traffic_ai.config.site import Site
+    from traffic_ai.detectors.regions import SizedDetector
+    from traffic_ai.evidence.keys import Signer
+    from traffic_ai.wiring import DetectorOptions
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -58,6 +63,10 @@ def process(
         typer.Option("--keep-tracks", help="Leave every track in OUT/tracks, for `evaluate`."),
     ] = False,
     every_frame: EveryFrameOption = False,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=1, help="Files analysed at once, each in a process."),
+    ] = 1,
     keys: KeysOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,10 +77,11 @@ def process(
     was. Ctrl-C ends cleanly. Exit code 0: all files done; 1: some failed; 130: interrupted.
     """
     from traffic_ai.batch.files import find_videos
-    from traffic_ai.batch.run import Batch
+    from traffic_ai.batch.workers import Workers
     from traffic_ai.cli.keys import signer_or_note
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.progress import BatchProgress
+    from traffic_ai.detectors.models import weights as weights_file
     from traffic_ai.wiring import DetectorOptions, load_detector, open_site
 
     paths = find_videos(videos)
@@ -80,19 +90,76 @@ def process(
     for warning in the_site.warnings:
         typer.echo(f"warning: {warning}", err=True)
     signer = signer_or_note(keys) if evidence else None
+    options = DetectorOptions(weights, size, allow_pt)
+    job = _Job(site, out, options, camera, begins_at, evidence, tracks, keys, every_frame)
+    stop = threading.Event()
     with pull_progress() as progress:
-        detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
-    batch = Batch(the_site, out, detector, camera, begins_at, evidence, tracks, signer, every_frame)
-    with stopping_on_signals(batch.stop), BatchProgress() as listener:
-        outcomes = batch.run(paths, listener)
+        if workers == 1:
+            batch = job.batch_of(the_site, load_detector(options, progress), signer, stop)
+        else:
+            weights_file(options.weights, progress)
+    with stopping_on_signals(stop), BatchProgress() as listener:
+        if workers == 1:
+            outcomes = batch.run(paths, listener)
+        else:
+            listeners = [listener, *(listener.beside() for _ in range(workers - 1))]
+            outcomes = Workers(job.batch, listeners, stop).run(the_site, paths, camera)
     if as_json:
         typer.echo(json.dumps(_summary(outcomes, out), indent=2))
     else:
         _print_summary(outcomes, len(paths), out)
-    if batch.stop.is_set():
+    if stop.is_set():
         raise typer.Exit(EXIT_INTERRUPTED)
     if any(outcome.state.value == "failed" for outcome in outcomes):
         raise typer.Exit(EXIT_FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What was asked for, in a form that goes to another process."""
+
+    site: Path
+    out: Path
+    options: "DetectorOptions"
+    camera: str | None
+    begins_at: datetime | None
+    evidence: bool
+    tracks: bool
+    keys: Path | None
+    every_frame: bool
+
+    def batch(self) -> "Batch":
+        """The batch of a worker: all is read and loaded here."""
+        from traffic_ai.evidence.keys import keys_folder, load_signer
+        from traffic_ai.wiring import load_detector, open_site
+
+        signer = load_signer(keys_folder(self.keys)) if self.evidence else None
+        return self.batch_of(
+            open_site(self.site), load_detector(self.options), signer, threading.Event()
+        )
+
+    def batch_of(
+        self,
+        site: "Site",
+        detector: "SizedDetector",
+        signer: "Signer | None",
+        stop: threading.Event,
+    ) -> "Batch":
+        """The batch with what was read and loaded."""
+        from traffic_ai.batch.run import Batch
+
+        return Batch(
+            site,
+            self.out,
+            detector,
+            self.camera,
+            self.begins_at,
+            self.evidence,
+            self.tracks,
+            signer,
+            self.every_frame,
+            stop,
+        )
 
 
 def _start(text: str | None, file_count: int) -> datetime | None:

@@ -18,9 +18,9 @@ _UPDATE_S = 0.1
 class BatchProgress:
     """Shows how far a batch is; implements `traffic_ai.batch.run.Listener`."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._bars = Progress(
+    def __init__(self, bars: Progress | None = None) -> None:
+        self._console = Console(stderr=True, highlight=False) if bars is None else bars.console
+        self._bars = bars or Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}% {task.fields[speed]}"),
@@ -33,6 +33,10 @@ class BatchProgress:
         self._began = 0.0
         self._updated = 0.0
         self._frames = 0
+
+    def beside(self) -> "BatchProgress":
+        """Another that shows a file analysed at the same time, under this one's bar."""
+        return BatchProgress(self._bars)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
