@@ -4,7 +4,6 @@ Exit codes: 0 all well; 1 something failed at run time; 2 the call or a file giv
 130 interrupted.
 """
 
-import logging
 import sys
 from typing import Annotated
 
@@ -31,6 +30,7 @@ from traffic_ai.cli import (
     verify,
     watch,
 )
+from traffic_ai.cli.logs import log_plainly
 from traffic_ai.core.errors import TrafficAiError
 
 app = typer.Typer(
@@ -77,7 +77,7 @@ def _common(
 
 def main() -> None:
     """Run the command line; every expected error becomes a message and an exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_plainly()
     try:
         app()
     except TrafficAiError as error:

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -23,6 +24,14 @@ def partial_folder(final: Path) -> Iterator[Path]:
         yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def package_folder(
+    root: Path, camera_id: str, kind: str, occurred_at: datetime | None, violation_id: str
+) -> Path:
+    """Where a violation's package lies or will lie below the evidence root."""
+    day = occurred_at.astimezone(UTC).date().isoformat() if occurred_at else "undated"
+    return root / folder_name(camera_id) / kind / day / folder_name(violation_id)
 
 
 def partial_name(final: Path) -> Path:
@@ -43,6 +52,12 @@ def clear_remains(final: Path) -> None:
         pid = remains.name.split(".")[-2]
         if pid == str(os.getpid()) or not process_runs(pid):
             shutil.rmtree(remains, ignore_errors=True)
+
+
+def clear_below(folder: Path) -> None:
+    """Remove all partial folders below a folder whose process is gone."""
+    for remains in folder.glob("**/.*.partial"):
+        clear_remains(remains.parent / remains.name[1:].rsplit(".", 2)[0])
 
 
 def process_runs(pid: str) -> bool:

@@ -25,7 +25,7 @@ from traffic_ai.evidence.encryption import ENCRYPTED, encrypt, memory_folder
 from traffic_ai.evidence.grounds import Grounds, write_grounds
 from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.manifest import Contents, Still, problems_in, write_manifest
-from traffic_ai.evidence.package import folder_name, partial_folder
+from traffic_ai.evidence.package import package_folder, partial_folder
 
 STILLS = ("before", "at", "after")
 
@@ -98,10 +98,14 @@ class EvidenceRecorder:
 
     def folder(self, violation: Violation) -> Path:
         """Where the violation's package lies or will lie."""
-        moment = violation.occurred_at
-        day = moment.utc.astimezone(UTC).date().isoformat() if moment else "undated"
-        camera = folder_name(violation.camera_id)
-        return self._root / camera / violation.kind.value / day / folder_name(violation.id)
+        at = violation.occurred_at
+        return package_folder(
+            self._root,
+            violation.camera_id,
+            violation.kind.value,
+            at.utc if at else None,
+            violation.id,
+        )
 
     def record(
         self,

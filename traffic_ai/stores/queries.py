@@ -37,6 +37,9 @@ def select_violations(wanted: RecordFilter, with_document: bool) -> Select[Any]:
     )
     if wanted.review_states:
         statement = statement.where(review_state().in_(list(wanted.review_states)))
+    if wanted.evidence_states:
+        states = [state.value for state in wanted.evidence_states]
+        statement = statement.where(tables.violations.c.evidence_state.in_(states))
     return filtered(statement, tables.violations, wanted)
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from traffic_ai.core.errors import UsageError
 from traffic_ai.core.frame import CapturedAt
-from traffic_ai.core.record import RejectionReason, ReviewState
+from traffic_ai.core.record import EvidenceState, RejectionReason, ReviewState
 from traffic_ai.core.violation import ViolationKind
 
 
@@ -60,13 +60,14 @@ class RecordFilter:
     """Which records are wanted; an empty tuple or None means no restriction.
 
     A record lies in the time range when since <= occurred_at < until. A record whose wall-clock
-    time is not known lies in no range. `review_states` is for violations.
+    time is not known lies in no range. `review_states` and `evidence_states` are for violations.
     """
 
     kinds: tuple[ViolationKind, ...] = ()
     camera_ids: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     review_states: tuple[ReviewState, ...] = ()
+    evidence_states: tuple[EvidenceState, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None

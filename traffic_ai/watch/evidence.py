@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from traffic_ai.core.errors import TrafficAiError
+from traffic_ai.core.errors import StoreError
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 TRAIL_S = 3.0
 # If the stream falls silent the footage after the event will not come.
 _LONGEST_WAIT_S = 15.0
+_NOTE_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,46 @@ class Owed:
     grounds: Grounds | None = None
 
 
-class EvidenceWriter:
-    """Writes owed evidence in order; `close` writes all that is owed with what footage there is."""
+@dataclass(frozen=True, slots=True)
+class EvidenceCounts:
+    """Packages that are owed, and what became of the others. `unnoted`: the store does not know
+    yet.
+    """
 
-    def __init__(self, store: ViolationStore, clock: Callable[[], float]) -> None:
+    owed: int = 0
+    written: int = 0
+    failed: int = 0
+    unnoted: int = 0
+
+
+class EvidenceWriter:
+    """Writes owed evidence in order; `close` writes all that is owed with what footage there is.
+
+    hindrance: why none can be written now, "" where it can; what is due then is said to be missing.
+    """
+
+    def __init__(
+        self,
+        store: ViolationStore,
+        clock: Callable[[], float],
+        hindrance: Callable[[], str] = lambda: "",
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._hindrance = hindrance
         self._owed: list[tuple[float, Owed]] = []
+        self._unnoted: list[tuple[str, EvidenceResult]] = []
+        self._note_again_s = 0.0
+        self._written = self._failed = 0
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
         self._thread.start()
+
+    @property
+    def counts(self) -> EvidenceCounts:
+        """How it stands."""
+        return EvidenceCounts(len(self._owed), self._written, self._failed, len(self._unnoted))
 
     def owe(self, owed: Owed) -> None:
         """Take over a violation's evidence."""
@@ -66,14 +96,14 @@ class EvidenceWriter:
         while True:
             with self._changed:
                 ready = [item for item in self._owed if self._is_ready(*item)]
-                if not ready:
-                    if self._closing:
-                        return
+                if not ready and not self._closing:
                     self._changed.wait(0.5)
-                    continue
                 self._owed = [item for item in self._owed if item not in ready]
             for _, owed in ready:
                 self._write(owed)
+            self._note_all(at_once=bool(ready) or self._closing)
+            if self._closing and not ready and not self._owed:
+                return
 
     def _is_ready(self, since_s: float, owed: Owed) -> bool:
         end_s = max(owed.violation.t_s, owed.violation.stills_s[2]) + TRAIL_S
@@ -82,16 +112,39 @@ class EvidenceWriter:
         return reached or self._closing or self._clock() - since_s > _LONGEST_WAIT_S
 
     def _write(self, owed: Owed) -> None:
+        violation = owed.violation
         try:
-            result = owed.recorder.record(
-                owed.violation, owed.footage, owed.scene, owed.signals, owed.grounds
-            )
+            if hindrance := self._hindrance():
+                result = EvidenceResult(EvidenceState.FAILED, None, (hindrance,))
+            else:
+                result = owed.recorder.record(
+                    violation, owed.footage, owed.scene, owed.signals, owed.grounds
+                )
+            if result.state is EvidenceState.FAILED:
+                said = (violation.camera_id, violation.id, result.message)
+                _log.error("camera %s: no evidence of %s: %s", *said)
         except Exception as error:  # the edge of a thread that must not die
-            _log.exception("evidence of %s could not be made", owed.violation.id)
+            _log.exception(
+                "camera %s: evidence of %s could not be made", violation.camera_id, violation.id
+            )
             problem = f"internal error {type(error).__name__}"
             result = EvidenceResult(EvidenceState.FAILED, None, (problem,))
-        try:
-            self._store.set_evidence(owed.violation.id, result.state, result.path, result.message)
-        except TrafficAiError:
-            # The package is on disk and found again; its record goes on saying "pending".
-            _log.exception("evidence of %s could not be noted in the store", owed.violation.id)
+        if result.state is EvidenceState.WRITTEN:
+            self._written += 1
+        else:
+            self._failed += 1
+        self._unnoted.append((violation.id, result))
+
+    def _note_all(self, *, at_once: bool) -> None:
+        """Note in the store what became of packages; what it does not take now waits."""
+        if not self._unnoted or (self._clock() < self._note_again_s and not at_once):
+            return
+        waiting, self._unnoted = self._unnoted, []
+        for violation_id, result in waiting:
+            try:
+                self._store.set_evidence(violation_id, result.state, result.path, result.message)
+            except StoreError as error:
+                # A package is on the disk and found again even if this never succeeds.
+                _log.error("evidence of %s could not be noted: %s", violation_id, error)
+                self._unnoted.append((violation_id, result))
+                self._note_again_s = self._clock() + _NOTE_AGAIN_S

@@ -1,0 +1,58 @@
+"""How the program logs: plain lines, or one JSON object a line for a collector.
+
+A camera's lines begin with `camera ID` everywhere, which is where the object has its id from.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from traffic_ai.core.redact import redact
+
+_OF_A_CAMERA = "camera %s"
+
+
+class _PlainLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+class JsonLines(logging.Formatter):
+    """Each record as one JSON object: `at`, `level`, `logger`, `message`, where it is one camera's
+    `camera`, and where there was an exception `error`. A second net under every message's own care
+    keeps credentials of addresses out.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The object's text."""
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        is_cameras = isinstance(record.msg, str) and record.msg.startswith(_OF_A_CAMERA)
+        if is_cameras and isinstance(record.args, tuple) and record.args:
+            line["camera"] = str(record.args[0])
+        if record.exc_info:
+            line["error"] = redact(self.formatException(record.exc_info))
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace").decode()
+
+
+def log_plainly() -> None:
+    """Warnings and worse, as lines for a person."""
+    _log_as(_PlainLines("%(levelname)s %(name)s: %(message)s"), logging.WARNING)
+
+
+def log_json() -> None:
+    """All that this program has to say, as JSON lines on standard error."""
+    _log_as(JsonLines(), logging.WARNING)
+    logging.getLogger("traffic_ai").setLevel(logging.INFO)
+
+
+def _log_as(formatter: logging.Formatter, level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
