@@ -15,6 +15,7 @@ class Running:
         more = {"every_frame": True} | more
         self.watch = Watch(open_site(site_path), out, detector or BlockDetector(), **more)
         self.views = {}
+        self.upkeep = None
         self.history = []
         """(monotonic moment, views by camera id) of each time the table was shown."""
         self.error = None
@@ -57,8 +58,9 @@ class Running:
         with self._shown:
             self._shown.notify_all()
 
-    def _show(self, views):
+    def _show(self, views, upkeep):
         with self._shown:
+            self.upkeep = upkeep
             self.views = {view.camera_id: view for view in views}
             self.history.append((time.monotonic(), self.views))
             self._shown.notify_all()

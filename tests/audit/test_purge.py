@@ -17,7 +17,7 @@ from tests.mounts import ROOT
 from tests.records import KEY, START, violation
 from traffic_ai.audit.purge import purge, subject
 from traffic_ai.audit.records import open_records
-from traffic_ai.audit.retention import PackageSizes, Retirement, overdue
+from traffic_ai.audit.retention import Keeper, PackageSizes, overdue
 from traffic_ai.config.delivery import Kept
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.record import EvidenceState, ReviewState
@@ -214,7 +214,7 @@ def test_beyond_the_size_the_oldest_go_until_the_rest_fits():
 
 def test_a_watch_deletes_by_itself_what_is_beyond_its_retention(run, signer):
     size = package_bytes(run)
-    keeper = Retirement(run, signer, PackageSizes(run))
+    keeper = Keeper(run, signer, PackageSizes(run))
     never = threading.Event()
     assert keeper({ViolationKind.SPEEDING: Kept(None, size)}, never) == 0
     stopped = threading.Event()

@@ -16,7 +16,7 @@ from tests.shared.clips import CONFIGS, RED_LIGHT, on_footage, records
 from traffic_ai.core.violation import RedLightMeasurement, Violation
 from traffic_ai.sources.live import CameraState
 from traffic_ai.watch.run import Watch
-from traffic_ai.watch.view import CameraView
+from traffic_ai.watch.view import CameraView, UpkeepView
 from traffic_ai.wiring import open_site
 
 PYTHON = "/usr/bin/python3"
@@ -71,7 +71,7 @@ class Operator:
         self._view: CameraView | None = None
         self._changed = threading.Condition()
 
-    def show(self, views: Sequence[CameraView]) -> None:
+    def show(self, views: Sequence[CameraView], _upkeep: UpkeepView) -> None:
         with self._changed:
             self._view = views[0]
             self._changed.notify_all()

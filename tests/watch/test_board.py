@@ -1,5 +1,6 @@
 """A watch seen from outside: status file, health pages, metrics, and the command that asks."""
 
+import io
 import json
 import time
 import urllib.error
@@ -9,12 +10,15 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
+from tests import records
 from traffic_ai.cli.main import app
 from traffic_ai.core.errors import UsageError
+from traffic_ai.delivery import DeliveryView
 from traffic_ai.sources.live import CameraState, LiveStatus
+from traffic_ai.stores.outbox import Destination, Waiting
 from traffic_ai.watch import board as board_module
 from traffic_ai.watch.board import Board, parse_address
-from traffic_ai.watch.view import CameraView
+from traffic_ai.watch.view import CameraView, EvidenceCounts, UpkeepView
 
 
 def view(name="gate", state=CameraState.LIVE, detail=""):
@@ -67,7 +71,6 @@ def test_metrics_tell_each_camera(board):
     assert 'traffic_ai_analysis_errors_total{camera="b"} 1' in lines
     assert 'traffic_ai_unsaved_entries{camera="b"} 3' in lines
     assert 'traffic_ai_thinned{camera="b"} 0' in lines
-    assert any(line.startswith("traffic_ai_disk_free_bytes ") for line in lines)
     assert get(board, "/elsewhere")[0] == 404
 
 
@@ -107,3 +110,61 @@ def test_addresses_are_of_the_loopback_unless_told_otherwise():
 def test_a_port_that_is_taken_is_told(board, tmp_path):
     with pytest.raises(UsageError, match="give another --listen"):
         Board(tmp_path, ("127.0.0.1", board.port))
+
+
+# -- the watch as a whole --------------------------------------------------------------------------
+
+
+def upkeep():
+    waiting = Waiting(Destination("mqtt", 100), 90, 4500, 7, 3, 1, records.START)
+    return UpkeepView(
+        2_500_000_000,
+        False,
+        EvidenceCounts(2, 5, 1, 0),
+        (DeliveryView(waiting, "the broker is away"),),
+        4,
+        (("delivery mqtt", "dropping: 90 messages wait"),),
+    )
+
+
+def test_disk_evidence_and_deliveries_are_in_the_metrics(board):
+    board.show([view()], upkeep())
+    lines = get(board, "/metrics")[1].splitlines()
+    for line in (
+        "traffic_ai_disk_free_bytes 2500000000",
+        "traffic_ai_disk_full 0",
+        "traffic_ai_evidence_owed 2",
+        "traffic_ai_evidence_failed_total 1",
+        "traffic_ai_records_deleted_total 4",
+        "traffic_ai_alarms 1",
+        'traffic_ai_outbox_messages{destination="mqtt"} 90',
+        'traffic_ai_outbox_full_ratio{destination="mqtt"} 0.9',
+        'traffic_ai_outbox_dropped_total{destination="mqtt"} 3',
+        'traffic_ai_delivery_up{destination="mqtt"} 0',
+    ):
+        assert line in lines
+
+
+def test_the_status_tells_of_them_too(tmp_path):
+    ask = CliRunner()
+    with closing(Board(tmp_path)) as board:
+        board.show([view()], upkeep())
+        said = ask.invoke(app, ["status", str(tmp_path)]).output
+        as_json = json.loads(ask.invoke(app, ["status", str(tmp_path), "--json"]).output)
+    assert "disk: 2.5 GB free; evidence: 2 owed, 5 written, 1 failed" in said
+    assert "delivery mqtt: 90 waiting, 7 delivered, 3 dropped, 1 refused" in said
+    assert "ALARM delivery mqtt: dropping: 90 messages wait" in said
+    assert as_json["disk"] == {"free_bytes": 2_500_000_000, "full": False}
+    assert as_json["deliveries"][0]["oldest_at"] == "2026-05-01T03:00:00+00:00"
+
+
+def test_the_table_shows_them_on_a_terminal():
+    from rich.console import Console
+
+    from traffic_ai.cli.live_table import _table
+
+    console = Console(width=160, file=io.StringIO())
+    console.print(_table([view()], upkeep()))
+    shown = console.file.getvalue()
+    assert "disk 2.5 GB free; evidence 2 owed, 1 failed; mqtt 90 waiting" in shown
+    assert "delivery mqtt: dropping: 90 messages wait" in shown

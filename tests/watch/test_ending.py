@@ -52,7 +52,7 @@ def test_all_streams_are_hung_up_at_once(tmp_path, monkeypatch):
                 together.wait(10.0)
 
     monkeypatch.setattr(run, "LiveCamera", Hung)
-    views = watch_of(tmp_path, [f"c{n}" for n in range(10)]).run(lambda views: None)
+    views = watch_of(tmp_path, [f"c{n}" for n in range(10)]).run(lambda *_: None)
     assert len(views) == 10
     assert not together.broken
 
@@ -71,7 +71,7 @@ def test_a_camera_that_fails_at_its_end_does_not_keep_the_others_from_theirs(tmp
 
     monkeypatch.setattr(run, "LiveCamera", Failing)
     with pytest.raises(StoreError, match="full"):
-        watch_of(tmp_path, "abc").run(lambda views: None)
+        watch_of(tmp_path, "abc").run(lambda *_: None)
     # Hung up all together, then ended each.
     assert sorted(ended) == ["a", "a", "b", "b", "c", "c"]
     assert not [t for t in threading.enumerate() if t.name == "evidence"]

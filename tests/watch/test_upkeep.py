@@ -18,7 +18,6 @@ from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evidence.recorder import EvidenceRecorder
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.watch.disk import DiskGuard
-from traffic_ai.watch.evidence import EvidenceCounts
 from traffic_ai.watch.remains import NEVER_WRITTEN, settle_remains
 from traffic_ai.watch.retirement import Retirement
 from traffic_ai.watch.upkeep import Upkeep
@@ -58,13 +57,13 @@ def site_with(tmp_path, text=""):
 
 def upkeep_of(tmp_path, store, ends, disk, text="", retire=None):
     guard = DiskGuard(tmp_path, 0, disk)
-    upkeep = Upkeep(tmp_path, store, guard, site_with(tmp_path, text), retire)
+    upkeep = Upkeep(tmp_path, store, site_with(tmp_path, text), retire, disk=guard)
     ends.callback(upkeep.close)
     return upkeep, guard
 
 
 def tended(upkeep):
-    return upkeep.tend(EvidenceCounts(), lambda view: "{}")
+    return upkeep.tend(lambda view: "{}")
 
 
 def events(store):

@@ -70,7 +70,7 @@ def _moment(record: StoredViolation) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Retirement:
+class Keeper:
     """Deletes what is beyond the retention of a run folder; by: in whose name."""
 
     run: Path

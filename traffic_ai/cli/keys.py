@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from traffic_ai.cli.logs import say
 from traffic_ai.cli.options import JsonOption, KeysOption
 from traffic_ai.core.errors import TrafficAiError, UsageError
 
@@ -114,10 +115,9 @@ def signer_or_note(keys: Path | None) -> "Signer | None":
     if signer is None:
         if keys is not None:
             raise UsageError(f"there is no key in {folder}; make one with `traffic-ai keys init`")
-        typer.echo(
+        say(
             f"note: evidence is chained but not signed: there is no key in {folder} "
-            "(`traffic-ai keys init` makes one)",
-            err=True,
+            "(`traffic-ai keys init` makes one)"
         )
     return signer
 

@@ -1,5 +1,6 @@
 """The table of watched cameras: live on a terminal, else a line when something changes."""
 
+import logging
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -7,9 +8,12 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from traffic_ai.evidence.words import one_line
-from traffic_ai.watch.view import CameraView
+from traffic_ai.watch.view import CameraView, UpkeepView
+
+_log = logging.getLogger(__name__)
 
 _SETTLED = 50
 """Frames analysed before a camera is said to be thinned: its rate is over the last seconds."""
@@ -17,16 +21,21 @@ _COLUMNS = ("camera", "state", "stream fps", "analysed fps", "lag s", "skipped",
 
 
 class LiveTable:
-    """Shows the cameras of a watch on standard error."""
+    """Shows the cameras of a watch on standard error.
 
-    def __init__(self) -> None:
+    only_log: what would be lines goes to the log, which has the cameras' states from elsewhere.
+    """
+
+    def __init__(self, *, only_log: bool = False) -> None:
         self._console = Console(stderr=True, highlight=False)
+        self._only_log = only_log
+        self._is_live = self._console.is_terminal and not only_log
         self._live = Live(console=self._console, auto_refresh=False)
         self._said: dict[str, tuple[str, int]] = {}
         self._thinned: set[str] = set()
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._is_live:
             self._live.start()
         return self
 
@@ -38,10 +47,10 @@ class LiveTable:
     ) -> None:
         self._live.stop()
 
-    def show(self, views: Sequence[CameraView]) -> None:
-        """Show how the cameras are."""
-        if self._console.is_terminal:
-            self._live.update(_table(views), refresh=True)
+    def show(self, views: Sequence[CameraView], upkeep: UpkeepView | None = None) -> None:
+        """Show how all is; off a terminal the watch as a whole is left to the log."""
+        if self._is_live:
+            self._live.update(_table(views, upkeep), refresh=True)
             return
         self._say_thinned(views)
         for view in views:
@@ -50,14 +59,17 @@ class LiveTable:
                 continue
             before = self._said.get(view.camera_id, ("", 0))
             self._said[view.camera_id] = (state, view.violation_count)
-            if state != before[0]:
+            if state != before[0] and not self._only_log:
                 detail = f" ({view.status.detail})" if view.status.detail else ""
-                self._console.print(
-                    f"{view.camera_id}: {state}{detail}", markup=False, soft_wrap=True
-                )
+                self._say(view.camera_id, f"{state}{detail}")
             if view.violation_count > before[1] and view.last_violation is not None:
-                said = f"{view.camera_id}: {one_line(view.last_violation)}"
-                self._console.print(said, markup=False, soft_wrap=True)
+                self._say(view.camera_id, one_line(view.last_violation))
+
+    def _say(self, camera_id: str, text: str) -> None:
+        if self._only_log:
+            _log.info("camera %s: %s", camera_id, text)
+        else:
+            self._console.print(f"{camera_id}: {text}", markup=False, soft_wrap=True)
 
     def _say_thinned(self, views: Sequence[CameraView]) -> None:
         """Say, once until it is over, that the analysis does not keep up."""
@@ -66,17 +78,20 @@ class LiveTable:
         if thinned and not self._thinned:
             stream = sum(view.status.received_fps for view in views)
             done = sum(view.analysed_fps for view in views)
-            self._console.print(
+            said = (
                 f"the analysis keeps up with {done:.0f} of {stream:.0f} frames a second; "
-                "frames of all cameras are skipped alike",
-                markup=False,
-                soft_wrap=True,
+                "frames of all cameras are skipped alike"
             )
+            if self._only_log:
+                _log.warning("%s", said)
+            else:
+                self._console.print(said, markup=False, soft_wrap=True)
         self._thinned = thinned
 
 
-def _table(views: Sequence[CameraView]) -> Table:
-    table = Table(*_COLUMNS, "last violation", expand=True)
+def _table(views: Sequence[CameraView], upkeep: UpkeepView | None = None) -> Table:
+    caption = None if upkeep is None else Text("\n".join(_upkeep_lines(upkeep)))
+    table = Table(*_COLUMNS, "last violation", expand=True, caption=caption, caption_justify="left")
     for view in views:
         status = view.status
         last = one_line(view.last_violation) if view.last_violation is not None else ""
@@ -92,3 +107,11 @@ def _table(views: Sequence[CameraView]) -> Table:
             view.trouble or last,
         )
     return table
+
+
+def _upkeep_lines(upkeep: UpkeepView) -> list[str]:
+    evidence = upkeep.evidence
+    parts = [f"disk {upkeep.disk_free_bytes / 1e9:.1f} GB free"]
+    parts.append(f"evidence {evidence.owed} owed, {evidence.failed} failed")
+    parts += [f"{view.name} {view.waiting.queued} waiting" for view in upkeep.deliveries]
+    return ["; ".join(parts), *(f"{part}: {detail}" for part, detail in upkeep.alarms)]

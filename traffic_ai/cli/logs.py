@@ -7,10 +7,20 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
+
+import typer
 
 from traffic_ai.core.redact import redact
 
 _OF_A_CAMERA = "camera %s"
+
+
+class LogFormat(StrEnum):
+    """How lines of the log look."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class _PlainLines(logging.Formatter):
@@ -50,6 +60,14 @@ def log_json() -> None:
     """All that this program has to say, as JSON lines on standard error."""
     _log_as(JsonLines(), logging.WARNING)
     logging.getLogger("traffic_ai").setLevel(logging.INFO)
+
+
+def say(text: str, level: int = logging.WARNING) -> None:
+    """Tell the person on standard error, or where the log is JSON, the log."""
+    if any(isinstance(handler.formatter, JsonLines) for handler in logging.root.handlers):
+        logging.getLogger("traffic_ai").log(level, "%s", text)
+    else:
+        typer.echo(text, err=True)
 
 
 def _log_as(formatter: logging.Formatter, level: int) -> None:

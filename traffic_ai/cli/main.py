@@ -4,6 +4,7 @@ Exit codes: 0 all well; 1 something failed at run time; 2 the call or a file giv
 130 interrupted.
 """
 
+import logging
 import sys
 from typing import Annotated
 
@@ -30,7 +31,7 @@ from traffic_ai.cli import (
     verify,
     watch,
 )
-from traffic_ai.cli.logs import log_plainly
+from traffic_ai.cli.logs import log_plainly, say
 from traffic_ai.core.errors import TrafficAiError
 
 app = typer.Typer(
@@ -81,7 +82,7 @@ def main() -> None:
     try:
         app()
     except TrafficAiError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", logging.ERROR)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from traffic_ai.cli.logs import say
 from traffic_ai.cli.options import (
     AllowPtOption,
     EveryFrameOption,
@@ -193,7 +194,7 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.set()
-        typer.echo("stopping after the frame in work (Ctrl-C again to stop at once)", err=True)
+        say("stopping after the frame in work (Ctrl-C again to stop at once)")
 
     before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
     try:

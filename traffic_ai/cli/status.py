@@ -1,9 +1,10 @@
 """`traffic-ai status`: how a running watch stands, asked from another terminal."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +22,7 @@ def status(
 
     Exit code 0: it runs; 1: no watch runs on this folder, or it hangs.
     """
-    from traffic_ai.watch.board import STALE_AFTER_S, STATUS_NAME
+    from traffic_ai.watch.status import STALE_AFTER_S, STATUS_NAME
 
     path = out / STATUS_NAME
     try:
@@ -38,6 +39,8 @@ def status(
     else:
         for row in cameras:
             typer.echo(_line(row))
+        for line in _upkeep_lines(document):
+            typer.echo(line)
     if age_s > STALE_AFTER_S:
         typer.echo(f"the watch on {out} has said nothing for {age_s:.0f} s", err=True)
         raise typer.Exit(EXIT_NOT_RUNNING)
@@ -50,3 +53,20 @@ def _line(row: dict[str, object]) -> str:
         f"{row['analysed_fps']} of {row['stream_fps']} frames/s analysed, lag {row['lag_s']} s, "
         f"{row['violations']} violations"
     )
+
+
+def _upkeep_lines(document: dict[str, Any]) -> Iterator[str]:
+    """A line for the disk and the evidence, one a destination, one an alarm."""
+    if "disk" in document:
+        evidence = document["evidence"]
+        yield (
+            f"disk: {document['disk']['free_bytes'] / 1e9:.1f} GB free; evidence: "
+            f"{evidence['owed']} owed, {evidence['written']} written, {evidence['failed']} failed"
+        )
+    for row in document.get("deliveries", ()):
+        yield (
+            f"delivery {row['name']}: {row['waiting']} waiting, {row['delivered']} delivered, "
+            f"{row['dropped']} dropped, {row['refused']} refused"
+        )
+    for alarm in document.get("alarms", ()):
+        yield f"ALARM {alarm['part']}: {alarm['detail']}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from traffic_ai.cli.logs import LogFormat, log_json, say
 from traffic_ai.cli.options import (
     AllowPtOption,
     EveryFrameOption,
@@ -20,7 +21,7 @@ from traffic_ai.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from traffic_ai.watch.view import CameraView
+    from traffic_ai.watch.view import CameraView, UpkeepView
 
 
 def watch(
@@ -48,6 +49,12 @@ def watch(
             help="Answer /healthz, /readyz, /metrics here: a port of the loopback or HOST:PORT.",
         ),
     ] = None,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(
+            "--log-format", help="json: one object a line on standard error, and no table."
+        ),
+    ] = LogFormat.TEXT,
     as_json: JsonOption = False,
 ) -> None:
     """Watch the site's RTSP cameras and record violations as they happen.
@@ -55,33 +62,41 @@ def watch(
     A table shows each camera's state, frames a second, lag and last violation. A camera that goes
     away is waited for and taken up again; the others go on. When the detector is slower than the
     streams, whole frames are skipped, of all cameras alike. Cameras that are added, removed or
-    altered in the site file are taken up without stopping the rest. Ctrl-C or SIGTERM ends cleanly.
-    `traffic-ai status OUT` answers from another terminal. With --json, one JSON object a camera is
-    printed at the end.
+    altered in the site file are taken up without stopping the rest. What happens is told to the
+    broker and receivers that the site file names, and what it keeps no longer is deleted. Ctrl-C or
+    SIGTERM ends cleanly. `traffic-ai status OUT` answers from another terminal. With --json, one
+    JSON object a camera is printed at the end.
     """
+    from traffic_ai.audit.retention import Keeper, PackageSizes
     from traffic_ai.cli.keys import signer_or_note
     from traffic_ai.cli.live_table import LiveTable
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.process import stopping_on_signals
-    from traffic_ai.watch.board import Board, parse_address, view_row
+    from traffic_ai.watch.board import Board, parse_address
     from traffic_ai.watch.run import Watch
+    from traffic_ai.watch.status import view_row
     from traffic_ai.wiring import DetectorOptions, load_detector, open_site
 
+    if log_format is LogFormat.JSON:
+        log_json()
     the_site = open_site(site)
     for warning in the_site.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    signer = signer_or_note(keys) if evidence else None
+        say(f"warning: {warning}")
+    signer = signer_or_note(keys) if evidence or the_site.retention else None
     with pull_progress() as progress:
         detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
     cameras = tuple(camera or ())
-    the_watch = Watch(the_site, out, detector, cameras, evidence, duration, signer, every_frame)
+    keeper = Keeper(out, signer, PackageSizes(out))
+    the_watch = Watch(
+        the_site, out, detector, cameras, evidence, duration, signer, every_frame, keeper
+    )
     address = parse_address(listen) if listen is not None else None
-    table = LiveTable()
+    table = LiveTable(only_log=log_format is LogFormat.JSON)
     with closing(Board(out, address)) as board, stopping_on_signals(the_watch.stop), table:
 
-        def show(views: "Sequence[CameraView]") -> None:
-            table.show(views)
-            board.show(views)
+        def show(views: "Sequence[CameraView]", upkeep: "UpkeepView") -> None:
+            table.show(views, upkeep)
+            board.show(views, upkeep)
 
         views = the_watch.run(show)
     if as_json:

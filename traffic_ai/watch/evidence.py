@@ -17,6 +17,7 @@ from traffic_ai.evidence.grounds import Grounds
 from traffic_ai.evidence.recorder import EvidenceRecorder, EvidenceResult
 from traffic_ai.sources.ring import PacketRing
 from traffic_ai.stores.database import ViolationStore
+from traffic_ai.watch.view import EvidenceCounts
 
 _log = logging.getLogger(__name__)
 
@@ -36,18 +37,6 @@ class Owed:
     signals: Mapping[str, SignalHistory]
     recorder: EvidenceRecorder
     grounds: Grounds | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceCounts:
-    """Packages that are owed, and what became of the others. `unnoted`: the store does not know
-    yet.
-    """
-
-    owed: int = 0
-    written: int = 0
-    failed: int = 0
-    unnoted: int = 0
 
 
 class EvidenceWriter:

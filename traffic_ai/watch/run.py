@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from traffic_ai.config.site import CameraSite, Site
@@ -28,15 +29,19 @@ from traffic_ai.watch.camera import WatchedCamera
 from traffic_ai.watch.evidence import TRAIL_S, EvidenceWriter
 from traffic_ai.watch.lock import only_watch
 from traffic_ai.watch.references import References
+from traffic_ai.watch.remains import settle_remains
+from traffic_ai.watch.retirement import Retire
 from traffic_ai.watch.roster import Roster, SiteFile
-from traffic_ai.watch.view import CameraView
+from traffic_ai.watch.status import status_text
+from traffic_ai.watch.upkeep import Upkeep
+from traffic_ai.watch.view import CameraView, UpkeepView
 from traffic_ai.wiring import open_site
 
 _IDLE_S = 0.005
 _SHOW_EVERY_S = 0.5
 _TEND_EVERY_S = 0.1
 _LOOK_EVERY_S = 1.0
-Show = Callable[[Sequence[CameraView]], None]
+Show = Callable[[Sequence[CameraView], UpkeepView], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,10 @@ class Watch:
 
     site: its file is followed: what is edited there is taken up without stopping the rest, and an
     edit that cannot be used is refused. camera_ids: only these cameras; empty for all that have a
-    stream. duration_s: stop by itself
-    after this time. signer: of the evidence; None leaves it chained but not signed. every_frame:
-    look at every frame, else at those that may decide something. stop: set to end cleanly.
+    stream. duration_s: stop by itself after this time. signer: of the evidence; None leaves it
+    chained but not signed. every_frame: look at every frame, else at those that may decide
+    something. retire: deletes what the site file keeps no longer; None: nothing is deleted. stop:
+    set to end cleanly.
     """
 
     site: Site
@@ -58,6 +64,7 @@ class Watch:
     duration_s: float | None = None
     signer: Signer | None = None
     every_frame: bool = False
+    retire: Retire | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, show: Show) -> list[CameraView]:
@@ -70,21 +77,27 @@ class Watch:
         cameras = live_cameras(self.site, self.camera_ids)
         make_run_folder(self.out_dir)
         with only_watch(self.out_dir), ViolationStore.open(self.out_dir / STORE_NAME) as store:
+            if self.write_evidence:
+                settle_remains(self.out_dir, store)
             # Each is ended, last to first, whatever happens to the others.
             with ExitStack() as ending:
                 host = HostTime(SystemClock())
-                roster = Roster(lambda camera: self._watched(camera, store, writer, host))
-                writer = EvidenceWriter(store, time.monotonic) if self.write_evidence else None
-                if writer is not None:
-                    ending.callback(writer.close)
+                upkeep = self._upkeep(store)
+                ending.callback(upkeep.close)
+                roster = Roster(lambda camera: self._watched(camera, store, upkeep.evidence, host))
                 ending.callback(roster.stop)
                 roster.apply(cameras)
-                self._loop(roster, show)
+                self._loop(roster, upkeep, show)
             views = [camera.view(time.monotonic()) for camera in roster.cameras]
-            show(views)
+            show(views, upkeep.view())
             return views
 
-    def _loop(self, roster: Roster, show: Show) -> None:
+    def _upkeep(self, store: ViolationStore) -> Upkeep:
+        return Upkeep(
+            self.out_dir, store, self.site, self.retire, write_evidence=self.write_evidence
+        )
+
+    def _loop(self, roster: Roster, upkeep: Upkeep, show: Show) -> None:
         began_s = shown_s = looked_s = time.monotonic()
         tended_s = -math.inf
         file = SiteFile(self.site.path, open_site)
@@ -94,7 +107,9 @@ class Watch:
                 return
             if now_s - looked_s >= _LOOK_EVERY_S:
                 looked_s = now_s
-                self._follow(file, roster)
+                self._follow(file, roster, upkeep)
+                views = [camera.view(now_s) for camera in roster.cameras]
+                upkeep.tend(partial(status_text, views))
             watched = roster.cameras
             if now_s - tended_s >= _TEND_EVERY_S:
                 tended_s = now_s
@@ -102,7 +117,8 @@ class Watch:
                     camera.tend()
             if now_s - shown_s >= _SHOW_EVERY_S:
                 shown_s = now_s
-                show([camera.view(now_s) for camera in watched])
+                views = [camera.view(now_s) for camera in watched]
+                show(views, upkeep.view())
             waiting = [camera for camera in watched if camera.waits]
             if waiting:
                 # Where the analysis is slower than the streams, every camera is thinned alike.
@@ -110,13 +126,15 @@ class Watch:
             else:
                 self.stop.wait(_IDLE_S)
 
-    def _follow(self, file: SiteFile, roster: Roster) -> None:
+    def _follow(self, file: SiteFile, roster: Roster, upkeep: Upkeep) -> None:
         """Take up what was edited in the site file."""
         site = file.changed()
         if site is None:
             return
         try:
+            upkeep.check(site)
             roster.apply(live_cameras(site, self.camera_ids))
+            upkeep.apply(site)
         except (TrafficAiError, OSError) as error:
             file.refuse(error)
 

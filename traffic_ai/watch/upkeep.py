@@ -1,8 +1,8 @@
 """What a watch does beside looking at its cameras: delivery, room on the disk, deletion."""
 
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,25 +13,15 @@ from traffic_ai.delivery import Delivery, DeliveryView
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import WatchEvent
 from traffic_ai.watch.disk import DiskGuard
-from traffic_ai.watch.evidence import EvidenceCounts
+from traffic_ai.watch.evidence import EvidenceWriter
 from traffic_ai.watch.retirement import Retire, Retirement
+from traffic_ai.watch.view import EvidenceCounts, UpkeepView
 from traffic_ai.wiring import new_routes
 
 _log = logging.getLogger(__name__)
 _WELL = "ok"
 _MOST_UNWRITTEN = 100
-
-
-@dataclass(frozen=True, slots=True)
-class UpkeepView:
-    """What an operator sees of a watch as a whole. `alarms`: what needs somebody, by part."""
-
-    disk_free_bytes: int
-    disk_is_full: bool
-    evidence: EvidenceCounts
-    deliveries: tuple[DeliveryView, ...]
-    deleted_count: int
-    alarms: tuple[tuple[str, str], ...]
+_END_S = 2.0
 
 
 class Upkeep:
@@ -45,13 +35,19 @@ class Upkeep:
         self,
         out_dir: Path,
         store: ViolationStore,
-        disk: DiskGuard,
         site: Site,
         retire: Retire | None = None,
+        *,
+        write_evidence: bool = True,
+        disk: DiskGuard | None = None,
     ) -> None:
         self._out_dir = out_dir
         self._store = store
-        self._disk = disk
+        self._disk = guard = disk or DiskGuard(out_dir, site.min_free_bytes)
+        self.evidence: EvidenceWriter | None = None
+        """Writes the evidence of the cameras; None where none is wanted."""
+        if write_evidence:
+            self.evidence = EvidenceWriter(store, time.monotonic, lambda: guard.trouble)
         self._delivery = Delivery(store.outbox)
         self._delivers: DeliverySite | None = None
         self._retirement = None if retire is None else Retirement(retire)
@@ -65,6 +61,10 @@ class Upkeep:
             self.close()
             raise
 
+    def check(self, site: Site) -> None:
+        """See whether a site file could be followed. Raises ConfigError."""
+        new_routes(site.delivery, self._out_dir)
+
     def apply(self, site: Site) -> None:
         """Do as a site file says from now on. Raises ConfigError and changes nothing then."""
         if site.delivery != self._delivers:
@@ -76,7 +76,7 @@ class Upkeep:
         if self._retirement is not None:
             self._retirement.apply(site.retention)
 
-    def tend(self, evidence: EvidenceCounts, stats: Callable[[UpkeepView], str]) -> UpkeepView:
+    def tend(self, stats: Callable[[UpkeepView], str]) -> UpkeepView:
         """See how all stands, say what changed, and tell it on. stats: makes a text of it."""
         self._disk.look()
         self._write_events()
@@ -88,20 +88,12 @@ class Upkeep:
         for view in self._views:
             self._note(f"delivery {view.name}", view.alarm or _WELL, view.detail)
         self._note_retirement()
-        seen = self._view(evidence)
+        seen = self.view()
         self._delivery.tell(lambda: stats(seen))
         return seen
 
-    def close(self) -> None:
-        """End deliveries and deletions; what waits is delivered by the next watch."""
-        if self._retirement is not None:
-            self._retirement.close()
-        self._delivery.close()
-        self._write_events()
-
-    # --------------------------------------------------------------------------------------------
-
-    def _view(self, evidence: EvidenceCounts) -> UpkeepView:
+    def view(self) -> UpkeepView:
+        """How all stood when it was last tended."""
         alarms = []
         if self._disk.is_full:
             alarms.append(("disk", self._disk.trouble))
@@ -111,11 +103,28 @@ class Upkeep:
         return UpkeepView(
             self._disk.free_bytes,
             self._disk.is_full,
-            evidence,
+            self.evidence.counts if self.evidence is not None else EvidenceCounts(),
             self._views,
             self._deleted,
             tuple(alarms),
         )
+
+    def close(self) -> None:
+        """Write the evidence that is owed and end; what cannot be delivered now, the next watch
+        does.
+        """
+        if self.evidence is not None:
+            self.evidence.close()
+        if self._retirement is not None:
+            self._retirement.close()
+        try:
+            self._delivery.drain(_END_S)
+        except StoreError:
+            _log.debug("the outbox cannot be read now", exc_info=True)
+        self._delivery.close()
+        self._write_events()
+
+    # --------------------------------------------------------------------------------------------
 
     def _note_retirement(self) -> None:
         if self._retirement is None:

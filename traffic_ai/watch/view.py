@@ -1,8 +1,9 @@
-"""What an operator sees of a watched camera; handed to tables, pages and files."""
+"""What an operator sees of a watch and its cameras; handed to tables, pages and files."""
 
 from dataclasses import dataclass
 
 from traffic_ai.core.violation import Violation
+from traffic_ai.delivery import DeliveryView
 from traffic_ai.sources.live_status import CameraState, LiveStatus
 
 _THINNED_SHARE = 0.9
@@ -39,3 +40,29 @@ class CameraView:
         """Whether frames are skipped because the analysis is slower than the stream."""
         judged = self.status.state in (CameraState.LIVE, CameraState.DEGRADED)
         return judged and self.analysed_fps < _THINNED_SHARE * self.status.received_fps
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceCounts:
+    """Packages that are owed, and what became of the others. `unnoted`: the store does not know
+    yet.
+    """
+
+    owed: int = 0
+    written: int = 0
+    failed: int = 0
+    unnoted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepView:
+    """What an operator sees of a watch as a whole. deleted_count: records beyond their retention.
+    `alarms`: what needs somebody, by part.
+    """
+
+    disk_free_bytes: int
+    disk_is_full: bool
+    evidence: EvidenceCounts
+    deliveries: tuple[DeliveryView, ...]
+    deleted_count: int
+    alarms: tuple[tuple[str, str], ...]
