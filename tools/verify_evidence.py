@@ -11,14 +11,19 @@ Exit status: 0 nothing wrong, 1 something wrong, 2 called wrongly.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import re
 import sqlite3
 import sys
-from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -37,6 +42,22 @@ STAMP_HASHES = {
     "608648016503040201": "sha256",
     "608648016503040202": "sha384",
     "608648016503040203": "sha512",
+}
+LARGEST_SEAL_BYTES = 1 << 20
+# Columns of the store by their names in the record; of several, the first that its kind has.
+TOLD = ("camera_id", "kind", "lane_id", "road_user", "t_s", "rule_version")
+PROVENANCE = ("source_hash", "config_hash", "model_hash", "software_version")
+MEASURED = {
+    "speed_kmh": ("speed_kmh",),
+    "speed_uncertainty_kmh": ("expanded_uncertainty_kmh",),
+    "limit_kmh": ("limit_kmh",),
+    "time_into_red_s": ("time_into_red_s",),
+    "yellow_duration_s": ("yellow_duration_s",),
+    "distance_m": ("distance_m", "distance_over_m"),
+    "distance_uncertainty_m": ("distance_standard_uncertainty_m",),
+    "duration_s": ("duration_s", "standing_s"),
+    "deducted_kmh": ("deducted_kmh",),
+    "enforced_kmh": ("enforced_kmh",),
 }
 HEX64 = re.compile(r"[0-9a-f]{64}")
 HEX128 = re.compile(r"[0-9a-f]{128}")
@@ -113,13 +134,43 @@ def parse_entry(data):
         raise FormatError("its `sealed_at` is no time") from None
     if moment.isoformat(timespec="microseconds") + "Z" != entry["sealed_at"]:
         raise FormatError("its `sealed_at` is not written in full")
-    if entry["kind"] == "package":
-        payload = entry["payload"]
+    payload, kind = entry["payload"], entry["kind"]
+    if kind == "package":
         if not isinstance(payload.get("path"), str):
             raise FormatError("it names no package")
         if not HEX64.fullmatch(str(payload.get("manifest_sha256"))):
             raise FormatError("it names no SHA-256 of a manifest")
+    if kind in ("review", "deletion") and not isinstance(payload.get("record"), str):
+        raise FormatError("it names no record")
+    if kind == "deletion" and not isinstance(payload.get("path", ""), str):
+        raise FormatError("it deletes what is no path")
     return entry
+
+
+def unique(pairs):
+    """An object; refuses a key that stands twice, of which some readers take the first."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise FormatError("a key stands twice in one object")
+    return made
+
+
+def read_json(data):
+    """A JSON value that every reader takes for the same."""
+    try:
+        return json.loads(data, object_pairs_hook=unique)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise FormatError(f"it is not JSON ({error})") from None
+
+
+def same(one, other):
+    """Whether two JSON values are the same; in Python, 1, 1.0 and true are equal."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def printable(text):
+    """The text without what could steer a terminal or break a line."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def sha256(data):
@@ -131,6 +182,11 @@ def sha256_of_file(path):
     """Of a file, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def holds(path, data):
+    """Whether a file holds these bytes; one of another size is not read."""
+    return path.stat().st_size == len(data) and path.read_bytes() == data
 
 
 def signed_by(value, key):
@@ -184,6 +240,8 @@ class Check:
         try:
             if (folder / "seal.json").exists() and not (folder / "seal.json").is_file():
                 raise FormatError("it is no file")
+            if (folder / "seal.json").stat().st_size > LARGEST_SEAL_BYTES:
+                raise FormatError("it is too large")
             data = (folder / "seal.json").read_bytes()
             if not data.endswith(b"\n"):
                 raise FormatError("it is cut off")
@@ -205,28 +263,28 @@ class Check:
 
     def run(self, run):
         """A whole run folder."""
-        lengths = {}
-        packages = {}
+        packages, chains = {}, {}  # by path; by camera folder: hashes of lines, keys
         root = run / "evidence"
         for folder in sorted(root.iterdir()) if root.is_dir() else ():
             if folder.is_symlink() or not folder.is_dir():
                 self.wrong(f"evidence/{folder.name}", "is no camera's folder")
                 continue
-            found, lengths[folder.name] = self.camera(folder)
+            found, *chains[folder.name] = self.camera(folder)
             packages |= {f"evidence/{folder.name}/{path}": p for path, p in found.items()}
         for head in self.heads:
-            self.head(head, lengths)
+            self.head(head, chains)
         if (run / "violations.sqlite").is_file():
-            self.store(run, packages)
+            self.store(run, packages, chains)
         else:
             self.note("violations.sqlite", "is not here; the packages were checked alone")
 
     def camera(self, folder):
-        """A camera's chain and packages: the packages that should be there, the lines' hashes."""
+        """A camera's chain and packages: what should be there, the lines' hashes, the keys."""
         where = f"evidence/{folder.name}"
-        there = self.tree(folder, where)
-        lines = self.lines(folder, where, there)
-        expected = self.chain(folder.name, where, lines)
+        with quiet(folder / "chain.jsonl"):
+            there = self.tree(folder, where)
+            lines = self.lines(folder, where, there)
+        expected, keys = self.chain(folder.name, where, lines)
         for path in sorted(there - set(expected)):
             self.wrong(f"{where}/{path}", "is in no entry of the chain")
         for path, entry in expected.items():
@@ -235,7 +293,7 @@ class Check:
                 self.package(folder / path, f"{where}/{path}", entry)
             else:
                 self.wrong(f"{where}/{path}", f"is missing; entry {entry['sequence']} names it")
-        return expected, [sha256(line) for line in lines]
+        return expected, [sha256(line) for line in lines], keys
 
     def tree(self, folder, where):
         """The packages (kind/date/id) in a camera's folder; whatever else lies there is wrong."""
@@ -281,7 +339,7 @@ class Check:
         return lines
 
     def chain(self, name, where, lines):
-        """Goes through a chain; returns its packages by path."""
+        """Goes through a chain; returns its packages by path, and the keys that signed."""
         packages, keys = {}, set()
         before, sequence, key, time = "0" * 64, 0, None, ""
         for number, line in enumerate(lines, 1):
@@ -313,7 +371,9 @@ class Check:
             if entry["sealed_at"] < time:
                 self.note(place, f"is of {entry['sealed_at']}, earlier than the line before")
             time = entry["sealed_at"]
-            path, record = entry["payload"].get("path"), str(entry["payload"].get("record"))
+            if datetime.fromisoformat(time) > datetime.now(UTC):
+                self.note(place, f"is of {time}, later than this computer's clock")
+            path, record = entry["payload"].get("path"), entry["payload"].get("record")
             if entry["kind"] == "review":
                 self.reviews[name, record] = entry
             elif entry["kind"] == "package":
@@ -324,11 +384,11 @@ class Check:
                 self.note(place, f"says that {path or record} was deleted")
                 self.reviews.pop((name, record), None)
                 self.deleted.add((name, record))
-                if path is not None and packages.pop(str(path), None) is None:
+                if path is not None and packages.pop(path, None) is None:
                     self.wrong(place, f"deletes {path}, which was not there")
         if lines:
             self.trust(f"{where}/chain.jsonl", keys)
-        return packages
+        return packages, keys
 
     def trust(self, place, keys):
         """One key is enough: keys hand over to each other, and each signs what came before."""
@@ -341,7 +401,7 @@ class Check:
 
     def package(self, folder, where, entry):
         """Seal, manifest and files of a package against its entry."""
-        there = set()
+        there, line = set(), canonical(entry) + b"\n"
         for path in folder.iterdir():
             if path.is_symlink() or not path.is_file():
                 self.wrong(f"{where}/{path.name}", "is no plain file")
@@ -349,10 +409,10 @@ class Check:
                 there.add(path.name)
         if "seal.json" not in there:
             self.wrong(f"{where}/seal.json", "is missing")
-        elif (folder / "seal.json").read_bytes() != canonical(entry) + b"\n":
+        elif not holds(folder / "seal.json", line):
             self.wrong(f"{where}/seal.json", f"is not entry {entry['sequence']}")
         if {"seal.json", "seal.tsr"} <= there:
-            self.stamp(folder, f"{where}/seal.tsr")
+            self.stamp(folder, f"{where}/seal.tsr", line)
         if "manifest.json" not in there:
             self.wrong(f"{where}/manifest.json", "is missing")
             return
@@ -362,68 +422,95 @@ class Check:
             self.wrong(f"{where}/manifest.json", f"SHA-256 is {found}, sealed was {expected}")
             return
         try:
-            manifest = json.loads((folder / "manifest.json").read_bytes())
-            listed = {f["file"]: (f["size_bytes"], f["sha256"]) for f in manifest["files"]}
+            manifest = read_json((folder / "manifest.json").read_bytes())
+            listed = [(f["file"], f["size_bytes"], f["sha256"]) for f in manifest["files"]]
+            known = {name for name, _, _ in listed}
             violation = manifest["violation"]
             names = tuple(str(violation[name]) for name in ("camera_id", "kind", "id"))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (FormatError, KeyError, TypeError):
             self.wrong(f"{where}/manifest.json", "is no manifest")
             return
         kind, _, own_name = ("/" * 3 + entry["payload"]["path"]).split("/")[-3:]
         if tuple(map(folder_name, names)) != (folder_name(entry["camera_id"]), kind, own_name):
             self.wrong(f"{where}/manifest.json", f"is of {names}")
-        for name, (size_bytes, digest) in listed.items():
+        for name, size_bytes, digest in listed:
             if name not in there:
                 self.wrong(f"{where}/{name}", "is missing")
             elif (size := (folder / name).stat().st_size) != size_bytes:
                 self.wrong(f"{where}/{name}", f"has {size} bytes, sealed were {size_bytes}")
             elif (found := sha256_of_file(folder / name)) != digest:
                 self.wrong(f"{where}/{name}", f"SHA-256 is {found}, sealed was {digest}")
-        for name in sorted(there - set(listed) - OWN_FILES):
+        for name in sorted(there - known - OWN_FILES):
             self.wrong(f"{where}/{name}", "is in no manifest")
 
-    def stamp(self, folder, place):
+    def stamp(self, folder, place, seal):
         """A time stamp: is it of seal.json? Its signature is for `openssl ts -verify`."""
         try:
+            if (folder / "seal.tsr").stat().st_size > LARGEST_SEAL_BYTES:
+                raise FormatError("it is too large")
             name, found, time = stamped((folder / "seal.tsr").read_bytes())
         except (FormatError, IndexError, ValueError) as error:
             self.wrong(place, f"is no time stamp ({error})")
             return
-        if hashlib.new(name, (folder / "seal.json").read_bytes()).digest() != found:
+        if hashlib.new(name, seal).digest() != found:
             self.wrong(place, "stamps something else than seal.json")
         else:
             self.note(place, f"says {time}; whose word that is: `openssl ts -verify`")
 
-    def head(self, head, lengths):
+    def head(self, head, chains):
         """A deposited head against the chain: is what it saw still there?"""
         place = f"evidence/{folder_name(head['camera_id'])}/chain.jsonl"
-        hashes = lengths.get(folder_name(head["camera_id"]), [])
+        hashes, keys = chains.get(folder_name(head["camera_id"]), ([], set()))
         if not 1 <= head["sequence"] <= len(hashes):
             self.wrong(place, f"has {len(hashes)} entries, the head saw {head['sequence']}")
         elif hashes[head["sequence"] - 1] != head["entry_sha256"]:
             self.wrong(place, f"entry {head['sequence']} is not the one that the head saw")
-        if head["signature"] is not None and not signed_by(head, head["public_key"]):
+        if head["signature"] is None:
+            self.note(place, "the head is not signed")
+        elif not signed_by(head, head["public_key"]):
             self.wrong(place, "the signature of the head does not hold")
+        elif self.trusted and head["public_key"] not in self.trusted | keys:
+            self.wrong(place, "the head is signed with a key not given with --public-key")
 
-    def store(self, run, packages):
+    def store(self, run, packages, chains):
         """Every record with evidence against its sealed manifest."""
         left = dict(packages)
         path_of = {path.split("/")[-1]: path for path in packages}
+        waiting = 0
         uri = (run / "violations.sqlite").resolve().as_uri()
         # Without a log beside it nobody writes to it, and it may lie where nobody can.
-        alone = not (run / "violations.sqlite-wal").exists()
-        uri += "?mode=ro&immutable=1" if alone else "?mode=ro"
+        logs = (run / f"violations.sqlite-{end}" for end in ("wal", "journal"))
+        uri += "?mode=ro" if any(log.exists() for log in logs) else "?mode=ro&immutable=1"
         try:
-            with closing(sqlite3.connect(uri, uri=True)) as connection:
-                rows = connection.execute(
-                    "SELECT id, evidence_state, evidence_path, document FROM violations"
-                )
-                for row in rows:
-                    self.row(run, left, path_of, *row)
+            with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+                made_up = "SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')"
+                for (name,) in connection.execute(made_up):
+                    self.wrong("violations.sqlite", f"holds the view or trigger {name}")
+                cursor = connection.execute("SELECT * FROM violations")
+                names = [column for column, *_ in cursor.description]
+                for values in cursor:
+                    row = dict(zip(names, values, strict=True))
+                    path = row["evidence_path"]
+                    if row["evidence_state"] != "written":  # a run may have been stopped just then
+                        path = path_of.get(row["id"])
+                        if path is None:
+                            waiting += 1
+                            continue
+                    if left.pop(path, None) is not None:
+                        self.row(run, path, row)
+                    elif path in packages or not newer(run, path, chains):
+                        self.wrong(
+                            f"violations.sqlite violation {row['id']}",
+                            f"names the package {path}, which no chain knows or another row names",
+                        )
                 self.decisions(connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, KeyError) as error:
             self.wrong("violations.sqlite", f"cannot be read: {error}")
             return
+        if waiting:
+            self.note(
+                "violations.sqlite", f"{waiting} violations have no package, so nothing seals them"
+            )
         for path in left:
             self.wrong(path, "no violation of the store names this package")
 
@@ -455,28 +542,62 @@ class Check:
                         f"violations.sqlite violation {name}", "was deleted, which no chain says"
                     )
 
-    def row(self, run, left, path_of, name, state, path, document):
-        """One record."""
-        place = f"violations.sqlite violation {name}"
-        if state != "written":  # its package may be there: a run stopped before it noted that
-            path = path_of.get(name)
-            if path is None:
-                return
-        if left.pop(path, None) is None:
-            self.wrong(place, f"names the package {path}, which no chain knows")
+    def row(self, run, path, row):
+        """One record and its package."""
+        place = f"violations.sqlite violation {row['id']}"
+        try:
+            sealed = read_json((run / path / "manifest.json").read_bytes())["violation"]
+            told = {name: sealed.get(name) for name in TOLD}
+            told |= {name: sealed["provenance"].get(name) for name in PROVENANCE}
+            for column, names in MEASURED.items():
+                known = [name for name in names if name in sealed["measurement"]]
+                told[column] = sealed["measurement"][known[0]] if known else None
+            told["occurred_at"] = sealed["occurred_at"] and sealed["occurred_at"]["utc"]
+        except (OSError, FormatError, KeyError, TypeError, AttributeError):
+            return  # told where the package was checked
+        try:
+            document = read_json(row["document"])
+        except FormatError as error:
+            self.wrong(place, f"its document cannot be held against its manifest: {error}")
             return
-        if not (run / path / "manifest.json").is_file():
-            return  # told where the package was checked
-        try:
-            sealed = json.loads((run / path / "manifest.json").read_bytes())["violation"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return  # told where the package was checked
-        try:
-            same = sealed == json.loads(document) and sealed["id"] == name
-        except (ValueError, TypeError, RecursionError):
-            same = False
-        if not same:
+        if not same(sealed, document) or sealed["id"] != row["id"]:
             self.wrong(place, "is not what its sealed manifest says")
+        for column, expected in told.items():
+            found = row.get(column, expected)  # older stores lack some
+            if column == "occurred_at":
+                expected, found = moment(expected), moment(found)
+            if found != expected:
+                self.wrong(place, f"its column {column} is {found}, sealed was {expected}")
+
+
+def moment(text):
+    """A time, as far as it is one."""
+    try:
+        return datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        return text
+
+
+def newer(run, path, chains):
+    """Whether a package was sealed after its camera's chain was read, by a run that goes on."""
+    parts = str(path).split("/")
+    if len(parts) != 5 or parts[0] != "evidence" or {"", ".", ".."} & set(parts):
+        return False
+    try:
+        entry = parse_entry((run / path / "seal.json").read_bytes()[:-1])
+    except (OSError, FormatError):
+        return False
+    return entry["sequence"] > len(chains.get(parts[1], ([],))[0])
+
+
+@contextlib.contextmanager
+def quiet(chain):
+    """Keeps a program that seals from writing, where the system can."""
+    with contextlib.ExitStack() as stack:
+        if fcntl is not None and chain.is_file():
+            with contextlib.suppress(OSError):
+                fcntl.flock(stack.enter_context(chain.open("rb")), fcntl.LOCK_SH)
+        yield
 
 
 def der(data, tag=None):
@@ -557,7 +678,16 @@ def read_heads(path):
     if not heads:
         raise FormatError(f"{path} holds no head")
     for head in heads:
-        if type(head["sequence"]) is not int or not isinstance(head["camera_id"], str):
+        texts = ("camera_id", "entry_sha256", "taken_at")
+        key, signature = head["public_key"], head["signature"]
+        if (
+            type(head["sequence"]) is not int
+            or not all(isinstance(head[name], str) for name in texts)
+            or (key is None) != (signature is None)
+            or not HEX64.fullmatch(head["entry_sha256"])
+            or not (key is None or HEX64.fullmatch(str(key)))
+            or not (signature is None or HEX128.fullmatch(str(signature)))
+        ):
             raise FormatError(f"{path} holds a damaged head")
     return heads
 
@@ -565,10 +695,17 @@ def read_heads(path):
 def check(folder, trusted=(), heads=()):
     """Check a run folder or a package; the finished Check, or None where there is neither."""
     checked = Check(trusted, heads)
-    if (folder / "evidence").is_dir() or (folder / "violations.sqlite").is_file():
-        checked.run(folder)
-    elif (folder / "manifest.json").is_file() or (folder / "seal.json").is_file():
+    cameras = folder / "evidence"
+    is_run = (folder / "violations.sqlite").is_file() or (
+        cameras.is_dir() and (bool(heads) or any(cameras.iterdir()))
+    )
+    # First of all: a package that holds an empty `evidence` would pass for a run without any.
+    if (folder / "manifest.json").is_file() or (folder / "seal.json").is_file():
+        if heads:
+            raise FormatError("a head is held against a run folder, not against one package")
         checked.lone_package(folder)
+    elif is_run:
+        checked.run(folder)
     else:
         return None
     return checked
@@ -591,10 +728,11 @@ def main():
         parser.error(f"cannot check: {error}")
     if checked is None:
         parser.error(f"{given.folder} is neither a run folder nor a package")
+    sys.stdout.reconfigure(errors="backslashreplace")
     for note in checked.notes:
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
     for problem in checked.problems:
-        print(f"PROBLEM {problem}")
+        print(f"PROBLEM {printable(problem)}")
     print(f"{checked.package_count} packages, {len(checked.problems)} problems")
     sys.exit(1 if checked.problems else 0)
 

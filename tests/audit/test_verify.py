@@ -125,8 +125,9 @@ def test_an_altered_document_is_named_with_both_values(run):
 def test_an_altered_column_is_named(run, column, value):
     """Exports are made from the columns."""
     change(run, f"UPDATE violations SET {column} = ? WHERE kind = 'speeding'", value)
-    [problem], _ = both(run)
-    assert f"its column {column} is not the sealed one" in problem
+    [ours], [theirs] = both(run)
+    assert f"its column {column} is not the sealed one" in ours
+    assert f"its column {column} is " in theirs
 
 
 @pytest.mark.parametrize("state", ["pending", "failed"])
@@ -221,12 +222,12 @@ def test_a_package_that_its_keeper_deleted_is_not_missed(tmp_path, signer):
     chain = sealed.chain(run, signer=signer)
     folder = sealed.add_package(run, 0, chain)
     path = folder.relative_to(run / "evidence" / "gate").as_posix()
-    chain.add("deletion", {"path": path})
+    chain.add("deletion", {"path": path, "record": folder.name})
     assert all(both(run))  # the entry alone does not make it gone
     shutil.rmtree(folder)
     assert both(run, [signer.public_key]) == ([], [])
     assert "was deleted by its keeper" in str(verify(run).notes)
-    chain.add("deletion", {"path": path})
+    chain.add("deletion", {"path": path, "record": folder.name})
     assert all(both(run))
 
 

@@ -17,7 +17,7 @@ from tests import sealed
 from tests.mounts import ROOT
 from traffic_ai.audit.verify import verify
 from traffic_ai.evidence.keys import make_key
-from traffic_ai.evidence.seal import Entry, utc_moment, utc_text
+from traffic_ai.evidence.seal import Entry, Handover, utc_moment, utc_text
 
 RUNS = 250
 PACKAGES = 4
@@ -176,6 +176,39 @@ def package_of_the_forger_inserted(case):
     (copy / "seal.json").write_bytes(entry.line)
 
 
+def deletion_of_the_forger(case, where=None):
+    """The package goes, and an entry says that its keeper removed it."""
+    last = Entry.read(case.lines()[-1][:-1])
+    payload = {"path": case.entry().payload["path"], "record": case.package.name}
+    entry = replace(last, sequence=last.sequence + 1, previous=last.sha256, kind="deletion")
+    entry = case.signed(replace(entry, payload=payload))
+    shutil.rmtree(case.package)
+    with (where or case.chain).open("ab") as stream:
+        stream.write(entry.line)
+
+
+def deletion_that_waits(case):
+    deletion_of_the_forger(case, case.chain.with_name("chain.next"))
+
+
+def key_handed_over_by_the_forger(case):
+    """Who takes over says so, and goes on from there."""
+    last = Entry.read(case.lines()[-1][:-1])
+    step = Handover(last.public_key, case.forger.public_key, last.sealed_at)
+    step = step.with_signature(case.forger.sign(step.signed_bytes))
+    entry = replace(last, sequence=last.sequence + 1, previous=last.sha256, kind="key")
+    entry = case.signed(replace(entry, payload={"handovers": [step.json]}))
+    case.put([*case.lines(), entry.line])
+
+
+def file_in_other_letters(case):
+    (case.package / "at.jpg").rename(case.package / "AT.JPG")
+
+
+def file_of_nearly_the_same_name(case):
+    (case.package / "\u0430t.jpg").write_bytes(b"another picture")  # a Cyrillic letter
+
+
 def lines_reordered(case):
     lines = case.lines()
     a, b = case.number, case.other_number
@@ -317,6 +350,11 @@ ALTERATIONS = {
             package_copied_under_another_name,
             package_moved_to_another_kind,
             package_of_the_forger_inserted,
+            deletion_of_the_forger,
+            deletion_that_waits,
+            key_handed_over_by_the_forger,
+            file_in_other_letters,
+            file_of_nearly_the_same_name,
             lines_reordered,
             line_doubled,
             line_deleted,
@@ -402,7 +440,7 @@ def test_of_a_thousand_packages_altered_once_each_is_found(made):
             for said in found_by_both(run, [made.signer.public_key], [head]):
                 told = "\n".join(said)
                 assert said, f"{kind}, package {number}: not found"
-                places = (case.package.name, sealed.violation_id(99), "chain.jsonl")
+                places = (case.package.name, sealed.violation_id(99), "/chain.")
                 assert any(place in told for place in places), f"{kind}: {told}"
             restore(run, before)
     assert altered == 1000

@@ -14,6 +14,7 @@ from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.evidence.chain import MANIFEST
 from traffic_ai.evidence.encryption import ENCRYPTED, Reader
 from traffic_ai.evidence.grounds import DECISION, SITE
+from traffic_ai.evidence.words import printable
 from traffic_ai.stores.run_folder import EVIDENCE_NAME
 
 _LARGEST_FILE_BYTES = 1 << 26
@@ -99,7 +100,7 @@ class Package:
         if not isinstance(readers, list):
             return "nobody it names"
         text = ", ".join(map(str, readers))  # by whoever wrote the manifest
-        return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST_SHOWN])
+        return printable(text[:_LONGEST_SHOWN])
 
     def decision_text(self) -> str:
         """The text of the decision, if it is the one the manifest lists. Raises EvidenceError."""

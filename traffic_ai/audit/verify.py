@@ -34,17 +34,26 @@ def verify(
     UsageError where there is nothing to verify, EvidenceError where it cannot be read.
     """
     try:
-        if (path / EVIDENCE_NAME).is_dir() or (path / STORE_NAME).is_file():
-            return _verify_run(path, trusted, heads, authorities)
+        # First of all: a package that holds an empty `evidence` would pass for a run without any.
         if (path / MANIFEST).is_file() or (path / SEAL).is_file():
             if heads:
                 raise UsageError("a head is held against a run folder, not against one package")
             return _verify_package(path, trusted, authorities)
+        if _is_run(path, heads):
+            return _verify_run(path, trusted, heads, authorities)
     except OSError as error:
         raise EvidenceError(f"cannot read {error.filename}: {error.strerror}") from error
     raise UsageError(
-        f"{path} is neither a run folder (it holds no {EVIDENCE_NAME}) nor a package "
-        f"(it holds no {MANIFEST})"
+        f"{path} is neither a run folder (it holds neither {EVIDENCE_NAME} nor {STORE_NAME}) nor a "
+        f"package (it holds no {MANIFEST})"
+    )
+
+
+def _is_run(path: Path, heads: Sequence[Head]) -> bool:
+    """Whether there is a store, or evidence, or a head of evidence that was there."""
+    evidence = path / EVIDENCE_NAME
+    return (path / STORE_NAME).is_file() or (
+        evidence.is_dir() and (bool(heads) or any(evidence.iterdir()))
     )
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from traffic_ai.audit.verify_report import ChainSummary, Report
@@ -245,6 +246,10 @@ class _Reader:
                 f"sealed at {entry.sealed_at}, {back.total_seconds():.3f} s before the line before "
                 "it: the host's clock was set back",
             )
+        if utc_moment(entry.sealed_at) > datetime.now(UTC):
+            self._report.note(
+                place, f"sealed at {entry.sealed_at}, which is later than this computer's clock"
+            )
         self._sealed_at = entry.sealed_at
 
     def _note_package(self, place: str, entry: Entry) -> None:
@@ -261,11 +266,8 @@ class _Reader:
 
     def _note_record(self, place: str, entry: Entry) -> None:
         record = entry.payload.get("record")
-        if entry.kind == REVIEW_KIND:
-            if isinstance(record, str):
-                self.reviews[record] = entry
-            else:
-                self._report.accuse(place, "the decision names no record")
+        if entry.kind == REVIEW_KIND and isinstance(record, str):
+            self.reviews[record] = entry
         elif entry.kind == DELETION_KIND and isinstance(record, str):
             self.reviews.pop(record, None)
             self.deleted.add(record)

@@ -16,6 +16,7 @@ from traffic_ai.evidence.seal import PACKAGE_KIND, Entry, utc_moment
 from traffic_ai.evidence.stamp import Authorities
 
 _LARGEST_MANIFEST_BYTES = 1 << 26
+_LARGEST_SEAL_BYTES = 1 << 20
 _LARGEST_STAMP_BYTES = 1 << 20
 
 
@@ -40,10 +41,30 @@ def read_seal(folder: Path) -> Entry:
     """The entry in a package's seal.json. Raises ValueError, OSError."""
     if (folder / SEAL).exists() and not (folder / SEAL).is_file():
         raise ValueError("it is no file")
+    if (folder / SEAL).stat().st_size > _LARGEST_SEAL_BYTES:
+        raise ValueError("it is too large")
     data = (folder / SEAL).read_bytes()
     if not data.endswith(b"\n"):
         raise ValueError("it is cut off")
     return Entry.read(data[:-1])
+
+
+def read_json(data: str | bytes) -> Any:
+    """A JSON value that every reader takes for the same. Raises ValueError.
+
+    Of a key that stands twice some readers take the first and some the last.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            raise ValueError("a key stands twice in one object")
+        return made
+
+    try:
+        return json.loads(data, object_pairs_hook=unique)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def check_package(
@@ -86,13 +107,16 @@ def _check_seal(folder: Path, where: str, entry: Entry, there: set[str], report:
     if SEAL not in there:
         report.accuse(f"{where}/{SEAL}", "the file is gone")
         return
-    seal = (folder / SEAL).read_bytes()
-    if seal != entry.line:
+    what, expected = f"it is not entry {entry.sequence} of the chain", len(entry.line)
+    found = (folder / SEAL).stat().st_size
+    if found != expected:
+        report.accuse(f"{where}/{SEAL}", what, f"{expected} bytes", f"{found} bytes")
+    elif sha256_file(folder / SEAL) != hashlib.sha256(entry.line).hexdigest():
         report.accuse(
             f"{where}/{SEAL}",
-            f"it is not entry {entry.sequence} of the chain",
+            what,
             hashlib.sha256(entry.line).hexdigest(),
-            hashlib.sha256(seal).hexdigest(),
+            sha256_file(folder / SEAL),
         )
 
 
@@ -103,8 +127,8 @@ def _check_stamp(
     if (folder / STAMP).stat().st_size > _LARGEST_STAMP_BYTES:
         report.accuse(place, "it is too large to be a time stamp")
         return
-    stamp, seal = (folder / STAMP).read_bytes(), (folder / SEAL).read_bytes()
-    check_stamp(place, stamp, seal, utc_moment(entry.sealed_at), authorities, report)
+    stamp = (folder / STAMP).read_bytes()
+    check_stamp(place, stamp, entry.line, utc_moment(entry.sealed_at), authorities, report)
 
 
 def _checked_manifest(
@@ -124,8 +148,8 @@ def _checked_manifest(
         report.accuse(place, "it is too large to be a manifest")
         return None
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (ValueError, RecursionError):
+        manifest = read_json((folder / MANIFEST).read_bytes())
+    except ValueError:
         manifest = None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), list):
         report.accuse(place, "it is not a manifest")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from traffic_ai.audit.verify_chain import ReadChain
-from traffic_ai.audit.verify_package import SealedPackage, read_seal
+from traffic_ai.audit.verify_package import SealedPackage, read_json, read_seal
 from traffic_ai.audit.verify_report import Report
 from traffic_ai.audit.verify_review import ReviewCheck
 from traffic_ai.core.errors import StoreError
@@ -65,6 +65,8 @@ def _check_rows(
     waiting = 0
     reviews = ReviewCheck(run, chains, report)
     with ViolationStore.open(run / STORE_NAME, read_only=True) as store:
+        for name in store.programmed():
+            report.accuse(STORE_NAME, "a view or trigger, which no store holds", found=name)
         for record in store.documents():
             stored = record.stored
             where = f"{STORE_NAME} violation {stored.id}"
@@ -76,6 +78,8 @@ def _check_rows(
             package = missing.pop(path, None)
             if package is not None and package.sound:
                 _check_row(where, record, package.violation(), report)
+            elif package is None and path in packages:
+                report.accuse(where, "its package is another row's too", found=path)
             elif package is None and not written:
                 waiting += 1
             elif package is None and not _is_newer(run, path, chains):
@@ -106,9 +110,9 @@ def _check_row(
         report.accuse(where, "its package is another's", record.stored.id, str(sealed.get("id")))
         return
     try:
-        document = json.loads(record.document)
-    except (ValueError, RecursionError):
-        report.accuse(where, "its document is no JSON")
+        document = read_json(record.document)
+    except ValueError as error:
+        report.accuse(where, f"its document is no JSON: {error}")
         return
     for place, expected, found in differences(sealed, document):
         report.accuse(where, f"its {place} is not the sealed one", _text(expected), _text(found))

@@ -10,6 +10,7 @@ import typer
 from traffic_ai.cli.options import ByOption, JsonOption, KeysOption
 from traffic_ai.cli.reading import ReaderKeyOption, note_read, reader_of
 from traffic_ai.core.errors import TrafficAiError, UsageError
+from traffic_ai.evidence.words import printable
 
 if TYPE_CHECKING:
     from traffic_ai.audit.explain_counts import ReasonCount
@@ -117,7 +118,7 @@ def _package(folder: Path, show: _Shown) -> None:
 def _say(lines: list[str]) -> None:
     """Print lines; what could steer a terminal is shown as a question mark."""
     for line in lines:
-        typer.echo("".join(c if c.isprintable() else "?" for c in line))
+        typer.echo(printable(line))
 
 
 def _counts(what: list[str], as_json: bool) -> None:

@@ -17,6 +17,7 @@ from traffic_ai.cli.options import (
 )
 from traffic_ai.cli.reading import ReaderKeyOption, note_read, reader_of
 from traffic_ai.core.errors import TrafficAiError
+from traffic_ai.evidence.words import printable
 
 if TYPE_CHECKING:
     from traffic_ai.audit.replay import ReplayReport
@@ -97,24 +98,24 @@ def _clip(
 
 def _print(report: "ReplayReport") -> None:
     kind = report.kind.replace("_", " ")
+    named = printable(f"{report.id}  {kind}")
     if report.is_same:
-        typer.echo(f"{report.id}  {kind}: the same")
+        typer.echo(f"{named}: the same")
         return
     if report.problem:
-        typer.echo(f"{report.id}  {kind}: NOT REPLAYED: {report.problem}")
+        typer.echo(f"{named}: NOT REPLAYED: {printable(report.problem)}")
         return
-    typer.echo(f"{report.id}  {kind}: DIFFERS in {len(report.differences)} values")
+    typer.echo(f"{named}: DIFFERS in {len(report.differences)} values")
     for d in report.differences[:_SHOWN]:
-        typer.echo(
-            f"    {d.path or 'outcome'}: recorded {d.recorded}, again {d.replayed or 'none'}"
-        )
+        told = f"{d.path or 'outcome'}: recorded {d.recorded}, again {d.replayed or 'none'}"
+        typer.echo(f"    {printable(told)}")
     if len(report.differences) > _SHOWN:
         typer.echo(f"    and {len(report.differences) - _SHOWN} more")
 
 
 def _print_clip(clip: "ClipReport | str") -> None:
     if isinstance(clip, str):
-        typer.echo(f"    from the clip: not possible: {clip}")
+        typer.echo(f"    from the clip: not possible: {printable(clip)}")
         return
     coded = "encoded again" if clip.reencoded else "the source's own packets"
     typer.echo(
@@ -131,7 +132,8 @@ def _print_clip(clip: "ClipReport | str") -> None:
     else:
         typer.echo(f"      vehicle found in none of {clip.frames} pictures")
     if not clip.reported:
-        reasons = ", ".join(clip.near_misses) or "nothing like it was seen"
+        told = ", ".join(clip.near_misses).replace("_", " ")
+        reasons = printable(told) or "nothing like it was seen"
         typer.echo(f"      not reported from the clip alone: {reasons}")
         return
     typer.echo(f"      {'':28} {'record':>12} {'clip':>12} {'difference':>12}")

@@ -10,7 +10,8 @@ import typer
 
 from traffic_ai.cli.options import ByOption, JsonOption, KeysOption, person
 from traffic_ai.core.record import RejectionReason, ReviewState
-from traffic_ai.core.violation import Condition, Violation, ViolationKind
+from traffic_ai.core.violation import Violation, ViolationKind
+from traffic_ai.evidence.words import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -177,28 +178,20 @@ def _decide(
 
 def _record_lines(found: "DocumentedViolation", run: Path) -> list[str]:
     from traffic_ai.core.recorded import finding_of
+    from traffic_ai.evidence.condition_words import condition_words
     from traffic_ai.evidence.words import one_line
 
     stored, review = found.stored, found.stored.review
     finding = finding_of(found.document, Violation)
     lines = [f"{stored.id}  camera {stored.camera_id}", one_line(finding)]
-    lines += [f"  {_condition(condition)}" for condition in finding.explanation]
+    for told in map(condition_words, finding.explanation):
+        lines.append(f"  {'yes' if told.met else 'NO ':3}  {told.line}")
     lines.append(f"evidence: {run / stored.evidence_path if stored.evidence_path else 'none'}")
     if stored.evidence_message:
         lines.append(f"  {stored.evidence_message}")
     said = [review.state.value, review.reason.value if review.reason else "", review.note]
     lines.append(f"review: {', '.join(word for word in said if word)}")
     return lines
-
-
-def _condition(condition: Condition) -> str:
-    mark = "" if condition.met else "NOT MET "
-    values = f"{_value(condition.measured)}, had to be {_value(condition.threshold)}"
-    return f"{mark}{condition.name}: {values} {condition.unit}".rstrip()
-
-
-def _value(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _table(rows: "list[StoredViolation]") -> "Table":
@@ -236,8 +229,3 @@ def _print(table: "Table") -> None:
     from rich.console import Console
 
     Console(highlight=False, markup=False, emoji=False).print(table)
-
-
-def printable(text: str) -> str:
-    """The text without what could steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)

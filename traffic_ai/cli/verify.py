@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from traffic_ai.cli.options import JsonOption, KeysOption
+from traffic_ai.evidence.words import printable
 
 if TYPE_CHECKING:
     from traffic_ai.audit.verify_report import Report
@@ -73,13 +74,13 @@ def _print(report: "Report") -> None:
     for chain in report.chains:
         signed = ", ".join(key[:16] for key in chain.public_keys) or "nobody"
         typer.echo(
-            f"{chain.camera_id}: {chain.entries} entries, {chain.packages} packages, "
+            f"{printable(chain.camera_id)}: {chain.entries} entries, {chain.packages} packages, "
             f"signed by {signed}"
         )
     for note in report.notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {printable(str(note))}")
     for problem in report.problems:
-        typer.echo(f"PROBLEM {problem}")
+        typer.echo(f"PROBLEM {printable(str(problem))}")
     packages = sum(chain.packages for chain in report.chains)
     if report.problems:
         typer.echo(f"{len(report.problems)} problems")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from traffic_ai.core.frame import Image
-from traffic_ai.evidence.canvas import drawable
+from traffic_ai.evidence.words import printable
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LABEL_BGR = (170, 170, 170)
@@ -42,7 +42,7 @@ def data_bar(cells: Sequence[Cell], width_px: int) -> Image:
     line_px = max(_MIN_LINE_PX, width_px // _LINE_SHARE)
     lettering = _Type(line_px / 42.0, max(1, line_px // 24))
     margin_px = line_px // 2
-    cells = [Cell(drawable(cell.label), drawable(cell.value)) for cell in cells]
+    cells = [Cell(printable(cell.label), printable(cell.value)) for cell in cells]
     rows = _rows(cells, width_px - 2 * margin_px, line_px, lettering)
     height_px = round((len(rows) * 1.35 + 0.65) * line_px)
     bar = np.full((height_px, width_px, 3), _BACKGROUND, np.uint8)

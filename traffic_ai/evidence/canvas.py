@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.frame import Image
 from traffic_ai.core.geometry import Array
+from traffic_ai.evidence.words import printable
 
 Bgr = tuple[int, int, int]
 
@@ -23,11 +24,6 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 # The capital letters of OpenCV's Hershey font are 21 pixels high at scale 1.
 _FONT_HEIGHT_PX = 21.0
 _LEAST_TEXT_PX = 8.0
-
-
-def drawable(text: str) -> str:
-    """The text as OpenCV may be given it: half a surrogate pair would end the process."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 class Canvas:
@@ -116,7 +112,7 @@ class Canvas:
 
     def label(self, text: str, places: Sequence[Array], colour: Bgr, size: float = 1.0) -> bool:
         """Text on a dark plate, centred at the first place that is free; False if none is."""
-        text = drawable(text)
+        text = printable(text)
         scale = size * self.text_px / _FONT_HEIGHT_PX
         pen_px = max(1, round(scale * 1.6))
         (width, height), below = cv2.getTextSize(text, _FONT, scale, pen_px)

@@ -84,9 +84,10 @@ def _sqlite_engine(path: Path, read_only: bool) -> Engine:
         raise StoreError(f"cannot open the store {path}: there is no such file")
 
     uri = path.absolute().as_uri() + f"?mode={'rw' if read_only else 'rwc'}"
-    if read_only and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+    unfinished = any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal"))
+    if read_only and not os.access(path.parent, os.W_OK) and not unfinished:
         # SQLite opens a WAL database in a folder it cannot write only when told that nobody else
-        # writes it either. There is no WAL, so the file is whole.
+        # writes it either. There is no log beside it, so the file is whole.
         uri += "&immutable=1"
 
     def connect() -> sqlite3.Connection:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine, Row, Select, func, insert, select, update
+from sqlalchemy import Engine, Row, Select, func, insert, select, text, update
 
 from traffic_ai.core.errors import StoreError
 from traffic_ai.core.message import camera_changed, violation_changed, violation_found
@@ -315,6 +315,14 @@ class ViolationStore:
             for camera_id, violation_id in connection.execute(statement):
                 found.setdefault(camera_id, []).append(violation_id)
         return found
+
+    def programmed(self) -> list[str]:
+        """What in a SQLite file makes rows up or changes them: its views and triggers."""
+        statement = text("SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')")
+        with store_errors(self._name, "read"), self._engine.connect() as connection:
+            if connection.dialect.name != "sqlite":
+                return []
+            return [str(name) for name in connection.execute(statement).scalars()]
 
     def review_counts(self) -> list[ReviewCount]:
         """Violations by camera, kind, state of review and reason."""
