@@ -134,16 +134,12 @@ def parse_entry(data):
         raise FormatError("its `sealed_at` is no time") from None
     if moment.isoformat(timespec="microseconds") + "Z" != entry["sealed_at"]:
         raise FormatError("its `sealed_at` is not written in full")
-    payload, kind = entry["payload"], entry["kind"]
-    if kind == "package":
+    if entry["kind"] == "package":
+        payload = entry["payload"]
         if not isinstance(payload.get("path"), str):
             raise FormatError("it names no package")
         if not HEX64.fullmatch(str(payload.get("manifest_sha256"))):
             raise FormatError("it names no SHA-256 of a manifest")
-    if kind in ("review", "deletion") and not isinstance(payload.get("record"), str):
-        raise FormatError("it names no record")
-    if kind == "deletion" and not isinstance(payload.get("path", ""), str):
-        raise FormatError("it deletes what is no path")
     return entry
 
 
@@ -327,7 +323,8 @@ class Check:
                 fits = entry["sequence"] == len(lines) + 1
                 fits = fits and entry["previous"] == (sha256(lines[-1]) if lines else "0" * 64)
                 came = {"package": True, "deletion": False}.get(entry["kind"])
-                came = came is None or (entry["payload"].get("path") in there) == came
+                path = entry["payload"].get("path")
+                came = came is None or (isinstance(path, str) and path in there) == came
             except FormatError:
                 fits = came = False
             if fits and came and after.startswith(rest):
@@ -374,7 +371,11 @@ class Check:
             if datetime.fromisoformat(time) > datetime.now(UTC):
                 self.note(place, f"is of {time}, later than this computer's clock")
             path, record = entry["payload"].get("path"), entry["payload"].get("record")
-            if entry["kind"] == "review":
+            if entry["kind"] in ("review", "deletion") and not (
+                isinstance(record, str) and isinstance(entry["payload"].get("path", ""), str)
+            ):
+                self.wrong(place, f"is a {entry['kind']} that names no record, or no path")
+            elif entry["kind"] == "review":
                 self.reviews[name, record] = entry
             elif entry["kind"] == "package":
                 if path in packages:

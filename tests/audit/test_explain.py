@@ -6,6 +6,7 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def explained(kind, road=None):
         ViolationKind.SPEEDING: SPEEDER,
     }[kind]
     made, decision = next((v, d) for v, d in reported([vehicle], road) if v.kind is kind)
-    nothing = Package(None, {"violation": document(made)}, document(made))
+    nothing = Package(Path("nowhere"), {"violation": document(made)}, document(made))
     return Explained(nothing, made, decision, road.scene(), "")
 
 
@@ -71,7 +72,11 @@ def explained(kind, road=None):
 
 
 def test_the_words_of_a_record(package):
-    assert words(explain_package(package())) == [
+    told = words(explain_package(package()))
+    assert re.fullmatch(
+        r"sealed:        entry 1 of the chain of gate, 20\S+Z, not signed", told.pop(-2)
+    )
+    assert told == [
         "red light: car in lane lane-1 at 2026-05-01T03:00:12.000+00:00 (12.00 s), "
         "0.90 s into red (at most 1.30 s)",
         "",
@@ -83,15 +88,18 @@ def test_the_words_of_a_record(package):
         "(asked: at most 1 times; 0.61 times to spare)",
         "  yes  left by a permitted turn: no (asked: no)",
         "",
-        "crossing:     rear at 12.40 s +- 0.02 s, front between 11.90 and 12.30 s",
-        "red:          since 11.00 s, at most 0.04 s sooner",
-        "yellow:       3.20 s before that",
-        "decision:     not kept: the package holds no decision.json: it was made before decisions "
+        "crossing:      rear at 12.40 s +- 0.02 s, front between 11.90 and 12.30 s",
+        "red:           since 11.00 s, at most 0.04 s sooner",
+        "yellow:        3.20 s before that",
+        "decision:      not kept: the package holds no decision.json: it was made before decisions "
         "were kept, or by a rule of another package that decides on more than one vehicle",
-        "wall clock:   given start time, good to 1 s",
-        "camera:       gate, without a name",
-        "made by:      rule 1, software 0.1.0",
-        f"record:       {RED.id}",
+        "wall clock:    2026-05-01 03:00:12.000 +00:00; given start time, good to 1 s",
+        "camera:        gate, without a name",
+        "made by:       rule 1, software 0.1.0",
+        f"detector:      model of SHA-256 {RED.provenance.model_hash}",
+        f"site:          SHA-256 {RED.provenance.config_hash}",
+        f"seen in:       source of SHA-256 {RED.provenance.source_hash}",
+        f"record:        {RED.id}",
     ]
 
 
@@ -125,7 +133,7 @@ def test_conditions_in_words(condition, line):
 def test_what_a_rule_measures_is_told_for_every_kind():
     told = {kind: "\n".join(words(explained(kind))) for kind in ViolationKind}
     assert "km/h between two gates" in told[ViolationKind.SPEEDING]
-    assert re.search(r"uncertainty:  [\d.]+ km/h = 2 x [\d.]+ \(fit", told[ViolationKind.SPEEDING])
+    assert re.search(r"uncertainty:   [\d.]+ km/h = 2 x [\d.]+ \(fit", told[ViolationKind.SPEEDING])
     assert re.search(r"stood for 3\.\d+ s of it", told[ViolationKind.STOP_OVER_LINE])
     assert "of the lane" in told[ViolationKind.WRONG_WAY]
     for kind in (ViolationKind.RED_LIGHT, ViolationKind.STOP_OVER_LINE):

@@ -282,11 +282,12 @@ def test_precision_is_counted_by_camera_and_rule_with_its_interval(run):
 def test_the_command_lists_shows_decides_and_counts(call, run):
     listed = call("review", run, "list")
     assert (listed.code, listed.out.count("proposed")) == (0, 4)
+    assert all(made.id[:12] in listed.out for made in MADE)
     record = MADE[0].id
     shown = call("review", run, "show", record[:10], "--by", "mai")
     assert shown.code == 0
     assert record in shown.out
-    assert "points: 12, had to be 5" in shown.out
+    assert "yes  sightings measured from: 12 (asked: at least 5; 7 to spare)" in shown.out
     assert "read show, mai" in shown.out
     decided = call("review", run, "reject", record, "--reason", "unclear", "--by", "mai")
     assert f"{record} rejected (unclear), entry 2 of the chain" in decided.out

@@ -7,9 +7,11 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from traffic_ai.audit.replay_package import Package
+from traffic_ai.audit.verify_package import read_seal
 from traffic_ai.config.site import CameraSite
 from traffic_ai.core.decision import Decision
 from traffic_ai.core.decision_text import read_decision
@@ -27,6 +29,7 @@ from traffic_ai.core.violation import (
     WrongWayMeasurement,
 )
 from traffic_ai.evidence.condition_words import condition_words
+from traffic_ai.evidence.keys import short_name
 from traffic_ai.evidence.words import one_line
 
 
@@ -34,7 +37,8 @@ from traffic_ai.evidence.words import one_line
 class Explained:
     """A package with what it says: the violation, the decision and the scene it was made in.
 
-    decision and scene are None where the package does not hold them; `lacking` says why.
+    decision and scene are None where the package does not hold them; `lacking` says why. time_zone:
+    of the camera, UTC where it is not known.
     """
 
     package: Package
@@ -42,6 +46,7 @@ class Explained:
     decision: Decision | None
     scene: Scene | None
     lacking: str
+    time_zone: tzinfo = UTC
 
     @property
     def signal(self) -> SignalHistory | None:
@@ -67,10 +72,11 @@ def explain_package(folder: Path) -> Explained:
     try:
         decision = read_decision(package.decision_text())
         info = decision.frames[0]
-        scene = CameraSite.of_text(package.site_text()).scene(info.width_px, info.height_px)
+        site = CameraSite.of_text(package.site_text())
+        scene = site.scene(info.width_px, info.height_px)
     except (EvidenceError, ConfigError) as error:
         return Explained(package, violation, None, None, str(error))
-    return Explained(package, violation, decision, scene, "")
+    return Explained(package, violation, decision, scene, "", site.time_zone)
 
 
 def words(explained: Explained) -> list[str]:
@@ -81,7 +87,7 @@ def words(explained: Explained) -> list[str]:
         "reported because all of this was so:",
         *_conditions(explained.violation),
         "",
-        *(f"{name + ':':14}{value}" for name, value in facts(explained)),
+        *(f"{name + ':':15}{value}" for name, value in facts(explained)),
     ]
 
 
@@ -96,15 +102,30 @@ def facts(explained: Explained) -> Iterator[tuple[str, str]]:
     clock = violation.occurred_at
     if clock is not None:
         source = clock.source.value.replace("_", " ")
-        yield "wall clock", f"{source}, good to {clock.bound_s:g} s"
+        local = clock.utc.astimezone(explained.time_zone).isoformat(" ", "milliseconds")
+        yield "wall clock", f"{local[:-6]} {local[-6:]}; {source}, good to {clock.bound_s:g} s"
     yield "camera", f"{violation.camera_id}, {manifest.get('place') or 'without a name'}"
-    version = violation.provenance.software_version
-    yield "made by", f"rule {violation.rule_version}, software {version}"
+    basis = violation.provenance
+    yield "made by", f"rule {violation.rule_version}, software {basis.software_version}"
+    yield "detector", f"model of SHA-256 {basis.model_hash}"
+    yield "site", f"SHA-256 {basis.config_hash}"
+    yield "seen in", f"source of SHA-256 {basis.source_hash}"
     said = manifest.get("decision")
     if isinstance(said, dict):
         same = said.get("reproduces") is True
         yield "made again", f"as it was written; {'the same' if same else 'NOT the same'} came out"
+    yield "sealed", _sealed(explained.package.folder)
     yield "record", violation.id
+
+
+def _sealed(package: Path) -> str:
+    """What the package's seal says of itself; whether it holds is for `traffic-ai verify`."""
+    try:
+        entry = read_seal(package)
+    except (OSError, ValueError):
+        return "no"
+    by = f"signed with {short_name(entry.public_key)}" if entry.public_key else "not signed"
+    return f"entry {entry.sequence} of the chain of {entry.camera_id}, {entry.sealed_at}, {by}"
 
 
 def near_miss_words(miss: NearMiss) -> list[str]:

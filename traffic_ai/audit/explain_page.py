@@ -82,10 +82,13 @@ def _drawings(explained: Explained, reader: Reader | None) -> Iterator[str]:
     uri, at_s, missing = _still(explained, reader)
     points = decision.vehicle.points
     yield still_svg(uri, scene, violation.lane_id, points, at_s)
+    across = "White: the stop line, dashed the second line."
+    if not any(violation.lane_id in stop.lane_ids for stop in scene.stop_lines):
+        across = "No stop line lies across this lane."
     yield (
         f'<p class="note">Picture of {at_s:.2f} s. Yellow: the way of the middle of the '
         "vehicle's lower edge, solid as far as it had been driven; hollow dots where that edge was "
-        "covered or cut off. White: the stop line, dashed the second line.</p>"
+        f"covered or cut off. {across}</p>"
     )
     if missing:
         yield f'<p class="note">The picture is not shown: {escape(missing)}</p>'

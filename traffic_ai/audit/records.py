@@ -77,15 +77,8 @@ class Records:
 
     def find(self, beginning: str) -> DocumentedViolation:
         """The record whose id begins so. Raises UsageError where there is none, or several."""
-        ids = self.store.ids_like(beginning)
-        if not beginning or not ids:
-            raise UsageError(
-                f"there is no record {beginning!r} in {self.run}; "
-                f"`traffic-ai review {self.run} list` shows them"
-            )
-        if len(ids) > 1:
-            raise UsageError(f"several records begin with {beginning!r}; give more of the id")
-        return next(self.store.documents(RecordFilter(ids=(ids[0],))))
+        record_id = whole_id(self.store, self.run, beginning)
+        return next(self.store.documents(RecordFilter(ids=(record_id,))))
 
     def note_read(self, records: Sequence[StoredViolation], how: str) -> None:
         """Enter that records were looked at, each in its camera's chain."""
@@ -184,6 +177,18 @@ def open_records(
             with records.changing(camera_id):
                 pass
         yield records
+
+
+def whole_id(store: ViolationStore, run: Path, beginning: str) -> str:
+    """The only id that begins so. Raises UsageError where there is none, or several."""
+    ids = store.ids_like(beginning)
+    if not beginning or not ids:
+        raise UsageError(
+            f"there is no record {beginning!r} in {run}; `traffic-ai review {run} list` shows them"
+        )
+    if len(ids) > 1:
+        raise UsageError(f"several records begin with {beginning!r}; give more of the id")
+    return ids[0]
 
 
 def note_export(

@@ -266,8 +266,12 @@ class _Reader:
 
     def _note_record(self, place: str, entry: Entry) -> None:
         record = entry.payload.get("record")
-        if entry.kind == REVIEW_KIND and isinstance(record, str):
+        if entry.kind not in (REVIEW_KIND, DELETION_KIND):
+            return
+        if not isinstance(record, str) or not isinstance(entry.payload.get("path", ""), str):
+            self._report.accuse(place, f"the {entry.kind} names no record, or no path")
+        elif entry.kind == REVIEW_KIND:
             self.reviews[record] = entry
-        elif entry.kind == DELETION_KIND and isinstance(record, str):
+        else:
             self.reviews.pop(record, None)
             self.deleted.add(record)

@@ -86,7 +86,8 @@ def export(
         ),
     ] = None,
     record: Annotated[
-        list[str] | None, typer.Option("--record", metavar="ID", help="Only this; repeatable.")
+        list[str] | None,
+        typer.Option("--record", metavar="ID", help="Only this, or what begins so; repeatable."),
     ] = None,
     weights: WeightsOption = "yolov8n",
     size: SizeOption = 640,
@@ -99,14 +100,17 @@ def export(
 
     Where its cameras have chains, they tell that, when and by whom it was read.
     """
+    from traffic_ai.audit.records import whole_id
     from traffic_ai.stores.database import ViolationStore
     from traffic_ai.stores.records import RecordFilter
 
     zone = _zone(time_zone)
+    with ViolationStore.open(_store_path(out_dir), read_only=True) as store:
+        ids = tuple(whole_id(store, out_dir, beginning) for beginning in record or ())
     wanted = RecordFilter(
         kinds=tuple(kind or ()),
         camera_ids=tuple(camera or ()),
-        ids=tuple(record or ()),
+        ids=ids,
         since=_moment("--since", since),
         until=_moment("--until", until),
     )
@@ -164,7 +168,7 @@ def _hand_out(
 
     chosen = list(records.store.documents(wanted))
     if not chosen:
-        raise UsageError(f"{records.run} holds no such record")
+        raise UsageError(f"{records.run} holds no record of that kind, camera and time")
     detector = load_detector()
     for record in chosen:
         if record.stored.evidence_state is not EvidenceState.WRITTEN:

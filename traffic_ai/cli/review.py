@@ -221,11 +221,13 @@ def _new_table(*columns: str) -> "Table":
 
     table = Table(box=box.SIMPLE)
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "id")
     return table
 
 
 def _print(table: "Table") -> None:
     from rich.console import Console
 
-    Console(highlight=False, markup=False, emoji=False).print(table)
+    console = Console(highlight=False, markup=False, emoji=False)
+    # A file or another program wants whole lines, however long.
+    console.print(table, width=None if console.is_terminal else 240)

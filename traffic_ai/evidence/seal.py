@@ -137,21 +137,16 @@ class Entry:
         _check_hex("previous", entry.previous, 64)
         _check_key(entry.public_key, entry.signature)
         utc_moment(entry.sealed_at)
-        _check_payload(entry.kind, entry.payload)
+        if entry.kind == PACKAGE_KIND:
+            _check_package(entry.payload)
         return entry
 
 
-def _check_payload(kind: str, payload: Mapping[str, Json]) -> None:
-    """What others rely on in the payloads of the kinds that the chain knows."""
+def _check_package(payload: Mapping[str, Json]) -> None:
     path, sha256 = payload.get("path"), payload.get("manifest_sha256")
-    if kind == PACKAGE_KIND:
-        if not isinstance(path, str) or not isinstance(sha256, str):
-            raise ValueError("a package's entry has a path and a manifest_sha256")
-        _check_hex("manifest_sha256", sha256, 64)
-    if kind in (REVIEW_KIND, DELETION_KIND) and not isinstance(payload.get("record"), str):
-        raise ValueError(f"a {kind} names no record")
-    if kind == DELETION_KIND and not isinstance(payload.get("path", ""), str):
-        raise ValueError("a deletion names something else than a path")
+    if not isinstance(path, str) or not isinstance(sha256, str):
+        raise ValueError("a package's entry has a path and a manifest_sha256")
+    _check_hex("manifest_sha256", sha256, 64)
 
 
 @dataclass(frozen=True, slots=True)
