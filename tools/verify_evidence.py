@@ -169,6 +169,19 @@ def printable(text):
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def read_seal(folder):
+    """The entry in a package's seal.json."""
+    path = folder / "seal.json"
+    if path.exists() and not path.is_file():
+        raise FormatError("it is no file")
+    if path.stat().st_size > LARGEST_SEAL_BYTES:
+        raise FormatError("it is too large")
+    data = path.read_bytes()
+    if not data.endswith(b"\n"):
+        raise FormatError("it is cut off")
+    return parse_entry(data[:-1])
+
+
 def sha256(data):
     """Of bytes, in hex."""
     return hashlib.sha256(data).hexdigest()
@@ -234,14 +247,7 @@ class Check:
         """A package by its own seal; its place in the chain cannot be seen from it."""
         self.package_count = 1
         try:
-            if (folder / "seal.json").exists() and not (folder / "seal.json").is_file():
-                raise FormatError("it is no file")
-            if (folder / "seal.json").stat().st_size > LARGEST_SEAL_BYTES:
-                raise FormatError("it is too large")
-            data = (folder / "seal.json").read_bytes()
-            if not data.endswith(b"\n"):
-                raise FormatError("it is cut off")
-            entry = parse_entry(data[:-1])
+            entry = read_seal(folder)
             if entry["kind"] != "package":
                 raise FormatError("it is not the seal of a package")
         except FileNotFoundError:
@@ -546,6 +552,8 @@ class Check:
     def row(self, run, path, row):
         """One record and its package."""
         place = f"violations.sqlite violation {row['id']}"
+        if not (run / path / "manifest.json").is_file():
+            return  # told where the package was checked
         try:
             sealed = read_json((run / path / "manifest.json").read_bytes())["violation"]
             told = {name: sealed.get(name) for name in TOLD}
@@ -585,7 +593,7 @@ def newer(run, path, chains):
     if len(parts) != 5 or parts[0] != "evidence" or {"", ".", ".."} & set(parts):
         return False
     try:
-        entry = parse_entry((run / path / "seal.json").read_bytes()[:-1])
+        entry = read_seal(run / path)
     except (OSError, FormatError):
         return False
     return entry["sequence"] > len(chains.get(parts[1], ([],))[0])

@@ -203,18 +203,21 @@ def test_violations_without_evidence_are_noted_and_not_accused(run):
 
 def test_a_package_sealed_while_verifying_is_not_accused(run, signer, monkeypatch):
     """The chains are read first; a watch goes on meanwhile."""
-    check_store = verify_module.check_store
+    check_store, theirs = verify_module.check_store, OUTSIDER.Check.store
 
-    def meanwhile(*arguments):
-        made = violation(t_s=500.0)
+    def sealed_meanwhile(t_s):
+        made = violation(t_s=t_s)
         with ViolationStore.open(run / "violations.sqlite") as store:
             store.add_findings(KEY, [made])
             path = add(run, sealed.chain(run, signer=signer), made)
             store.set_evidence(made.id, EvidenceState.WRITTEN, path)
-        check_store(*arguments)
 
-    monkeypatch.setattr(verify_module, "check_store", meanwhile)
-    assert verify(run, [signer.public_key]).problems == []
+    def meanwhile(store_check, t_s):
+        return lambda *given: (sealed_meanwhile(t_s), store_check(*given))
+
+    monkeypatch.setattr(verify_module, "check_store", meanwhile(check_store, 500.0))
+    monkeypatch.setattr(OUTSIDER.Check, "store", meanwhile(theirs, 600.0))
+    assert both(run, [signer.public_key]) == ([], [])
 
 
 def test_a_package_that_its_keeper_deleted_is_not_missed(tmp_path, signer):
