@@ -26,7 +26,7 @@ from traffic_ai.core.replay import Difference, compare, replayed
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Provenance
 from traffic_ai.delivery import Route
-from traffic_ai.detectors.models import weights
+from traffic_ai.detectors.models import prepared_folder, weights
 from traffic_ai.detectors.onnx import OnnxDetector
 from traffic_ai.detectors.regions import RegionDetector, SizedDetector
 from traffic_ai.detectors.riders import RiderDetector
@@ -69,7 +69,7 @@ def load_detector(options: DetectorOptions, progress: Progress | None = None) ->
         return UltralyticsDetector(path, size_px=options.size_px, allow_pickle=options.allow_pt)
     if options.allow_pt:
         raise ModelError(f"{path} is not a .pt file; leave out --allow-pt")
-    return OnnxDetector(path, size_px=options.size_px)
+    return OnnxDetector(path, size_px=options.size_px, folder=prepared_folder())
 
 
 def scene_detector(detector: SizedDetector, scene: Scene) -> Detector:

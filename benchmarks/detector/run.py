@@ -19,10 +19,10 @@ import onnx
 import onnxruntime
 
 from traffic_ai.core.frame import Image
-from traffic_ai.detectors.classes import class_columns
+from traffic_ai.detectors.engines import EngineChoice
+from traffic_ai.detectors.exported import Export
 from traffic_ai.detectors.models import weights
-from traffic_ai.detectors.onnx import OnnxDetector, WholeNetwork
-from traffic_ai.detectors.runtime import Session
+from traffic_ai.detectors.onnx import OnnxDetector
 from traffic_ai.detectors.yolo import YoloDetector
 
 
@@ -45,15 +45,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     arguments = parser.parse_args()
     path: Path = weights(arguments.weights)
-    load_ms = milliseconds(lambda: OnnxDetector(path, threads=arguments.threads))
-    data = path.read_bytes()
-    whole = YoloDetector(
-        WholeNetwork(
-            Session(data, str(path), arguments.threads), class_columns(None, 80, str(path))
-        ),
-        "whole",
-    )
-    cut = OnnxDetector(path, threads=arguments.threads)
+    choice = EngineChoice(threads=arguments.threads)
+    load_ms = milliseconds(lambda: OnnxDetector(path, choice=choice))
+    export = Export(path.read_bytes(), str(path), arguments.threads or 1)
+    whole = YoloDetector(export.whole(choice), "whole")
+    cut = OnnxDetector(path, choice=choice)
     wide, square = made_up_picture(1280, 720), made_up_picture(720, 720)
     region = made_up_picture(480, 480)
     ways: dict[str, Callable[[], object]] = {

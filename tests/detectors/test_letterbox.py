@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traffic_ai.detectors.letterbox import GREY, Letterbox
+from traffic_ai.detectors.letterbox import GREY, Canvas, Letterbox
 
 SIDES = st.integers(1, 4000)
 
@@ -62,18 +63,37 @@ def test_boxes_never_leave_the_picture(width: int, height: int, raw: list[float]
 def test_the_picture_lies_in_grey_where_the_mapping_says(picture_px: tuple[int, int]) -> None:
     box = Letterbox.rectangular(picture_px, 320)
     white = np.full((picture_px[1], picture_px[0], 3), 255, np.uint8)
-    padded = box.apply(white)
-    assert padded.shape == (box.input_px[1], box.input_px[0], 3)
+    canvas = Canvas(box)
+    canvas.draw(white)
+    assert canvas.blob.shape == (1, 3, box.input_px[1], box.input_px[0])
     (x, y), (w, h) = box.offset_px, box.resized_px
-    assert (padded[y : y + h, x : x + w] == 255).all()
-    padded[y : y + h, x : x + w] = GREY
-    assert (padded == GREY).all()
+    assert (canvas.blob[:, :, y : y + h, x : x + w] == 1.0).all()
+    canvas.blob[:, :, y : y + h, x : x + w] = np.float32(GREY / 255)
+    assert np.allclose(canvas.blob, GREY / 255)
 
 
 def test_an_edge_in_the_picture_is_found_at_the_mapped_place() -> None:
     picture = np.zeros((720, 1280, 3), np.uint8)
     picture[:, 800:] = 255
     box = Letterbox.rectangular((1280, 720), 640)
-    row = box.apply(picture)[190, :, 0].astype(float)
+    canvas = Canvas(box)
+    canvas.draw(picture)
+    row = 255 * canvas.blob[0, 0, 190]
     mapped = box.to_input(np.array([[800, 0, 1280, 720]], np.float32))[0, 0]
     assert mapped == pytest.approx(np.argmax(row > 127), abs=0.5)
+
+
+@pytest.mark.parametrize("picture_px", [(1280, 720), (352, 288), (640, 384), (1920, 1080)])
+def test_the_blob_is_what_opencv_makes_of_the_padded_picture(picture_px: tuple[int, int]) -> None:
+    box = Letterbox.rectangular(picture_px, 640)
+    canvas = Canvas(box, 2)
+    shape = (picture_px[1], picture_px[0], 3)
+    for seed in range(3):  # nothing of one picture stays for the next
+        picture = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+        canvas.draw(picture, 1)
+    method = cv2.INTER_AREA if picture_px[0] > 2 * box.resized_px[0] else cv2.INTER_LINEAR
+    (x, y), (w, h) = box.offset_px, box.resized_px
+    padded = np.full((box.input_px[1], box.input_px[0], 3), GREY, np.uint8)
+    padded[y : y + h, x : x + w] = cv2.resize(picture, (w, h), interpolation=method)
+    wanted = cv2.dnn.blobFromImage(padded, 1.0 / 255.0, swapRB=True)
+    assert np.allclose(canvas.blob[1], wanted[0], atol=1e-7)

@@ -11,13 +11,12 @@ from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import ModelError
 from traffic_ai.core.frame import Image
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.detectors.onnx import (
-    CutNetwork,
-    EndToEndNetwork,
-    OnnxDetector,
-    WholeNetwork,
-    load_network,
-)
+from traffic_ai.detectors.engines import Engine, EngineChoice
+from traffic_ai.detectors.graph import cut
+from traffic_ai.detectors.models import sha256_of
+from traffic_ai.detectors.networks import CutNetwork, EndToEndNetwork, WholeNetwork
+from traffic_ai.detectors.onnx import OnnxDetector, load_network
+from traffic_ai.detectors.yolo import Network
 
 ModelMaker = Callable[..., onnx.ModelProto]
 RED, GREEN, BLUE = (0, 0, 255), (0, 255, 0), (255, 0, 0)  # BGR
@@ -27,6 +26,10 @@ def saved(model: onnx.ModelProto, folder: Path) -> Path:
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def load(path: Path) -> Network:
+    return load_network(path, sha256_of(path))
 
 
 def picture(width: int, height: int, *blocks: tuple[int, int, tuple[int, int, int]]) -> Image:
@@ -56,7 +59,7 @@ def test_a_fixed_graph_is_cut_and_runs_at_another_size(
 ) -> None:
     path = saved(colour_model(joined=joined), tmp_path)
     detector = OnnxDetector(path, size_px=256)
-    assert isinstance(load_network(path.read_bytes(), "m"), CutNetwork)
+    assert isinstance(load(path), CutNetwork)
     assert detector.resizable
     found = detector.detect(picture(256, 128, (200, 40, GREEN), (16, 96, BLUE), (64, 0, RED)))
     assert rows(found) == [
@@ -67,13 +70,15 @@ def test_a_fixed_graph_is_cut_and_runs_at_another_size(
     assert (found.confidence > 0.99).all()
 
 
-def test_the_cut_graph_gives_what_the_whole_one_gives(colour_model: ModelMaker) -> None:
+def test_the_cut_graph_gives_what_the_whole_one_gives(
+    colour_model: ModelMaker, tmp_path: Path
+) -> None:
     model = colour_model()
-    network = load_network(model.SerializeToString(), "m")
+    network = load(saved(model, tmp_path))
     session = onnx_session(model)
     blob = cells(96, 64)
     table = session.run(None, {"images": blob})[0][0]
-    found = network.propose(blob, 1e-6)
+    found = network.propose(blob, 1e-6)[0]
     wanted = np.nonzero(table[4:].max(axis=0) >= 1e-6)[0]
     middles = (found.xyxy_px[:, :2] + found.xyxy_px[:, 2:]) / 2
     assert isinstance(network, CutNetwork)
@@ -90,6 +95,59 @@ def onnx_session(model: onnx.ModelProto):  # type: ignore[no-untyped-def]
     )
 
 
+MIXED = {0: "tree", 1: "car", 2: "person", 3: "house"}
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["map by map", "joined maps"])
+def test_classes_that_are_no_road_users_are_not_computed(
+    colour_model: ModelMaker, joined: bool, tmp_path: Path
+) -> None:
+    """Red cells are trees here, and brightest; what is green or blue is found as before."""
+    model = colour_model(names=MIXED, class_count=4, joined=joined)
+    part = cut(model, [1, 2])
+    assert part is not None
+    assert part.columns == (1, 2)
+    channels = 16 * joined + 2
+    maps = onnx_session(onnx.load_model_from_string(part.data)).run(None, {"images": cells(96, 64)})
+    assert {m.shape[1] for m in maps} == ({channels} if joined else {16, 2})
+    detector = OnnxDetector(saved(model, tmp_path), size_px=96)
+    found = detector.detect(picture(96, 64, (16, 16, RED), (40, 24, GREEN), (72, 40, BLUE)))
+    assert rows(found) == [(RoadUser.PERSON, [68, 36, 84, 52]), (RoadUser.CAR, [36, 20, 52, 36])]
+
+
+def test_a_class_map_whose_weights_serve_twice_is_left_whole(colour_model: ModelMaker) -> None:
+    model = colour_model(names=MIXED, class_count=4)
+    convolutions = [n for n in model.graph.node if n.op_type == "Conv"]
+    assert len(convolutions) == 6
+    convolutions[3].input[1] = convolutions[1].input[1]
+    part = cut(model, [1, 2])
+    assert part is not None
+    assert part.columns == (0, 1, 2, 3)
+
+
+def test_pictures_together_give_what_each_gives_alone(
+    colour_model: ModelMaker, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(3)
+    shapes = [(64, 96), (128, 256), (64, 96), (96, 96)]
+    pictures = [
+        np.kron(
+            random.integers(0, 256, (h // 8, w // 8, 3), np.uint8), np.ones((8, 8, 1), np.uint8)
+        )
+        for h, w in shapes
+    ]
+    for options in ({}, {"pinned": True}):
+        detector = OnnxDetector(saved(colour_model(**options), tmp_path), size_px=96)
+        together = detector.detect_many(pictures)
+        assert sum(map(len, together)) > 10
+        for found, image in zip(together, pictures, strict=True):
+            alone = detector.detect(image)
+            assert np.array_equal(found.class_id, alone.class_id)
+            assert np.allclose(found.xyxy_px, alone.xyxy_px, atol=1e-3)
+            assert np.allclose(found.confidence, alone.confidence, atol=1e-6)
+    assert OnnxDetector(saved(colour_model(), tmp_path)).detect_many([]) == []
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [({"box_scale": 2.0}, "decodes otherwise"), ({"pinned": True}, "takes one size only")],
@@ -99,7 +157,7 @@ def test_a_graph_that_cannot_be_cut_faithfully_runs_whole_at_its_own_size(
     colour_model: ModelMaker, options: dict[str, object], reason: str, tmp_path: Path
 ) -> None:
     path = saved(colour_model(**options), tmp_path)
-    assert isinstance(load_network(path.read_bytes(), "m"), WholeNetwork)
+    assert isinstance(load(path), WholeNetwork)
     detector = OnnxDetector(path, size_px=256)
     assert not detector.resizable
     assert detector.size_px == 96
@@ -142,8 +200,8 @@ def test_the_same_picture_gives_the_same_detections(
 ) -> None:
     path = saved(colour_model(), tmp_path)
     image = np.ascontiguousarray(cells(320, 240)[0].transpose(1, 2, 0) * 255).astype(np.uint8)
-    one = OnnxDetector(path, size_px=320, threads=1, min_confidence=0.01)
-    two = OnnxDetector(path, size_px=320, threads=2, min_confidence=0.01)
+    one = OnnxDetector(path, size_px=320, choice=EngineChoice(threads=1), min_confidence=0.01)
+    two = OnnxDetector(path, size_px=320, choice=EngineChoice(threads=2), min_confidence=0.01)
     first, again, other = one.detect(image), one.detect(image), two.detect(image)
     assert len(first) > 0
     assert np.array_equal(first.xyxy_px, again.xyxy_px)
@@ -161,7 +219,7 @@ def test_end_to_end_exports_are_understood(tmp_path: Path) -> None:
     )
     names = {0: "person", 1: "dog", 2: "car"}
     path = saved(constant_model(table, names), tmp_path)
-    assert isinstance(load_network(path.read_bytes(), "m"), EndToEndNetwork)
+    assert isinstance(load(path), EndToEndNetwork)
     found = OnnxDetector(path).detect(picture(96, 64))
     assert rows(found) == [(RoadUser.PERSON, [50, 5, 70, 25]), (RoadUser.CAR, [10, 20, 30, 40])]
 
@@ -268,12 +326,13 @@ def test_weights_outside_the_file_are_refused(tmp_path: Path, colour_model: Mode
         OnnxDetector(path)
 
 
+@pytest.mark.parametrize("engine", [Engine.CUDA, Engine.TENSORRT])
 def test_an_absent_provider_is_refused_with_those_there_are(
-    colour_model: ModelMaker, tmp_path: Path
+    colour_model: ModelMaker, engine: Engine, tmp_path: Path
 ) -> None:
     path = saved(colour_model(), tmp_path)
-    with pytest.raises(ModelError, match="CPUExecutionProvider"):
-        OnnxDetector(path, providers=["NoSuchProvider"])
+    with pytest.raises(ModelError, match=r"CPUExecutionProvider.*onnxruntime-gpu"):
+        OnnxDetector(path, choice=EngineChoice(engine))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ import pytest
 
 from traffic_ai.core.frame import Image
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.detectors.onnx import CutNetwork, OnnxDetector, WholeNetwork, load_network
+from traffic_ai.detectors.engines import EngineChoice
+from traffic_ai.detectors.exported import Export
+from traffic_ai.detectors.models import sha256_of
+from traffic_ai.detectors.networks import CutNetwork
+from traffic_ai.detectors.onnx import OnnxDetector, load_network
 from traffic_ai.detectors.regions import RegionDetector
 from traffic_ai.detectors.riders import merge_riders
-from traffic_ai.detectors.runtime import Session
 from traffic_ai.detectors.suppression import areas, intersections
 
 pytestmark = pytest.mark.detector
@@ -32,7 +35,7 @@ def shared_picture(clip: str, at_s: float) -> Image:
 
 
 def test_the_weights_are_cut_and_run_at_any_size(yolov8n: Path) -> None:
-    assert isinstance(load_network(yolov8n.read_bytes(), "yolov8n"), CutNetwork)
+    assert isinstance(load_network(yolov8n, sha256_of(yolov8n)), CutNetwork)
     detector = OnnxDetector(yolov8n)
     for height, width in ((360, 640), (1080, 1920), (288, 352), (50, 700)):
         assert len(detector.detect(np.full((height, width, 3), 114, np.uint8))) == 0
@@ -41,14 +44,14 @@ def test_the_weights_are_cut_and_run_at_any_size(yolov8n: Path) -> None:
 @pytest.mark.shared
 def test_the_cut_graph_finds_what_the_whole_one_finds(yolov8n: Path) -> None:
     data = yolov8n.read_bytes()
-    cut = load_network(data, "yolov8n")
+    cut = load_network(yolov8n, sha256_of(yolov8n))
     assert isinstance(cut, CutNetwork)
-    whole = WholeNetwork(Session(data, "yolov8n"), cut._classes)
+    whole = Export(data, "yolov8n", 1).whole(EngineChoice())
     picture = shared_picture("intersection_hanoi_1615_640x480_6fps.mp4", 5.0)
     square = np.full((640, 640, 3), 114, np.uint8)
     square[80:560] = picture
     blob = np.ascontiguousarray(square[None, :, :, ::-1].transpose(0, 3, 1, 2)) / np.float32(255)
-    one, other = cut.propose(blob, 0.1), whole.propose(blob, 0.1)
+    one, other = cut.propose(blob, 0.1)[0], whole.propose(blob, 0.1)[0]
     assert len(one) == len(other) > 100
     assert np.allclose(one.xyxy_px, other.xyxy_px, atol=0.01)
     assert np.allclose(one.confidence, other.confidence, atol=1e-4)
@@ -58,8 +61,8 @@ def test_the_cut_graph_finds_what_the_whole_one_finds(yolov8n: Path) -> None:
 @pytest.mark.shared
 def test_the_number_of_threads_does_not_change_the_result(yolov8n: Path) -> None:
     picture = shared_picture("intersection_bangkok_day_640x360.mp4", 12.0)
-    one = OnnxDetector(yolov8n, threads=1).detect(picture)
-    two = OnnxDetector(yolov8n, threads=2).detect(picture)
+    one = OnnxDetector(yolov8n, choice=EngineChoice(threads=1)).detect(picture)
+    two = OnnxDetector(yolov8n, choice=EngineChoice(threads=2)).detect(picture)
     assert len(one) > 10
     assert np.array_equal(one.xyxy_px, two.xyxy_px)
     assert np.array_equal(one.confidence, two.confidence)

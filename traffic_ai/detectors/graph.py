@@ -5,36 +5,37 @@ picture is twice as wide as high and all but a few dozen cells are empty. Cut at
 ends in, the convolutions take any size, and the decoding is done where something is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx
+import onnx.numpy_helper
+import onnx.shape_inference
+
+from traffic_ai.detectors.networks import MapNames
 
 STRIDES_PX = (4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True)
-class MapNames:
-    """Names of one scale's outputs in the cut graph; one map holds both where `classes` is None."""
-
-    stride_px: int
-    distances: str
-    classes: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class CutGraph:
-    """A graph that ends in a head's maps and takes any size. `data`: serialised ONNX."""
+    """A graph that ends in a head's maps and takes any size and number of pictures.
+
+    data: serialised ONNX; columns (K,): the network's class that each channel of the class maps
+    stands for.
+    """
 
     data: bytes
     scales: tuple[MapNames, ...]
-    class_count: int
+    columns: tuple[int, ...]
 
 
-def cut(model: onnx.ModelProto) -> CutGraph | None:
+def cut(model: onnx.ModelProto, wanted: Sequence[int]) -> CutGraph | None:
     """The graph cut before its decoding, or None where it is not such a head.
 
-    Wants one input [1, 3, H, W] and one output [1, 4 + classes, N]. What this returns is a guess
+    Wants one input [1, 3, H, W] and one output [1, 4 + classes, N]. Of the classes only the wanted
+    ones are left, where the convolutions that make them can be told. What this returns is a guess
     from the graph's shape: compare its decoded output to the whole graph's before relying on it.
     """
     graph = model.graph
@@ -49,7 +50,11 @@ def cut(model: onnx.ModelProto) -> CutGraph | None:
     if not scales or cells != output[2]:
         return None
     names = [name for s in scales for name in (s.distances, s.classes) if name]
-    return CutGraph(_extract(model, names).SerializeToString(), tuple(scales), class_count)
+    part = _extract(model, names)
+    columns = (
+        tuple(wanted) if _slice(part.graph, scales, class_count, wanted) else range(class_count)
+    )
+    return CutGraph(part.SerializeToString(), tuple(scales), tuple(columns))
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
@@ -113,6 +118,34 @@ def _extract(model: onnx.ModelProto, outputs: Iterable[str]) -> onnx.ModelProto:
     cut_model = onnx.helper.make_model(part, opset_imports=model.opset_import)
     cut_model.ir_version = model.ir_version
     return cut_model
+
+
+def _slice(
+    graph: onnx.GraphProto, scales: Sequence[MapNames], class_count: int, wanted: Sequence[int]
+) -> bool:
+    """Leave in the class maps the wanted channels only; whether that could be done.
+
+    A class map is made by a convolution, or a joined map by a concatenation that ends in one. Its
+    output channels are then rows of weights, and the other rows need not be computed.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    sliced: list[onnx.TensorProto] = []
+    for scale in scales:
+        maker = makers.get(scale.classes or scale.distances)
+        if scale.classes is None and maker is not None and maker.op_type == "Concat":
+            maker = makers.get(maker.input[-1])
+        if maker is None or maker.op_type != "Conv":
+            return False
+        own = [weights[n] for n in maker.input[1:] if n in weights and readers[n] == 1]
+        if len(own) != len(maker.input) - 1 or any(t.dims[0] != class_count for t in own):
+            return False
+        sliced += own
+    for tensor in sliced:
+        rows = onnx.numpy_helper.to_array(tensor)[list(wanted)]
+        tensor.CopyFrom(onnx.numpy_helper.from_array(rows, tensor.name))
+    return True
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

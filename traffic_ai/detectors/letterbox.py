@@ -14,6 +14,7 @@ from traffic_ai.core.frame import Image
 
 STRIDE_PX = 32  # the coarsest map of a YOLO head; an input side must be a multiple of it
 GREY = 114  # what the networks were padded with in training
+_UNIT = np.float32(1.0 / 255.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +54,6 @@ class Letterbox:
         offset = ((padded[0] - resized[0]) // 2, (padded[1] - resized[1]) // 2)
         return cls(picture_px, resized, padded, offset)
 
-    def apply(self, image: Image) -> Image:
-        """The padded input (H, W, 3), BGR, of a picture of size `picture_px`."""
-        if self.resized_px != self.picture_px:
-            # Bilinear, as in training; it reads 2x2 pixels only, so stronger shrinking would skip
-            # pixels and make small vehicles flicker: there the average over the area is taken.
-            shrinks = self.picture_px[0] > 2 * self.resized_px[0]
-            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            image = np.asarray(cv2.resize(image, self.resized_px, interpolation=method), np.uint8)
-        if self.resized_px == self.input_px:
-            return image
-        padded = np.full((self.input_px[1], self.input_px[0], 3), GREY, np.uint8)
-        x, y = self.offset_px
-        padded[y : y + self.resized_px[1], x : x + self.resized_px[0]] = image
-        return padded
-
     def to_input(self, xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes (N, 4) of the picture in the input's pixels."""
         return np.asarray(xyxy_px * self._scale() + self._shift(), np.float32)
@@ -87,6 +73,35 @@ class Letterbox:
 
     def _shift(self) -> NDArray[np.float64]:
         return np.array(self.offset_px * 2, float)
+
+
+class Canvas:
+    """The network's input for `count` pictures of one letterbox, kept from one call to the next.
+
+    `blob`: float32 (count, 3, H, W), RGB, 0..1, grey where no picture lies. Fresh memory for each
+    picture would cost more than the conversion.
+    """
+
+    def __init__(self, box: Letterbox, count: int = 1) -> None:
+        self._box = box
+        (w, h), (in_w, in_h) = box.resized_px, box.input_px
+        self._resized = np.empty((h, w, 3), np.uint8)
+        self.blob = np.full((count, 3, in_h, in_w), GREY * _UNIT, np.float32)
+
+    def draw(self, image: Image, place: int = 0) -> None:
+        """Lay a picture (H, W, 3) BGR of size `picture_px` into one place of the blob."""
+        box = self._box
+        if box.resized_px != box.picture_px:
+            # Bilinear, as in training; it reads 2x2 pixels only, so stronger shrinking would skip
+            # pixels and make small vehicles flicker: there the average over the area is taken.
+            shrinks = box.picture_px[0] > 2 * box.resized_px[0]
+            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            cv2.resize(image, box.resized_px, dst=self._resized, interpolation=method)
+            image = self._resized
+        (x, y), (w, h) = box.offset_px, box.resized_px
+        for channel in range(3):
+            plane = self.blob[place, channel, y : y + h, x : x + w]
+            np.multiply(image[:, :, 2 - channel], _UNIT, out=plane)
 
 
 def _between(length_px: float, most_px: int) -> int:

@@ -109,6 +109,11 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "traffic-ai" / "models"
 
 
+def prepared_folder() -> Path:
+    """Where graphs made from weights, and what was measured of them, are kept."""
+    return cache_folder() / "prepared"
+
+
 def locate(wanted: Model) -> Path:
     """Where the model's file is, or would be fetched to."""
     checkout = _CHECKOUT / wanted.file

@@ -1,7 +1,7 @@
 """ONNX Runtime sessions: one graph, ready to run, with its failures turned into ModelError."""
 
-import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from traffic_ai.core.errors import ModelError
-from traffic_ai.detectors.letterbox import STRIDE_PX
+from traffic_ai.detectors.engines import Engine
+from traffic_ai.detectors.inputs import checked_input
 
 CPU = "CPUExecutionProvider"
-MOST_THREADS = 4  # a small network gains little beyond; more cores serve more cameras
+CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+_PROVIDERS = {Engine.CUDA: (CUDA, CPU), Engine.TENSORRT: (TENSORRT, CUDA, CPU)}
+# An NVIDIA card rounds products to ten bits unless told otherwise; boxes are to be the same ones.
+_OPTIONS = {CUDA: {"use_tf32": "0"}}
 
 # ONNX Runtime's exceptions have no base of their own.
 _ORT_ERRORS = (
@@ -28,33 +33,37 @@ _ORT_ERRORS = (
 _FATAL_ONLY = 4  # what goes wrong is raised; the native log would only repeat it on stderr
 
 
-class Session:
-    """A graph with one float32 input [1, 3, H, W]. `where` names the weights in messages.
+def providers(engine: Engine) -> tuple[str, ...]:
+    """ONNX Runtime's providers that an engine stands for, first choice first."""
+    return _PROVIDERS.get(engine, (CPU,))
 
-    threads: by default the cores this process may use, at most 4. Raises ModelError.
+
+class Session:
+    """A graph with one float32 input [1, 3, H, W]; implements `networks.GraphSession`.
+
+    where: names the weights in messages. providers: ONNX Runtime's, first choice first; the first
+    must start. Raises ModelError.
     """
 
     def __init__(
-        self,
-        data: bytes,
-        where: str,
-        threads: int | None = None,
-        providers: Sequence[str] = (CPU,),
+        self, data: bytes, where: str, threads: int, providers: Sequence[str] = (CPU,)
     ) -> None:
         self._where = where
-        absent = [p for p in providers if p not in onnxruntime.get_available_providers()]
-        if absent or not providers:
+        if providers[0] not in onnxruntime.get_available_providers():
             raise ModelError(
-                f"providers {list(providers)} cannot be used: this ONNX Runtime has "
-                f"{onnxruntime.get_available_providers()}"
+                f"provider {providers[0]} cannot be used: this ONNX Runtime has "
+                f"{onnxruntime.get_available_providers()}; CUDA and TensorRT come with the package "
+                "onnxruntime-gpu (extra `gpu`), which must stand in place of onnxruntime"
             )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(_cores(), MOST_THREADS)
+        options.intra_op_num_threads = threads
         options.log_severity_level = _FATAL_ONLY
         # Threads that wait for the next picture must not burn the cores that decode it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=list(providers))
+            self._session = onnxruntime.InferenceSession(
+                data, options, providers=[(p, _OPTIONS.get(p, {})) for p in providers]
+            )
         except _ORT_ERRORS as error:
             raise ModelError(f"{where} cannot be run: {error}") from error
         if self._session.get_providers()[0] != providers[0]:
@@ -62,27 +71,11 @@ class Session:
                 f"provider {providers[0]} did not start (running on "
                 f"{self._session.get_providers()[0]}); check its driver and libraries"
             )
-        self._input, self.input_px = self._read_input()
-
-    def _read_input(self) -> tuple[str, tuple[int, int] | None]:
         inputs = self._session.get_inputs()
-        shape = inputs[0].shape if inputs else []
-        batch, channels, *size = shape if len(shape) == 4 else (0, 0)
-        fixed = [side for side in size if isinstance(side, int)]
-        if (
-            len(inputs) != 1
-            or inputs[0].type != "tensor(float)"
-            or not (batch == 1 or not isinstance(batch, int))
-            or channels != 3
-            or len(fixed) == 1
-            or any(side <= 0 or side % STRIDE_PX for side in fixed)
-        ):
-            found = ", ".join(f"{i.type} {i.shape}" for i in inputs) or "none"
-            raise ModelError(
-                f"{self._where}: input is {found}; wanted one tensor(float) [1, 3, H, W] with "
-                f"sides a multiple of {STRIDE_PX}; export it with batch=1 and without half"
-            )
-        return inputs[0].name, (fixed[1], fixed[0]) if fixed else None
+        self.input_px = checked_input(
+            where, [(f"{i.type} {i.shape}", i.type == "tensor(float)", _sizes(i)) for i in inputs]
+        )
+        self._input = inputs[0].name
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -90,9 +83,9 @@ class Session:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(
-        self, blob: NDArray[np.float32], outputs: list[str] | None = None
+        self, blob: NDArray[np.float32], outputs: Sequence[str] | None = None
     ) -> list[NDArray[np.float32]]:
-        """The named outputs (all by default) for a blob (1, 3, H, W)."""
+        """As `networks.GraphSession` says."""
         try:
             found = self._session.run(outputs, {self._input: blob})
         except _ORT_ERRORS as error:
@@ -101,5 +94,6 @@ class Session:
         return [np.asarray(value, np.float32) for value in found]
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+def _sizes(value: Any) -> list[int | None]:
+    """Sizes of an input, None where open (ONNX Runtime gives a name or None there)."""
+    return [side if isinstance(side, int) else None for side in value.shape]

@@ -95,14 +95,14 @@ class _TorchNetwork:
             raise ModelError(f"{self._path} is a {task!r} model; wanted one for detection")
         return module, names
 
-    def propose(self, blob: Blob, min_confidence: float) -> Detections:
+    def propose(self, blob: Blob, min_confidence: float) -> list[Detections]:
         """As `yolo.Network` says."""
         with self._torch.inference_mode():
             output = self._module(self._torch.from_numpy(blob).to(self._device))
-        table = np.asarray((output[0] if isinstance(output, tuple) else output).cpu())
-        if table.shape[:2] != (1, 4 + self._classes.count):
+        tables = np.asarray((output[0] if isinstance(output, tuple) else output).cpu())
+        if tables.shape[:2] != (len(blob), 4 + self._classes.count):
             raise ModelError(
-                f"{self._path} gives {list(table.shape)}; wanted "
-                f"[1, {4 + self._classes.count}, cells], as YOLOv8 and its kin do"
+                f"{self._path} gives {list(tables.shape)}; wanted "
+                f"[{len(blob)}, {4 + self._classes.count}, cells], as YOLOv8 and its kin do"
             )
-        return decode_table(table[0], self._classes, min_confidence)
+        return [decode_table(table, self._classes, min_confidence) for table in tables]

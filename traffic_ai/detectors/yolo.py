@@ -1,15 +1,16 @@
 """The detector: letterbox, network, suppression. What runs the network is given to it."""
 
+import threading
+from collections.abc import Sequence
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import ModelError
 from traffic_ai.core.frame import Image
-from traffic_ai.detectors.letterbox import STRIDE_PX, Letterbox
+from traffic_ai.detectors.letterbox import STRIDE_PX, Canvas, Letterbox
 from traffic_ai.detectors.suppression import IOU_LIMIT, suppress
 
 # Down to here detections are worth having: the tracker starts no track with a weak one, but
@@ -17,10 +18,11 @@ from traffic_ai.detectors.suppression import IOU_LIMIT, suppress
 MIN_CONFIDENCE = 0.1
 
 Blob = NDArray[np.float32]
+_MOST_CANVASES = 8  # 3 MB each at 640x384
 
 
 class Network(Protocol):
-    """A YOLO network for one picture at a time.
+    """A YOLO network.
 
     `input_px`: the only (width, height) it takes, or None if it takes any multiple of 32.
     """
@@ -30,10 +32,11 @@ class Network(Protocol):
         """The only input size, or None."""
         ...
 
-    def propose(self, blob: Blob, min_confidence: float) -> Detections:
-        """Road users above min_confidence, not yet suppressed, in the input's pixels.
+    def propose(self, blob: Blob, min_confidence: float) -> list[Detections]:
+        """Of each picture the road users above min_confidence, in the input's pixels.
 
-        blob: (1, 3, H, W), RGB, 0..1. Each cell gives at most its best road-user class.
+        blob: (N, 3, H, W), RGB, 0..1, read only during the call. Nothing is suppressed yet; each
+        cell gives at most its best road-user class.
         """
         ...
 
@@ -66,10 +69,11 @@ class YoloDetector:
         self._size_px = size_px
         self._min_confidence = min_confidence
         self._iou_limit = iou_limit
+        self._canvases = _Canvases()
 
     @property
     def model_hash(self) -> str:
-        """SHA-256 of the weights."""
+        """SHA-256 of the weights, and what runs them where that is not the default."""
         return self._model_hash
 
     @property
@@ -87,19 +91,50 @@ class YoloDetector:
         """Road users in a picture (H, W, 3) BGR, boxes in its own pixels.
 
         size_px: another length for the longer side, for this picture; without effect where the
-        network's input is fixed.
+        network's input is fixed. May be called from several threads.
         """
+        return self.detect_many([image], size_px)[0]
+
+    def detect_many(self, images: Sequence[Image], size_px: int | None = None) -> list[Detections]:
+        """`detect` for each picture; those of one size go through the network together."""
+        boxes = [self._letterbox(image, size_px) for image in images]
+        found: dict[int, Detections] = {}
+        for box in dict.fromkeys(boxes):
+            places = [i for i, other in enumerate(boxes) if other == box]
+            canvas = self._canvases.of(box, len(places))
+            for place, i in enumerate(places):
+                canvas.draw(images[i], place)
+            proposed = self._network.propose(canvas.blob, self._min_confidence)
+            for i, candidates in zip(places, proposed, strict=True):
+                found[i] = self._in_picture(candidates, box)
+        return [found[i] for i in range(len(images))]
+
+    def _letterbox(self, image: Image, size_px: int | None) -> Letterbox:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
             raise ValueError(f"a picture is uint8 (H, W, 3), not {image.dtype} {image.shape}")
         picture_px = (image.shape[1], image.shape[0])
         fixed = self._network.input_px
         if fixed is not None:
-            box = Letterbox.fit(picture_px, fixed)
-        else:
-            box = Letterbox.rectangular(picture_px, size_px or self._size_px)
-        blob = cv2.dnn.blobFromImage(box.apply(image), 1.0 / 255.0, swapRB=True)
-        found = self._network.propose(np.asarray(blob, np.float32), self._min_confidence)
-        kept = suppress(found, self._iou_limit)
+            return Letterbox.fit(picture_px, fixed)
+        return Letterbox.rectangular(picture_px, size_px or self._size_px)
+
+    def _in_picture(self, candidates: Detections, box: Letterbox) -> Detections:
+        kept = suppress(candidates, self._iou_limit)
         boxes = box.to_picture(kept.xyxy_px)
         seen = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # not in the padding
         return Detections(boxes, kept.confidence, kept.class_id).select(seen)
+
+
+class _Canvases(threading.local):
+    """The last few canvases of a thread: one a view of each camera."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Letterbox, int], Canvas] = {}
+
+    def of(self, box: Letterbox, count: int) -> Canvas:
+        """The canvas for `count` pictures of a letterbox."""
+        canvas = self._kept.pop((box, count), None) or Canvas(box, count)
+        self._kept[box, count] = canvas  # last, so that the first has waited longest
+        if len(self._kept) > _MOST_CANVASES:
+            del self._kept[next(iter(self._kept))]
+        return canvas

@@ -1,0 +1,88 @@
+"""Engines: what can run a network, and which one does."""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+
+from traffic_ai.core.errors import ModelError
+from traffic_ai.detectors.networks import GraphSession
+
+MOST_THREADS = 4  # a small network gains little beyond; more cores serve more cameras
+
+
+class Engine(StrEnum):
+    """A library, the processor it uses, and the numbers it counts with."""
+
+    ORT = "ort"
+    ORT_INT8 = "ort-int8"
+    OPENVINO = "openvino"
+    OPENVINO_INT8 = "openvino-int8"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether it needs a graph that was made to count in eight bits."""
+        return self in (Engine.ORT_INT8, Engine.OPENVINO_INT8)
+
+    @property
+    def words(self) -> str:
+        """The engine in words."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Engine.ORT: "ONNX Runtime",
+    Engine.ORT_INT8: "ONNX Runtime, eight bits",
+    Engine.OPENVINO: "OpenVINO",
+    Engine.OPENVINO_INT8: "OpenVINO, eight bits",
+    Engine.CUDA: "ONNX Runtime on an NVIDIA card (CUDA)",
+    Engine.TENSORRT: "ONNX Runtime on an NVIDIA card (TensorRT)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """An engine and how many threads it works with; None: the cores at hand, at most 4."""
+
+    engine: Engine = Engine.ORT
+    threads: int | None = None
+
+    def model_hash(self, weights_hash: str, graph_hash: str = "") -> str:
+        """What a record names as its model.
+
+        The SHA-256 of the weights where ONNX Runtime runs them as they are; else the engine's name
+        stands behind it, and the SHA-256 of the graph where that is another one (`graph_hash`).
+        """
+        if self.engine is Engine.ORT:
+            return weights_hash
+        return "+".join(filter(None, [weights_hash, self.engine.value, graph_hash]))
+
+
+DEFAULT_CHOICE = EngineChoice()
+
+
+def core_count() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def open_session(data: bytes, where: str, choice: EngineChoice = DEFAULT_CHOICE) -> GraphSession:
+    """A graph (serialised ONNX) in the chosen engine. `where` names the weights in messages.
+
+    Raises ModelError where the engine is not installed or does not start, or the graph is not one
+    with a single float32 input [1, 3, H, W].
+    """
+    threads = choice.threads or min(core_count(), MOST_THREADS)
+    if choice.engine in (Engine.OPENVINO, Engine.OPENVINO_INT8):
+        try:
+            from traffic_ai.detectors.openvino import OpenVinoSession
+        except ImportError as error:
+            raise ModelError(
+                f"engine {choice.engine} needs OpenVINO ({error}); pip install "
+                "'traffic-ai[openvino]', or choose another with --engine"
+            ) from error
+        return OpenVinoSession(data, where, threads)
+    from traffic_ai.detectors.runtime import Session, providers
+
+    return Session(data, where, threads, providers(choice.engine))
