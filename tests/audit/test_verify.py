@@ -230,6 +230,7 @@ def test_a_package_that_its_keeper_deleted_is_not_missed(tmp_path, signer):
     shutil.rmtree(folder)
     assert both(run, [signer.public_key]) == ([], [])
     assert "was deleted by its keeper" in str(verify(run).notes)
+    assert [chain.packages for chain in verify(run).chains] == [0]
     chain.add("deletion", {"path": path, "record": folder.name})
     assert all(both(run))
 

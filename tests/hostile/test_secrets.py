@@ -14,6 +14,7 @@ from traffic_ai.core.errors import TrafficAiError
 from traffic_ai.sources.connection import check_url, connect
 from traffic_ai.sources.live import CameraState
 from traffic_ai.stores.database import ViolationStore
+from traffic_ai.watch.metrics import metrics
 from traffic_ai.wiring import open_site
 
 # Password as it is typed, and how the address holds it.
@@ -92,6 +93,54 @@ def test_a_watch_keeps_it_out_of_log_table_and_store(
         said = [event.detail for event in store.camera_events()]
         said += [source.location for source in store.sources()]
     assert shows(json.dumps(said), secret) == []
+
+
+# The same of who is told: the environment holds the addresses and what messages are signed with.
+RECEIVERS = {
+    "plain": ("hunter2", "{scheme}://gate:hunter2@{host}/hook"),
+    "dot in the user": ("hunter2", "{scheme}://ga.te:hunter2@{host}/hook"),
+    "encoded user": ("hunter2", "{scheme}://gate%40d:hunter2@{host}/hook"),
+    "encoded password": ("hun/ter@2", "{scheme}://gate:hun%2Fter%402@{host}/hook"),
+    "query": ("hunter2", "{scheme}://{host}/hook?user=gate&pwd=hunter2"),
+    "token": ("hunter2", "{scheme}://{host}/hook?access_token=hunter2"),
+    "upper case": ("hunter2", "{scheme}://GATE:HUNTER2@{host}/hook"),
+}
+SIGNING = "signed with 0123456789abcdef"
+
+
+@pytest.mark.parametrize("name", RECEIVERS)
+def test_a_watch_that_cannot_reach_who_is_told_keeps_their_secrets(
+    closed_port, tmp_path, monkeypatch, caplog, name
+):
+    secret, form = RECEIVERS[name]
+    monkeypatch.setenv("BROKER", form.format(scheme="mqtt", host=closed_port))
+    monkeypatch.setenv("HOOK", form.format(scheme="http", host=closed_port))
+    monkeypatch.setenv("HOOK_SECRET", SIGNING)
+    caplog.set_level(logging.DEBUG)
+    site = write_site(tmp_path / "site.yaml", {"id": "gate", "source": f"rtsp://{closed_port}/cam"})
+    with site.open("a") as stream:
+        stream.write(
+            "delivery: {mqtt: {broker: '${BROKER}'}, "
+            "webhooks: [{url: '${HOOK}', secret: '${HOOK_SECRET}'}]}\n"
+        )
+    said = [repr(open_site(site))]
+    running = Running(site, tmp_path / "out")
+    try:
+        running.until(lambda views: len(running.upkeep.alarms) == 2)
+        said += [repr(running.views), repr(running.upkeep)]
+        said.append(metrics(list(running.views.values()), running.upkeep))
+    finally:
+        running.stop()
+    with ViolationStore.open(tmp_path / "out" / "violations.sqlite", read_only=True) as store:
+        said += [event.detail for event in store.camera_events()]
+    said += [
+        path.read_bytes().decode("latin-1")
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file()
+    ]
+    for hidden in (secret, SIGNING):
+        assert shows(caplog.text, hidden) == []
+        assert shows("".join(said), hidden) == []
 
 
 @pytest.mark.parametrize("name", ODD)

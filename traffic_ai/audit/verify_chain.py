@@ -262,6 +262,8 @@ class _Reader:
         elif entry.kind == DELETION_KIND and isinstance(path, str):
             if self.packages.pop(path, None) is None:
                 self._report.accuse(place, f"there was no package {path} to delete")
+            else:
+                self.summary.packages -= 1
             self._report.note(place, f"the package {path} was deleted by its keeper")
 
     def _note_record(self, place: str, entry: Entry) -> None:

@@ -32,7 +32,9 @@ class Note:
 
 @dataclass(slots=True)
 class ChainSummary:
-    """A camera's chain in figures. public_keys: in the order in which they signed."""
+    """A camera's chain in figures. packages: without those that were deleted. public_keys: in the
+    order in which they signed.
+    """
 
     camera_id: str
     entries: int = 0
