@@ -57,6 +57,20 @@ def test_an_export_as_a_table_is_entered_too(run_copy, call):
     assert reads(run_copy) == [{"by": "mai", "how": "export csv", "count": 2}]
 
 
+def test_a_list_is_entered_too_and_the_beginning_of_an_id_is_enough_for_an_export(run_copy, call):
+    assert call("review", run_copy, "list", "--by", "mai").code == 0
+    record = min(packages_of(run_copy))
+    exported = call("export", run_copy, "--record", record[:8], "--by", "mai")
+    assert exported.out.count("\n") == 2
+    assert record in exported.out
+    refused = call("export", run_copy, "--record", "gone", "--by", "mai")
+    assert (refused.code, "there is no record 'gone'" in refused.err) == (2, True)
+    assert reads(run_copy) == [
+        {"by": "mai", "how": "list", "count": 2},
+        {"by": "mai", "how": "export csv", "count": 1},
+    ]
+
+
 def test_without_the_key_of_a_signed_chain_the_record_is_shown_and_the_lack_said(
     run_copy, call, tmp_path
 ):

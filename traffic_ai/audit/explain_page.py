@@ -33,7 +33,8 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1000px; ma
 h1 { font-size: 1.25em; } h2 { font-size: 1.05em; margin: 1.6em 0 .4em; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3em .7em .3em 0; border-bottom: 1px solid #ddd;
-  vertical-align: top; }
+  vertical-align: top; overflow-wrap: anywhere; }
+th { white-space: nowrap; }
 td.no { color: #b00; font-weight: bold; } td.yes { color: #170; }
 svg { width: 100%; height: auto; display: block; } svg text { font-size: 13px; fill: #222; }
 svg.still { background: #333; }

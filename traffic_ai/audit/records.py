@@ -191,12 +191,13 @@ def whole_id(store: ViolationStore, run: Path, beginning: str) -> str:
     return ids[0]
 
 
-def note_export(
+def note_table(
     run: Path, counts: Mapping[str, int], how: str, by: str, signer: Callable[[], Signer | None]
 ) -> list[str]:
-    """Enter an export of so many records by camera, where there is a chain; what could not be.
+    """Enter that a table of so many records by camera was read, where there is a chain; what could
+    not be.
 
-    A run folder that somebody was handed, without key or leave to write, can be exported too.
+    A run folder that somebody was handed, without key or leave to write, can be read too.
     """
     problems = []
     for camera_id, count in sorted(counts.items()):

@@ -3,12 +3,11 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -22,9 +21,8 @@ from traffic_ai.cli.options import (
     KeysOption,
     SizeOption,
     WeightsOption,
-    person,
 )
-from traffic_ai.cli.reading import ReaderKeyOption, reader_of
+from traffic_ai.cli.reading import ReaderKeyOption, note_table_read, reader_of
 from traffic_ai.cli.review import acting
 from traffic_ai.core.errors import TrafficAiError, UsageError
 from traffic_ai.core.record import EvidenceState
@@ -129,7 +127,7 @@ def export(
                 _write(store, wanted, format, stream, zone, bom, counts)
         if since is not None or until is not None:
             _tell_undated(store, wanted)
-    _note(out_dir, counts, f"export {format.value}", by, keys)
+    note_table_read(out_dir, counts, f"export {format.value}", by, keys)
 
 
 def _write(
@@ -186,16 +184,6 @@ def _detector(weights: str, size: int, allow_pt: bool) -> "SizedDetector":
 
     with pull_progress() as progress:
         return wiring.load_detector(wiring.DetectorOptions(weights, size, allow_pt), progress)
-
-
-def _note(run: Path, counts: Mapping[str, int], how: str, by: str, keys: Path | None) -> None:
-    """Enter the reading in the chains, or say why that could not be."""
-    from traffic_ai.audit.records import note_export
-    from traffic_ai.evidence.keys import keys_folder, load_signer
-
-    signer = cache(lambda: load_signer(keys_folder(keys)))
-    for problem in note_export(run, counts, how, by or person(), signer):
-        typer.echo(f"note: {problem}", err=True)
 
 
 def _store_path(out_dir: Path) -> Path:

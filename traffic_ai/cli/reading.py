@@ -1,6 +1,6 @@
 """What the commands that show evidence share: the reader's key, and the entry that it was shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +32,18 @@ def reader_of(reader_key: Path | None, keys: Path | None) -> "Reader | None":
     if reader_key is None and not path.exists():
         return None
     return load_reader(path)
+
+
+def note_table_read(
+    run: Path, counts: Mapping[str, int], how: str, by: str, keys: Path | None
+) -> None:
+    """Enter in the chains that so many records of each camera were read; say where it cannot be."""
+    from traffic_ai.audit.records import note_table
+    from traffic_ai.evidence.keys import keys_folder, load_signer
+
+    signer = cache(lambda: load_signer(keys_folder(keys)))
+    for problem in note_table(run, counts, how, by or person(), signer):
+        typer.echo(f"note: {problem}", err=True)
 
 
 def note_read(packages: Sequence[Path], how: str, by: str, keys: Path | None) -> None:

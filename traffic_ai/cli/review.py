@@ -1,6 +1,7 @@
 """`traffic-ai review`: people look at violations and decide; all of it enters the chain."""
 
 import json
+from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -57,9 +58,12 @@ def list_records(
         list[str] | None, typer.Option("--camera", help="Only this camera; repeatable.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    by: ByOption = "",
+    keys: KeysOption = None,
 ) -> None:
-    """List violations, by default of every state."""
+    """List violations, by default of every state. Enters that you looked, where there is a key."""
     from traffic_ai.audit.records import open_records
+    from traffic_ai.cli.reading import note_table_read
     from traffic_ai.stores.records import RecordFilter
 
     wanted = RecordFilter(
@@ -69,7 +73,9 @@ def list_records(
         limit=limit,
     )
     with open_records(context.obj) as records:
-        _print(_table(list(records.store.violations(wanted))))
+        rows = list(records.store.violations(wanted))
+    _print(_table(rows))
+    note_table_read(context.obj, Counter(row.camera_id for row in rows), "list", by, keys)
 
 
 @app.command()
@@ -160,6 +166,7 @@ def stats(context: typer.Context, as_json: JsonOption = False) -> None:
     _print(table)
 
 
+_WHOLE_LINE = 240
 _TOLD = ("state", "reason", "how", "why", "by", "note")
 
 
@@ -228,6 +235,6 @@ def _new_table(*columns: str) -> "Table":
 def _print(table: "Table") -> None:
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, emoji=False)
     # A file or another program wants whole lines, however long.
-    console.print(table, width=None if console.is_terminal else 240)
+    width = None if Console().is_terminal else _WHOLE_LINE
+    Console(highlight=False, markup=False, emoji=False, width=width).print(table)

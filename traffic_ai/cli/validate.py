@@ -77,6 +77,7 @@ def _summary(camera: "CameraSite") -> dict[str, object]:
         "name": camera.name,
         "config_hash": camera.config_hash,
         "rules": sorted(camera.rules),
+        "readers": len(camera.encrypt_for),
         "error": None,
     }
     try:
@@ -157,6 +158,10 @@ def _text(summary: dict[str, object]) -> str:
     lines.append(f"  calibration    {_calibration_text(summary['calibration'])}")
     rules = summary["rules"]
     lines.append(f"  rules          {', '.join(rules) if isinstance(rules, list) else ''}")
+    pictures = "as they are; `evidence: {encrypt_for: [...]}` encrypts them"
+    if summary["readers"]:
+        pictures = f"encrypted for {summary['readers']} of evidence.encrypt_for"
+    lines.append(f"  pictures kept  {pictures}")
     lines.append(f"  config hash    {summary['config_hash']}")
     return "\n".join(lines)
 
