@@ -20,7 +20,7 @@ class Camera:
     waits_since_s = None
     reader_pid = None
 
-    def __init__(self, name, url):
+    def __init__(self, name, url, host=None):
         self.name = name
 
     def start(self):
