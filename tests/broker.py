@@ -1,5 +1,6 @@
 """A real MQTT broker on a free port, somebody who listens to it, and a receiver of webhooks."""
 
+import contextlib
 import getpass
 import json
 import queue
@@ -97,6 +98,8 @@ class Listener:
 
         self.heard = []
         """(topic, text, retained) in order."""
+        self.at = {}
+        """What to do as soon as so many texts were heard."""
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
         self._client = Client(
@@ -113,6 +116,7 @@ class Listener:
     def _take(self, _client, _data, message):
         with self._changed:
             self.heard.append((message.topic, message.payload.decode(), message.retain))
+            self.at.pop(len(self.heard), lambda: None)()
             self._changed.notify_all()
 
     def of(self, topic):
@@ -134,23 +138,32 @@ class Receiver:
     """Takes webhooks; `answers` holds what to answer next, 200 where it is empty.
 
     An answer is a status, (status, headers), or "hang up": the body is read, and no answer comes.
+    From number `dies_at` on it hangs up on everybody.
     """
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, dies_at=None):
+        self._dies_at = dies_at
         self.taken = []
         """(headers, body) of each request that was answered 2xx."""
         self.seen = []
         """(headers, body, answer) of each request."""
         self.answers = queue.SimpleQueue()
         self._changed = threading.Condition()
+        self._open = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self):
+                super().setup()
+                receiver._open.append(self.connection)
+
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver._answer(self, body)
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) == length:  # else the sender died over it
+                    receiver._answer(self, body)
 
             def log_message(self, *_):
                 pass
@@ -158,7 +171,9 @@ class Receiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     def url(self, path="/hook"):
@@ -169,6 +184,8 @@ class Receiver:
             answer = self.answers.get_nowait()
         except queue.Empty:
             answer = 200
+        if self._dies_at is not None and len(self.seen) >= self._dies_at:
+            answer = "hang up"
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
         with self._changed:
             self.seen.append((dict(handler.headers), body, answer))
@@ -191,6 +208,10 @@ class Receiver:
             assert self._changed.wait_for(lambda: wanted(self), seconds), len(self.taken)
 
     def close(self):
+        """Die: whoever is connected is cut off."""
         self._server.shutdown()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._server.server_close()
