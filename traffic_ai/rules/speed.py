@@ -19,7 +19,7 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import Condition, VehicleEnd, at_least, at_most
 from traffic_ai.rules import speed_points, speed_stretch
-from traffic_ai.rules.box_size import least_width_m, measured_as, whole_of_one_size
+from traffic_ai.rules.box_size import least_width_m, may_be, measured_as, whole_of_one_size
 from traffic_ai.rules.speed_fit import Motion, fit_motion
 from traffic_ai.rules.speed_points import Samples
 from traffic_ai.rules.speed_reference import Reference, correct
@@ -41,6 +41,9 @@ _GAP_S = 2.0
 # times the least points, which still show what noise there is.
 _CLEARLY = 0.95
 _POINTS_OF_PART = 3
+# How far the fit's evidence for one shape or another counts: each stands for many vehicles, and
+# what it says of them is not so sure as the points are.
+_SHAPE_EVIDENCE = 0.5
 # Noise above this share of the speed (95 %) says the model does not hold.
 _POOR_FIT = 0.15
 _UNCERTAIN_FROM_MPS = 100.0 / 3.6
@@ -209,7 +212,7 @@ def estimate_speed(
             break
         one = part
         fitted = one.fit()
-    fitted = _surest(fitted, min_points, min_baseline_m)
+    fitted = _surest(fitted, min_points, min_baseline_m).as_it_may_be()
     return points.doubt(fitted, road_user) or fitted.result(min_baseline_m, max_uncertainty)
 
 
@@ -292,10 +295,11 @@ class _Pass:
         return _Fitted(self, reference, fit_motion(moved, shifts, steps_px))
 
     def _linearised(self) -> Samples:
-        """The samples with metres per pixel taken on the path instead of at the noisy points.
+        """The samples with metres per pixel and noise taken on the path, not at the noisy points.
 
         Least squares in the image, by Gauss-Newton. At the points themselves one read too far
-        would also count as noisier, which pulls speeds down.
+        would also count as noisier, which pulls speeds down; and errors that go with their own
+        noise look smaller the farther a path leads past all of them.
         """
         samples = self.samples
         for _ in range(2):
@@ -304,7 +308,9 @@ class _Pass:
             to_m = self.homography.jacobian(place_px)
             offset = np.einsum("nij,nj->ni", to_m, self.anchor_px - place_px)
             to_px = np.asarray(np.linalg.inv(to_m), float)
-            samples = Samples(samples.t_s, place_m + offset, to_px, samples.sigma_px)
+            px_per_m = 1.0 / np.linalg.norm(to_m[:, :, 0], axis=1)
+            sigma_px = speed_points.along_scale(self.samples.sigma_px, px_per_m)
+            samples = Samples(samples.t_s, place_m + offset, to_px, sigma_px)
         return samples
 
 
@@ -315,6 +321,33 @@ class _Fitted:
     one: _Pass
     reference: Reference
     motion: Motion
+    shape_mps: float = 0.0
+
+    def as_it_may_be(self) -> "_Fitted":
+        """Measured as everything that is called by its name, each as far as its shape explains
+        the points; what they differ by goes into the uncertainty.
+        """
+        road_user = self.one.road_user
+        chances = {} if road_user is None else may_be(road_user)
+        if len(chances) < 2:
+            return self
+        each = [
+            self if kind is road_user else replace(self.one, road_user=kind).fit()
+            for kind in chances
+        ]
+        evidence = _SHAPE_EVIDENCE * np.array([one.motion.evidence for one in each])
+        weight = np.array(list(chances.values())) * np.exp(evidence - evidence.max())
+        weight /= weight.sum()
+        speed = np.array([one.motion.speed_mps for one in each])
+        mean = float(weight @ speed)
+        spread = float(np.sqrt(weight @ (speed - mean) ** 2))
+        likeliest = each[int(np.argmax(weight))]
+        motion = replace(
+            likeliest.motion,
+            speed_mps=mean,
+            length_m=likeliest.motion.length_m * mean / likeliest.motion.speed_mps,
+        )
+        return replace(likeliest, motion=motion, shape_mps=spread)
 
     def components_mps(self) -> dict[str, float]:
         """Standard uncertainties by cause."""
@@ -325,7 +358,7 @@ class _Fitted:
         variance = {
             "fit": motion.noise_mps**2,
             "calibration": max(0.0, float(elements @ homography.covariance @ elements)),
-            "reference_height": (self.reference.relative * speed) ** 2,
+            "reference_height": (self.reference.relative * speed) ** 2 + self.shape_mps**2,
             "vehicle_size": 0.0,
             "time": speed**2 * (CLOCK_RATE_SIGMA**2 + 2.0 * (_STAMP_SIGMA_S / duration_s) ** 2),
         }
@@ -350,7 +383,7 @@ class _Fitted:
         calibration, and a camera whose place is not known.
         """
         of_vehicle = self.motion.sensitivity_mps[8:]
-        return float(np.linalg.norm([self.motion.noise_mps, *of_vehicle]))
+        return float(np.linalg.norm([self.motion.noise_mps, self.shape_mps, *of_vehicle]))
 
     def result(self, min_baseline_m: float, max_uncertainty: float) -> SpeedEstimate | SpeedRefusal:
         """The speed, unless the path is too short, the points too noisy or it too uncertain."""

@@ -25,6 +25,9 @@ _CORRELATION_WAYS_PX = (7.5, 15.0, 30.0, 60.0)
 # The stated image noise counts as much as this many residuals when the real one is estimated.
 _PRIOR_WEIGHT = 3.0
 
+# Noise that varies less than this within a pass is taken as even.
+_EVEN_SHARE = 0.2
+
 # What road vehicles mostly do, as standard deviations of a prior on the 2nd, 3rd and 4th derivative
 # of the place in time: m/s2 (hard braking is four of these and still found), m/s3, m/s4. It keeps a
 # drift of the box from being taken for a change of speed; on long passes it is silent.
@@ -51,6 +54,7 @@ class Motion:
     speed_mps: float
     noise_mps: float
     steady: float
+    evidence: float
     sensitivity_mps: Array
     length_m: float
     profile_s: Array
@@ -66,30 +70,32 @@ def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
     Each shift is carried through the same weights as the points, so a common error that moves
     all points alike costs nothing and one that stretches the road counts in full.
     """
-    scaled = _with_own_noise(samples)
     highest = min(HIGHEST_ORDER, (len(samples) - 1) // 3)
     rho = _correlations(np.diff(samples.t_s), steps_px)
-    equations = _Equations(scaled, highest, rho, shifts_m)
-    models = [equations.solve(order) for order in range(1, highest + 1)]
+    shapes = [_Equations(_with_own_noise(s), highest, rho, shifts_m) for s in _shapes(samples)]
+    models = [shape.solve(order) for order in range(1, highest + 1) for shape in shapes]
     score = np.concatenate([m.score for m in models])
     weight = np.exp(-0.5 * (score - score.min()))
+    evidence = float(np.log(weight.sum()) - 0.5 * score.min())
     weight /= weight.sum()
     speed = np.concatenate([m.speed_mps for m in models])
     mean = float(weight @ speed)
     variance = float(weight @ (np.concatenate([m.variance for m in models]) + (speed - mean) ** 2))
     middle, half = unit_time(samples)
-    of_order, of_time = divmod(int(np.argmax(weight)), len(models[0].score))
+    of_model, of_time = divmod(int(np.argmax(weight)), len(models[0].score))
+    of_order, of_shape = divmod(of_model, len(shapes))
     return Motion(
         start_s=float(samples.t_s[0]),
         end_s=float(samples.t_s[-1]),
         speed_mps=mean,
         noise_mps=float(np.sqrt(variance)),
-        steady=float(weight[: len(models[0].score)].sum()),
+        steady=float(weight[: len(shapes) * len(models[0].score)].sum()),
+        evidence=evidence,
         sensitivity_mps=weight @ np.concatenate([m.sensitivity for m in models]),
         length_m=mean * float(samples.t_s[-1] - samples.t_s[0]),
         profile_s=middle + half * _PROFILE,
         profile_mps=weight @ np.concatenate([m.profile_mps for m in models]),
-        residual_px=equations.residual_px(of_order + 1, models[of_order].beta[of_time]),
+        residual_px=shapes[of_shape].residual_px(of_order + 1, models[of_model].beta[of_time]),
     )
 
 
@@ -102,6 +108,15 @@ def _correlations(steps_s: Array, steps_px: Array) -> Array:
     white = np.where(times_s > 0.0, 1.0, 0.0)[:, None]
     in_time = np.exp(-steps_s / np.where(times_s > 0.0, times_s, np.inf)[:, None]) * white
     return np.concatenate([in_time, np.exp(-steps_px / ways_px[:, None])])
+
+
+def _shapes(samples: Samples) -> list[Samples]:
+    """The samples with the stated noise, and with one that is the same all the way."""
+    even = np.sqrt(np.mean(samples.sigma_px**2, axis=0))
+    if np.ptp(samples.sigma_px, axis=0).max() < _EVEN_SHARE * even.max():
+        return [samples]
+    alike = np.broadcast_to(even, samples.sigma_px.shape)
+    return [samples, Samples(samples.t_s, samples.ground_m, samples.to_px, alike)]
 
 
 def _with_own_noise(samples: Samples) -> Samples:
@@ -151,7 +166,8 @@ class _Equations:
         white = _whitened(columns.reshape(2, n, -1), rho)
         k = self._design.shape[1]
         self._normal = np.swapaxes(white[:, :, : k + 1], 1, 2) @ white
-        self._log_rho = 2.0 * np.log1p(-(rho**2)).sum(axis=1)
+        self._log_noise = 2.0 * np.log1p(-(rho**2)).sum(axis=1)
+        self._log_noise += 2.0 * float(np.log(samples.sigma_px).sum())
 
     def solve(self, order: int) -> _Models:
         """The fits of one order."""
@@ -168,7 +184,7 @@ class _Equations:
         # Place and mean speed have flat priors and are the same in all models: they take freedom.
         freedom = 2.0 * n + _PRIOR_WEIGHT - 4.0
         # Evidence of a Gaussian model with its coefficients integrated out and its scale fitted.
-        score = freedom * np.log(rss / freedom) + self._log_rho
+        score = freedom * np.log(rss / freedom) + self._log_noise
         score += np.linalg.slogdet(matrix)[1] - 4.0 * np.log(precision[2:]).sum()
         # Student's t with so many degrees of freedom is this much wider than a normal.
         scale2 = rss / max(freedom - 2.0, 1.0)

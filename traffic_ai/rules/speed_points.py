@@ -120,6 +120,14 @@ def smooth_path(samples: Samples) -> tuple[Array, Array]:
     return legendre.legval(unit, beta.T).T, np.asarray(velocity / np.maximum(length, 1e-9))
 
 
+def along_scale(sigma_px: Array, px_per_m: Array) -> Array:
+    """Noise (n, 2) as a straight line over the scale (n,) at which the vehicle is seen."""
+    spread = px_per_m - px_per_m.mean()
+    slope = spread @ (sigma_px - sigma_px.mean(axis=0)) / max(float(spread @ spread), 1e-9)
+    line = sigma_px.mean(axis=0) + np.outer(spread, slope)
+    return np.asarray(np.clip(line, sigma_px.min(axis=0), sigma_px.max(axis=0)))
+
+
 def inliers(samples: Samples) -> NDArray[np.bool_]:
     """Mask (n,) of the points that lie on a smooth motion, by a robust fit."""
     n = len(samples)
