@@ -15,8 +15,9 @@ import numpy as np
 from benchmarks.speed_truth.sessions import PICTURE_PX, Session, load, names
 from traffic_ai.calibration.distances import fit_distances
 from traffic_ai.rules.parameters import SpeedingParameters
-from traffic_ai.rules.speed import PassPoints, SpeedRefusal, estimate_speed
+from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_gates import gate_speed_kmh
+from traffic_ai.rules.speed_result import SpeedRefusal
 
 # The tracks hold a reference point on the road, whatever the vehicle: no box, so no class.
 TRACK_NOISE_PX = 1.5

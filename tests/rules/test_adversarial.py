@@ -11,7 +11,8 @@ from traffic_ai.core.signal import Aspect
 from traffic_ai.core.track import Track, Tracks
 from traffic_ai.rules.parameters import RedLightParameters, WrongWayParameters
 from traffic_ai.rules.red_light import RedLight
-from traffic_ai.rules.speed import PassPoints, SpeedEstimate, estimate_speed
+from traffic_ai.rules.speed import PassPoints, estimate_speed
+from traffic_ai.rules.speed_result import SpeedEstimate
 from traffic_ai.rules.wrong_way import WrongWay
 
 

@@ -16,13 +16,8 @@ from tests.rules.speed_passes import (
 from traffic_ai.core.geometry import Homography
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.violation import VehicleEnd
-from traffic_ai.rules.speed import (
-    PassPoints,
-    RefusalReason,
-    SpeedEstimate,
-    SpeedRefusal,
-    estimate_speed,
-)
+from traffic_ai.rules.speed import PassPoints, estimate_speed
+from traffic_ai.rules.speed_result import RefusalReason, SpeedEstimate, SpeedRefusal
 
 EXACT = Setting.exact()
 WAY_M = FAR_M - NEAR_M

@@ -5,8 +5,9 @@ import pytest
 
 from tests.rules.speed_passes import NEAR_M, Setting, along, correlated, moments
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.rules.speed import SpeedEstimate, estimate_speed
+from traffic_ai.rules.speed import estimate_speed
 from traffic_ai.rules.speed_gates import gate_speed_kmh
+from traffic_ai.rules.speed_result import SpeedEstimate
 
 EXACT = Setting.exact()
 
@@ -30,7 +31,8 @@ def test_without_noise_both_are_exact(speed_kmh, fps):
 def test_both_speak_of_the_same_place_on_the_vehicle(road_user):
     t_s = moments(1.6)
     first, second = both(t_s, along(t_s, 80.0), road_user=road_user)
-    assert second == pytest.approx(first, rel=0.01)
+    # The first also allows for what is called a truck and built like a bus.
+    assert second == pytest.approx(first, rel=0.02 if road_user is RoadUser.TRUCK else 0.01)
 
 
 def test_a_bend_is_followed():
@@ -39,7 +41,8 @@ def test_a_bend_is_followed():
     place = np.column_stack([30.0 * (1.0 - np.cos(turn)), 16.0 + 30.0 * np.sin(turn)])
     first, second = both(t_s, place)
     assert first == pytest.approx(30.0 * np.radians(20.0) * 3.6, rel=0.002)
-    assert second == pytest.approx(first, rel=0.01)
+    # The first also allows for what is called a truck and built like a bus.
+    assert second == pytest.approx(first, rel=0.02 if road_user is RoadUser.TRUCK else 0.01)
 
 
 def test_even_braking_gives_both_the_mean():

@@ -7,7 +7,8 @@ from tests.road import Vehicle, box_of
 from tests.rules.speed_passes import NEAR_M, Setting, along, moments
 from traffic_ai.core.geometry import Homography
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.rules.speed import PassPoints, SpeedEstimate, estimate_speed
+from traffic_ai.rules.speed import PassPoints, estimate_speed
+from traffic_ai.rules.speed_result import SpeedEstimate
 
 HEIGHT_M = 6.0
 SETTING = Setting.exact(HEIGHT_M)

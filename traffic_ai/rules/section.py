@@ -14,8 +14,14 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import SpeedSection
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import at_most
-from traffic_ai.rules.speed import CLOCK_RATE_SIGMA, KMH, RefusalReason, SpeedEstimate, SpeedRefusal
 from traffic_ai.rules.speed_reference import unknown_camera_share
+from traffic_ai.rules.speed_result import (
+    CLOCK_RATE_SIGMA,
+    KMH,
+    RefusalReason,
+    SpeedEstimate,
+    SpeedRefusal,
+)
 
 # Points this near in time take part in the fit of a crossing, at most so many on each side.
 _REACH_S = 0.6

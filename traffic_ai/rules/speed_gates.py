@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array, Homography
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.rules.speed import KMH, PassPoints, SpeedEstimate
+from traffic_ai.rules.speed import PassPoints
 from traffic_ai.rules.speed_reference import correct
+from traffic_ai.rules.speed_result import KMH, SpeedEstimate
 
 # Pieces of the pass between which the way is straight enough: a quarter of a circle in three
 # chords is 0.7 % short.

@@ -36,6 +36,13 @@ class Samples:
     def __len__(self) -> int:
         return len(self.t_s)
 
+    def rough_kmh(self) -> float | None:
+        """Net way by time, for judging whether a refusal is worth telling."""
+        if len(self) < 2:
+            return None
+        way_m = float(np.linalg.norm(self.ground_m[-1] - self.ground_m[0]))
+        return way_m / float(self.t_s[-1] - self.t_s[0]) * 3.6
+
     def take(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Samples":
         """The samples at a mask or list of positions."""
         return Samples(

@@ -57,15 +57,18 @@ class _Below:
 
 
 # Boxes end below the vehicle, in its shadow (those of two-wheelers above their tyres), by some
-# pixels all the way and by a share of their height, here as metres: measured on drawn scenes, where
-# it changes with sun and view by 1 to 5 % of the height. Trucks, vans and buses are often taken for
-# one another, so theirs are means over what each name stands for; what is not sure is left in the
-# driver's favour.
-_BELOW: dict[RoadUser, _Below] = {
-    RoadUser.CAR: _Below(0.1, 0.5, 0.02, 0.025),
-    RoadUser.BUS: _Below(1.7, 1.2, 0.03, 0.03),
-    RoadUser.TRUCK: _Below(0.3, 0.9, 0.06, 0.04),
-    RoadUser.MOTORCYCLE: _Below(-0.6, 0.5, -0.01, 0.02),
+# pixels all the way and by a share of their height, here as metres: measured on drawn scenes. The
+# standard deviations hold what differs from vehicle to vehicle and with sun and view, by 1 to 5 %
+# of the height; what is not sure is left in the driver's favour.
+_BELOW: dict[tuple[RoadUser, VehicleEnd], _Below] = {
+    (RoadUser.CAR, VehicleEnd.FRONT): _Below(0.1, 0.5, 0.02, 0.025),
+    (RoadUser.CAR, VehicleEnd.REAR): _Below(0.1, 0.5, 0.035, 0.03),
+    (RoadUser.BUS, VehicleEnd.FRONT): _Below(1.8, 1.2, 0.02, 0.03),
+    (RoadUser.BUS, VehicleEnd.REAR): _Below(2.2, 1.2, 0.02, 0.03),
+    (RoadUser.TRUCK, VehicleEnd.FRONT): _Below(-0.4, 0.8, 0.05, 0.04),
+    (RoadUser.TRUCK, VehicleEnd.REAR): _Below(-0.2, 0.8, 0.10, 0.04),
+    (RoadUser.MOTORCYCLE, VehicleEnd.FRONT): _Below(-0.6, 0.5, -0.01, 0.02),
+    (RoadUser.MOTORCYCLE, VehicleEnd.REAR): _Below(-0.3, 0.5, -0.01, 0.02),
 }
 _BELOW_OTHERS = _Below(0.0, 0.8, 0.0, 0.02)
 
@@ -106,19 +109,20 @@ def correct(
     if height_m is None or foot_m is None:
         return Reference(ground_m, (), unknown_camera_share(road_user), None)
     view = _View.of(homography, height_m, foot_m)
-    contact = (ground_m - foot_m) * (_CONTACT_SIGMA_M / height_m)
-    shifts = [("reference_height", contact)]
     headings = directions @ view.axes.T
     end = _end(float(headings[:, 1].mean()))
     if road_user is None:
-        return Reference(ground_m, tuple(shifts), 0.0, end)
-    below = _BELOW.get(road_user, _BELOW_OTHERS)
+        contact = (ground_m - foot_m) * (_CONTACT_SIGMA_M / height_m)
+        return Reference(ground_m, (("reference_height", contact),), 0.0, end)
+    below = _BELOW.get((road_user, end), _BELOW_OTHERS)
     by_px = homography.jacobian(homography.to_image(ground_m))
     nearer_m = by_px[:, :, 1]
     lower_m = nearer_m / np.linalg.norm(by_px[:, :, :1], axis=1)
     ground_m = ground_m - below.px * nearer_m - below.m * lower_m
-    shifts.append(("reference_height", below.px_sigma * nearer_m))
-    shifts.append(("reference_height", below.m_sigma * lower_m))
+    shifts = [
+        ("reference_height", below.px_sigma * nearer_m),
+        ("reference_height", below.m_sigma * lower_m),
+    ]
     vehicle, spreads = _vehicle(road_user, end, height_m)
     edge = (ground_m - foot_m) @ view.axes.T
     for component, prop, sigma in spreads:

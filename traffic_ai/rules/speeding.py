@@ -36,8 +36,9 @@ from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged, lane_of_points
 from traffic_ai.rules.parameters import SpeedingParameters
 from traffic_ai.rules.section import measure_section
-from traffic_ai.rules.speed import PassPoints, SpeedEstimate, SpeedRefusal, estimate_speed
+from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_gates import gate_speed_kmh
+from traffic_ai.rules.speed_result import SpeedEstimate, SpeedRefusal
 from traffic_ai.rules.track_rows import TrackRows, grown
 
 RULE_VERSION = "speeding-3"
