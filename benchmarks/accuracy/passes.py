@@ -27,6 +27,8 @@ KINDS = ("car", "van", "truck", "bus", "motorcycle")
 # Where a pass begins and ends, metres from the camera's foot along the road.
 NEAR_M, FAR_M = -15.0, 105.0
 _STEP_S = 0.1
+# How drivers who do not keep their speed change it: standard deviation, and the most of it.
+_GAIN_MPS2, _GAIN_SHARE = 0.4, 0.1
 _EMPTY = {
     "traffic": {"flow_per_h": 0.0, "flow_back_per_h": 0.0, "flow_cross_per_h": 0.0},
     "deeds": [],
@@ -81,11 +83,12 @@ class Drive:
         )
 
 
-def through(speed_mps: float, enters_s: float, way: int) -> Drive:
-    """At one speed from end to end."""
+def through(speed_mps: float, enters_s: float, way: int, gain_mps: float = 0.0) -> Drive:
+    """From end to end at a mean speed, gaining some evenly on the way."""
     lasts_s = (FAR_M - NEAR_M) / speed_mps
     start_m = NEAR_M if way > 0 else FAR_M
-    return Drive((enters_s, enters_s + lasts_s), (speed_mps, speed_mps), start_m, enters_s, way)
+    speeds_mps = (speed_mps - gain_mps / 2.0, speed_mps + gain_mps / 2.0)
+    return Drive((enters_s, enters_s + lasts_s), speeds_mps, start_m, enters_s, way)
 
 
 def lane_way(lane: RoadLane) -> int:
@@ -101,9 +104,10 @@ def steady_stream(
     count: int,
     fps: float,
 ) -> World:
-    """So many passes of a kind at constant speeds within a band, spread over the watched lanes.
+    """So many passes of a kind within a band of speed, spread over the watched lanes.
 
-    Nobody catches up with the one before him.
+    Half of them at one speed, half speed up or slow down by up to a tenth. Nobody catches up with
+    the one before him.
     """
     lanes = [lane for lane in world.road.lanes if lane.watched]
     leaves_s = {lane.id: 1.0 for lane in lanes}
@@ -117,7 +121,10 @@ def steady_stream(
         begin_s = max(enters_s[lane.id] + gap_s, leaves_s[lane.id] + gap_s - lasts_s)
         enters_s[lane.id], leaves_s[lane.id] = begin_s, begin_s + lasts_s
         x_m = float(lane.centre_m[0, 0] + random.normal(0.0, 0.2))
-        course = through(speed, begin_s, lane_way(lane)).course(x_m, made.length_m)
+        most_mps = _GAIN_SHARE * speed
+        gain_mps = float(np.clip(random.normal(0.0, _GAIN_MPS2) * lasts_s, -most_mps, most_mps))
+        drive = through(speed, begin_s, lane_way(lane), gain_mps if number % 2 else 0.0)
+        course = drive.course(x_m, made.length_m)
         vehicles.append(Vehicle(number + 1, made, course, lane.id))
     return timed(world, vehicles, fps)
 

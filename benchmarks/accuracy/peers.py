@@ -220,7 +220,7 @@ def show(environments: Sequence[Environment], share: float) -> None:
             print(f"Left out: {reason}")
         else:
             there.append(environment)
-    count = max(1, round(2 * share))
+    count = max(1, round(10 * share))
     passes = [part for part in speed(1.0) if part.seed < 500 + count]
     for kind in ("car", "truck"):
         rows = speeds_of([p for p in passes if p.group.startswith(kind)], there)

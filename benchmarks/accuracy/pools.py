@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from numpy.random import default_rng
 
 from benchmarks.accuracy.drive import Driven, LookAt, drive
+from benchmarks.accuracy.mountings import mounted
 from benchmarks.accuracy.passes import KINDS, empty_world, steady_stream, stops_at_line
 from traffic_ai.evaluate.report import Report
 from traffic_ai.simulate.traffic import load_scenario, make_world
@@ -100,27 +101,29 @@ def _wrong_way_world(seed: int) -> World:
 
 
 def speed(share: float) -> list[Part]:
-    """500 passes and more of every class in every band of speed, both directions."""
+    """500 measurements and more of every class in every band of speed, both directions, each
+    before forty cameras.
+    """
     return [
         Part(f"{kind}, {band[0]}-{band[1]} km/h", 500 + n, _Speed(kind, band))
+        for n in range(round(40 * share) or 1)
         for kind in KINDS
         for band in SPEED_BANDS_KMH
-        for n in range(round(6 * share) or 1)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Speed:
-    """A hundred passes of a kind at steady speeds within a band."""
+    """Passes of a kind within a band of speed, before a camera of the seed's own."""
 
     kind: str
     band_kmh: tuple[float, float]
-    count: int = 100
+    count: int = 20
 
     def __call__(self, seed: int) -> World:
         random = default_rng([seed, KINDS.index(self.kind), int(self.band_kmh[0])])
-        world = empty_world("straight-day", {"road": {"limit_kmh": 10.0}, **_MEASURE_ALL})
-        return steady_stream(world, random, self.kind, self.band_kmh, self.count, 25.0)
+        world, fps = mounted(seed, {"road": {"limit_kmh": 10.0}, **_MEASURE_ALL})
+        return steady_stream(world, random, self.kind, self.band_kmh, self.count, fps)
 
 
 def stops(share: float) -> list[Part]:

@@ -11,7 +11,7 @@ python -m benchmarks.accuracy --short [--update]         the verdicts that CI co
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -153,20 +153,34 @@ def _pools(options: argparse.Namespace) -> None:
         keys = [f"{name} {part.group} {part.seed} {part.look_at}" for part in parts]
         reports = list(each(_part, kept(parts, keys, options.out), options.jobs, name))
         print(f"\n### Pool {name}\n")
-        groups = _grouped(parts, reports)
-        print(speed_table(groups) if name == "speed" else kind_table(groups), flush=True)
+        if name == "speed":
+            for of_group in _SPEED_GROUPS:
+                print(speed_table(_grouped(parts, reports, of_group)) + "\n", flush=True)
+        else:
+            print(kind_table(_grouped(parts, reports)), flush=True)
         _write(options.out / f"{name}.json", report_document(Report.merge(reports)))
+
+
+# Of "car, 30-50 km/h": each by itself, by class, by band, all.
+_SPEED_GROUPS: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda group: group.split(", ")[0],
+    lambda group: group.split(", ")[1],
+    lambda _: "all",
+)
 
 
 def _part(part: Part) -> Report:
     return part.run()
 
 
-def _grouped(parts: Sequence[Part], reports: Sequence[Report]) -> dict[str, Report]:
+def _grouped(
+    parts: Sequence[Part], reports: Sequence[Report], of_group: Callable[[str], str] = str
+) -> dict[str, Report]:
     """Reports of parts of one group together."""
     groups: dict[str, list[Report]] = {}
     for part, report in zip(parts, reports, strict=True):
-        groups.setdefault(part.group, []).append(report)
+        groups.setdefault(of_group(part.group), []).append(report)
     return {group: Report.merge(found) for group, found in groups.items()}
 
 

@@ -41,8 +41,7 @@ def test_a_bend_is_followed():
     place = np.column_stack([30.0 * (1.0 - np.cos(turn)), 16.0 + 30.0 * np.sin(turn)])
     first, second = both(t_s, place)
     assert first == pytest.approx(30.0 * np.radians(20.0) * 3.6, rel=0.002)
-    # The first also allows for what is called a truck and built like a bus.
-    assert second == pytest.approx(first, rel=0.02 if road_user is RoadUser.TRUCK else 0.01)
+    assert second == pytest.approx(first, rel=0.01)
 
 
 def test_even_braking_gives_both_the_mean():

@@ -27,10 +27,11 @@ _RIDER_M = 2.3
 # vans are then lower than this and those of buses and trucks higher (drawn: 2.6 and 2.8-3.0).
 _ROOF_M, _HEAVY_M = 4.0, 2.75
 _HEAVY = (RoadUser.BUS, RoadUser.TRUCK)
-# Trucks are often called buses and buses now and then trucks (drawn: 40 % and 7 % of looks).
+# Trucks are often called buses and buses now and then trucks (drawn: 40 % and 7 % of looks), and
+# there are more trucks on most roads.
 _MAY_BE: Mapping[RoadUser, Mapping[RoadUser, float]] = {
-    RoadUser.BUS: {RoadUser.BUS: 0.65, RoadUser.TRUCK: 0.35},
-    RoadUser.TRUCK: {RoadUser.TRUCK: 0.9, RoadUser.BUS: 0.1},
+    RoadUser.BUS: {RoadUser.BUS: 0.5, RoadUser.TRUCK: 0.5},
+    RoadUser.TRUCK: {RoadUser.TRUCK: 0.95, RoadUser.BUS: 0.05},
 }
 # Medians of trembling boxes differ by chance: this many standard deviations of a single box.
 _NOISE_SIGMAS = 4.0

@@ -72,8 +72,8 @@ class SpeedingParameters:
     standard uncertainties are taken off before a vehicle is reported. max_gate_difference: how far
     the second method may differ, as a share. max_uncertainty: of a pass by itself (95 %, without
     the calibration's), as a share of the speed, below 100 km/h of that; legal errors are 3 %, and
-    what is clearly beyond is not measured. deduction: what the authority takes off; what is left
-    must be above the limit too.
+    what cannot be said to keep them is not measured. deduction: what the authority takes off; what
+    is left must be above the limit too.
     """
 
     tolerance_kmh: float = 0.0
@@ -82,7 +82,7 @@ class SpeedingParameters:
     min_points: int = 5
     coverage_factor: float = 2.0
     max_gate_difference: float = 0.1
-    max_uncertainty: float = 0.04
+    max_uncertainty: float = 0.03
     deduction: DeductionScheme = DeductionScheme.NONE
 
     def __post_init__(self) -> None:

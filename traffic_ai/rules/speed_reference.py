@@ -63,11 +63,11 @@ class _Below:
 _BELOW: dict[tuple[RoadUser, VehicleEnd], _Below] = {
     (RoadUser.CAR, VehicleEnd.FRONT): _Below(0.1, 0.5, 0.02, 0.025),
     (RoadUser.CAR, VehicleEnd.REAR): _Below(0.1, 0.5, 0.035, 0.03),
-    (RoadUser.BUS, VehicleEnd.FRONT): _Below(1.8, 1.2, 0.02, 0.03),
-    (RoadUser.BUS, VehicleEnd.REAR): _Below(2.2, 1.2, 0.02, 0.03),
+    (RoadUser.BUS, VehicleEnd.FRONT): _Below(1.8, 1.0, 0.02, 0.03),
+    (RoadUser.BUS, VehicleEnd.REAR): _Below(2.2, 1.0, 0.02, 0.03),
     (RoadUser.TRUCK, VehicleEnd.FRONT): _Below(-0.4, 0.8, 0.05, 0.04),
     (RoadUser.TRUCK, VehicleEnd.REAR): _Below(-0.2, 0.8, 0.10, 0.04),
-    (RoadUser.MOTORCYCLE, VehicleEnd.FRONT): _Below(-0.6, 0.5, -0.01, 0.02),
+    (RoadUser.MOTORCYCLE, VehicleEnd.FRONT): _Below(-0.8, 0.5, -0.02, 0.02),
     (RoadUser.MOTORCYCLE, VehicleEnd.REAR): _Below(-0.3, 0.5, -0.01, 0.02),
 }
 _BELOW_OTHERS = _Below(0.0, 0.8, 0.0, 0.02)
@@ -75,7 +75,7 @@ _BELOW_OTHERS = _Below(0.0, 0.8, 0.0, 0.02)
 # The edge of a tyre, of its shadow and of its reflection on a wet road are not told apart.
 _CONTACT_SIGMA_M = 0.03
 # The lens' height comes from the calibration and is good to about this share.
-_CAMERA_HEIGHT_SHARE = 0.1
+_CAMERA_HEIGHT_SHARE = 0.05
 # Where the height is unknown: cameras over roads hang higher than this.
 _LOW_CAMERA_M = 5.0
 # Mean cosine between travel and the way the camera looks, below which the vehicle's side is seen.
