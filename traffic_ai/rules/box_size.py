@@ -26,6 +26,9 @@ _RIDER_M = 2.3
 # Seen from above, a box holds so much of a vehicle's length besides its height; those of cars and
 # vans are then lower than this and those of buses and trucks higher (drawn: 2.6 and 2.8-3.0).
 _ROOF_M, _HEAVY_M = 4.0, 2.75
+# Nothing that is shaped like a car is wider and longer; boxes are wider than what they hold by up
+# to a share.
+_VAN_M, _WIDER = (2.05, 5.6), 1.15
 _HEAVY = (RoadUser.BUS, RoadUser.TRUCK)
 # Trucks are often called buses and buses now and then trucks (drawn: 40 % and 7 % of looks), and
 # there are more trucks on most roads.
@@ -37,14 +40,25 @@ _MAY_BE: Mapping[RoadUser, Mapping[RoadUser, float]] = {
 _NOISE_SIGMAS = 4.0
 
 
-def measured_as(road_user: RoadUser, size_m: Array, elevation_rad: Array) -> RoadUser:
+def measured_as(
+    road_user: RoadUser, size_m: Array, elevation_rad: Array, askew_rad: Array
+) -> RoadUser:
     """The class whose shape boxes of that size have, for vehicles called by a wrong name.
 
-    size_m (n, 2): width and height on the road where each box stands; elevation_rad (n,): how high
-    the camera stands above the horizon from there. Vans go by many names and are shaped like cars.
+    size_m (n, 2): width and height on the road where each box stands, heights NaN where the box is
+    cut off above; elevation_rad (n,): how high the camera stands above the horizon from there;
+    askew_rad (n,): between the line of sight and the way. Vans go by many names and are shaped like
+    cars.
     """
     if road_user is not RoadUser.CAR and road_user not in _HEAVY:
         return road_user
+    wide_m = _VAN_M[0] * np.abs(np.cos(askew_rad)) + _VAN_M[1] * np.abs(np.sin(askew_rad))
+    if np.median(size_m[:, 0] - _WIDER * wide_m) > 0.0 and road_user is RoadUser.CAR:
+        return RoadUser.TRUCK
+    known = ~np.isnan(size_m[:, 1])
+    if not known.any():
+        return road_user
+    size_m, elevation_rad = size_m[known], elevation_rad[known]
     width_m, height_m = np.median(size_m, axis=0).tolist()
     upright_m = (size_m[:, 1] - _ROOF_M * np.sin(elevation_rad)) / np.cos(elevation_rad)
     if np.median(upright_m) >= _HEAVY_M:

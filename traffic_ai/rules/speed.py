@@ -38,6 +38,8 @@ _LEAST_INLIERS = 0.7
 # Who is seen whole in fewer of the looks is mostly hidden, and what is seen of him is no edge of
 # his own.
 _LEAST_SEEN = 0.5
+# The picture's upper border cuts off boxes that come so near.
+_AT_BORDER_PX = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class PassPoints:
 
     t_s (n,); anchor_px (n, 2); ground_m (n, 2), NaN where unknown; ground_cov_m2 (n, 2, 2), from
     the image noise alone; whole (n,), False where the box was cut short or another's; size_m
-    (n, 2), width and height of the box on the road where it stands, NaN where there is no box;
+    (n, 2), width and height of the box on the road where it stands, NaN where there is no box and
+    heights of those that the picture's upper border cuts off;
     looks_s (m,): all the moments at which the vehicle was looked for.
     """
 
@@ -66,13 +69,15 @@ class PassPoints:
         usable = track.grounded & ~np.isnan(track.ground_m[:, 0]) & (track.t_s >= start_s)
         anchor_px, boxes_px = track.anchor_px[usable], track.xyxy_px[usable]
         m_per_px = homography.m_per_px_across(anchor_px)
+        size_m = (boxes_px[:, 2:] - boxes_px[:, :2]) * m_per_px[:, None]
+        size_m[boxes_px[:, 1] <= _AT_BORDER_PX, 1] = np.nan
         return cls(
             track.t_s[usable],
             anchor_px,
             track.ground_m[usable],
             track.ground_cov_m2[usable],
             whole_of_one_size(boxes_px, m_per_px),
-            (boxes_px[:, 2:] - boxes_px[:, :2]) * m_per_px[:, None],
+            size_m,
             track.t_s,
         )
 
@@ -92,8 +97,11 @@ class PassPoints:
         known = ~np.isnan(self.size_m[:, 0]) & ~np.isnan(self.ground_m[:, 0])
         if road_user is None or height_m is None or foot_m is None or not known.any():
             return road_user
-        away_m = np.linalg.norm(self.ground_m[known] - foot_m, axis=1)
-        return measured_as(road_user, self.size_m[known], np.arctan2(height_m, away_m))
+        sight = self.ground_m[known] - foot_m
+        away_m = np.linalg.norm(sight, axis=1)
+        way = sight[-1] - sight[0]
+        askew = np.arctan2(sight[:, 0], sight[:, 1]) - np.arctan2(way[0], way[1])
+        return measured_as(road_user, self.size_m[known], np.arctan2(height_m, away_m), askew)
 
     def doubt(self, fitted: Fitted, road_user: RoadUser | None) -> SpeedRefusal | None:
         """Why the boxes measured do not show the whole of a vehicle, if so."""

@@ -1,0 +1,42 @@
+"""What a box's size says of the vehicle in it."""
+
+import numpy as np
+import pytest
+
+from traffic_ai.core.road_user import RoadUser
+from traffic_ai.rules.box_size import may_be, measured_as
+
+FLAT = np.full(9, np.radians(8.0))
+END_ON, ASKEW = np.zeros(9), np.full(9, np.radians(40.0))
+
+
+def boxes(width_m, height_m):
+    return np.tile([width_m, height_m], (9, 1)).astype(float)
+
+
+def test_a_bus_called_a_car_is_measured_as_a_heavy_vehicle():
+    assert measured_as(RoadUser.CAR, boxes(2.7, 4.6), FLAT, END_ON) is RoadUser.TRUCK
+
+
+def test_so_is_one_whose_boxes_the_picture_cuts_off_above():
+    """Only its width is known then; cut heights are no car's."""
+    cut = boxes(2.9, np.nan)
+    assert measured_as(RoadUser.CAR, cut, FLAT, END_ON) is RoadUser.TRUCK
+    assert measured_as(RoadUser.BUS, cut, FLAT, END_ON) is RoadUser.BUS
+
+
+def test_a_car_seen_askew_is_wide_and_stays_a_car():
+    assert measured_as(RoadUser.CAR, boxes(4.4, 2.1), FLAT, ASKEW) is RoadUser.CAR
+    assert measured_as(RoadUser.CAR, boxes(1.95, np.nan), FLAT, END_ON) is RoadUser.CAR
+
+
+@pytest.mark.parametrize("called", [RoadUser.TRUCK, RoadUser.BUS])
+def test_a_van_called_a_truck_is_shaped_like_a_car(called):
+    assert measured_as(called, boxes(2.1, 3.0), FLAT, END_ON) is RoadUser.CAR
+
+
+def test_what_a_name_may_stand_for_adds_up():
+    for road_user in RoadUser:
+        chances = may_be(road_user)
+        assert road_user in chances
+        assert sum(chances.values()) == pytest.approx(1.0)
