@@ -30,6 +30,8 @@ class Faults:
         """Added to the camera's wall clock in its sender reports."""
         self.clock_at_s = None
         """If set, the sender reports tell this moment (Unix time) for ever."""
+        self.stalls = []
+        """(at_s, lasting_s): where the time stamps come to at_s, nothing passes for so long."""
 
 
 class Proxy:
@@ -134,12 +136,20 @@ class Proxy:
             if head[0] % 2 == 0:
                 if first_stamp is None:
                     first_stamp = struct.unpack_from(">I", packet, 4)[0]
+                await self._stall(packet, first_stamp)
                 if not self._disturb_rtp(packet, first_stamp):
                     continue
             elif packet[1] == 200:
                 self._disturb_report(packet, first_stamp)
             writer.write(begin + head + packet)
             await writer.drain()
+
+    async def _stall(self, packet, first_stamp):
+        passed_s = (struct.unpack_from(">I", packet, 4)[0] - first_stamp) / 90_000
+        for stall in list(self.faults.stalls):
+            if passed_s >= stall[0]:
+                self.faults.stalls.remove(stall)
+                await asyncio.sleep(stall[1])
 
     async def _answer(self, begin, reader):
         head = begin + await reader.readuntil(b"\r\n\r\n")
