@@ -80,12 +80,15 @@ def write_blocks(
     step_ms=STEP_MS,
     metadata=None,
     size=(WIDTH_PX, HEIGHT_PX),
+    codec="libx264",
 ):
-    """A video (H.264), a key frame a second."""
+    """A video, a key frame a second."""
     with av.open(str(path), "w") as out:
         out.metadata.update(metadata or {})
         options = {"preset": "ultrafast", "tune": "zerolatency", "threads": "1"}
-        stream = out.add_stream("libx264", options=options)
+        if codec == "libx265":
+            options["x265-params"] = "log-level=none:pools=1:bframes=0"
+        stream = out.add_stream(codec, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
         stream.codec_context.gop_size = max(1, 1000 // step_ms)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A small camera: serves an H.264 file over RTSP, again and again, in real time.
+"""A small camera: serves an H.264 or H.265 file over RTSP, again and again, in real time.
 
 Run by the system's Python, which has GStreamer's bindings (gi):
 
@@ -22,7 +22,7 @@ gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstApp, GstRtsp, GstRtspServer  # noqa: E402, F401
 
-CAPS = "video/x-h264,stream-format=byte-stream,alignment=au"
+CAPS = "video/x-{codec},stream-format=byte-stream,alignment=au"
 ROLE = "viewer"
 
 
@@ -35,11 +35,17 @@ class Unit:
     sent_ns: int
 
 
+def codec_of(path):
+    """The file's codec, by its name: h265.mp4, and all others H.264."""
+    return "h265" if path.endswith("h265.mp4") else "h264"
+
+
 def read_units(path):
     """The file's pictures in decoding order, and how long one round of them lasts."""
+    codec = codec_of(path)
     pipeline = Gst.parse_launch(
-        f'filesrc location="{path}" ! qtdemux ! h264parse config-interval=-1 ! {CAPS} '
-        "! appsink name=out sync=false"
+        f'filesrc location="{path}" ! qtdemux ! {codec}parse config-interval=-1 '
+        f"! {CAPS.format(codec=codec)} ! appsink name=out sync=false"
     )
     sink = pipeline.get_by_name("out")
     pipeline.set_state(Gst.State.PLAYING)
@@ -60,13 +66,15 @@ class Camera(GstRtspServer.RTSPMediaFactory):
 
     def __init__(self, path):
         super().__init__()
+        self.codec = codec_of(path)
         self.units, self.period_ns = read_units(path)
         self.set_shared(True)
 
     def do_create_element(self, url):
         return Gst.parse_launch(
-            f'( appsrc name=pictures is-live=true format=time block=true caps="{CAPS}" '
-            "! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+            "( appsrc name=pictures is-live=true format=time block=true "
+            f'caps="{CAPS.format(codec=self.codec)}" '
+            f"! {self.codec}parse ! rtp{self.codec}pay name=pay0 pt=96 config-interval=-1 )"
         )
 
     def do_configure(self, media):

@@ -72,12 +72,17 @@ class Played:
         self._let.release()
         return self._read.acquire(timeout=10.0)
 
-    def close(self):
+    def end(self):
+        """The camera ends the stream."""
         self._closed.set()
+
+    def close(self):
+        """Called by the reader alone: nobody else may close what it reads from."""
+        self.end()
         self._real.close()
 
 
-def watched_camera(site, store, calls, clock, detector=None):
+def watched_camera(site, store, calls, clock, detector=None, recorder=None):
     """A watched camera that is called at `calls` (see Site), and its stream."""
     live = LiveCamera(
         site.id,
@@ -95,7 +100,7 @@ def watched_camera(site, store, calls, clock, detector=None):
         detector or BlockDetector(),
         store,
         None,
-        None,
+        recorder,
         utc=lambda: host.now().utc,
         every_frame=True,
     )

@@ -30,6 +30,8 @@ class Faults:
         """Added to the camera's wall clock in its sender reports."""
         self.clock_at_s = None
         """If set, the sender reports tell this moment (Unix time) for ever."""
+        self.path = b""
+        """What stands in place of `/cam` in the requests, where anything does."""
         self.stalls = []
         """(at_s, lasting_s): where the time stamps come to at_s, nothing passes for so long."""
 
@@ -65,6 +67,10 @@ class Proxy:
     def reset(self):
         """Break every connection."""
         self._call(lambda: [writer.transport.abort() for writer in list(self._writers)])
+
+    def lead_to(self, camera_port):
+        """From now on connections lead to another camera."""
+        self._camera_port = int(camera_port)
 
     def close(self):
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -120,6 +126,8 @@ class Proxy:
 
     async def _to_camera(self, reader, writer):
         while data := await reader.read(65536):
+            if self.faults.path:
+                data = data.replace(b"/cam", self.faults.path)
             writer.write(data.replace(b":%d" % self.port, b":%d" % self._camera_port))
             await writer.drain()
 

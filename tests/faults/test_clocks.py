@@ -72,11 +72,11 @@ def test_a_host_clock_set_by_an_hour_changes_no_time_and_no_order(
     play(watched, live, first, clock, 25)
     clock.ahead_s = step_s
     play(watched, live, first, clock, 30)
-    first.close()
+    first.end()
     play(watched, live, second, clock)
     ended = clock.true_utc()
     watched.stop()
-    second.close()
+    second.end()
     moments = moments_of(tmp_path)
     assert len(moments) == 4
     assert began < moments[0] < moments[-1] < ended
@@ -109,7 +109,7 @@ def test_the_night_in_which_summer_time_ends_keeps_utc_and_order(
         play(watched, live, played, clock)
         assert watched.view(clock.now_s).status.state is CameraState.LIVE
         watched.stop()
-        played.close()
+        played.end()
     finally:
         monkeypatch.undo()
         time.tzset()
