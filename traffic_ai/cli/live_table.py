@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -45,10 +46,15 @@ class LiveTable:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._live.stop()
+        with suppress(OSError):
+            self._live.stop()
 
     def show(self, views: Sequence[CameraView], upkeep: UpkeepView | None = None) -> None:
         """Show how all is; off a terminal the watch as a whole is left to the log."""
+        with suppress(OSError):  # a terminal that is gone ends no watch
+            self._show(views, upkeep)
+
+    def _show(self, views: Sequence[CameraView], upkeep: UpkeepView | None) -> None:
         if self._is_live:
             self._live.update(_table(views, upkeep), refresh=True)
             return

@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -188,15 +188,22 @@ def _start(text: str | None, file_count: int) -> datetime | None:
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop`; a second Ctrl-C interrupts at once."""
+    """Ctrl-C, SIGTERM and a terminal that goes away set `stop`; a second Ctrl-C interrupts at once.
+
+    Under `nohup` the terminal's end is no reason to stop.
+    """
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.set()
-        say("stopping after the frame in work (Ctrl-C again to stop at once)")
+        with suppress(OSError):  # there may be no terminal to say it on
+            say("stopping after the frame in work (Ctrl-C again to stop at once)")
 
-    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {n: signal.signal(n, handle) for n in numbers}
     try:
         yield
     finally:

@@ -73,6 +73,7 @@ def watch(
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.process import stopping_on_signals
     from traffic_ai.watch.board import Board, parse_address
+    from traffic_ai.watch.notify import Notifier
     from traffic_ai.watch.run import Watch
     from traffic_ai.watch.status import view_row
     from traffic_ai.wiring import DetectorOptions, load_detector, open_site
@@ -91,14 +92,19 @@ def watch(
         the_site, out, detector, cameras, evidence, duration, signer, every_frame, keeper
     )
     address = parse_address(listen) if listen is not None else None
+    notifier = Notifier()
     table = LiveTable(only_log=log_format is LogFormat.JSON)
     with closing(Board(out, address)) as board, stopping_on_signals(the_watch.stop), table:
 
         def show(views: "Sequence[CameraView]", upkeep: "UpkeepView") -> None:
             table.show(views, upkeep)
             board.show(views, upkeep)
+            notifier.alive(views)
 
-        views = the_watch.run(show)
+        try:
+            views = the_watch.run(show)
+        finally:
+            notifier.ending()
     if as_json:
         for view in views:
             typer.echo(json.dumps(view_row(view)))

@@ -62,7 +62,8 @@ class Board:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
-        (self._out_dir / STATUS_NAME).unlink(missing_ok=True)
+        if self._written_s > 0.0:  # else it is another watch's, which has the run folder
+            (self._out_dir / STATUS_NAME).unlink(missing_ok=True)
 
     def answer(self, path: str) -> tuple[int, str]:
         """The HTTP status and text for a path."""
