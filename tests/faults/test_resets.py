@@ -61,18 +61,18 @@ def test_a_reset_every_three_seconds_leaks_nothing_and_repeats_nothing(
         if is_live(running.views):
             after.append(resources())
         proxy.reset()
-        running.until(lambda views: not is_live(views))
-    running.until(is_live)
+    # The wait for the next attempt may have grown to its longest.
+    running.until(is_live, 60.0)
     found = running.views["gate"].violation_count
-    running.until(lambda views: views["gate"].violation_count > found)
+    running.until(lambda views: views["gate"].violation_count > found, 60.0)
     after.append(resources())
     running.stop()
-    assert running.views["gate"].status.reconnects >= RESETS / 4
+    assert running.views["gate"].status.reconnects >= RESETS / 5
     moments = sorted((row["source_id"], row["t_s"]) for row in rows_of(out)["violations"])
     for (source, t_s), (next_source, next_s) in pairwise(moments):
         assert source != next_source or next_s - t_s > 1.0, "the same block twice"
     # The first ones still open what stays open: the store, the decoder's tables.
-    assert len(after) >= RESETS / 4
+    assert len(after) >= RESETS / 5
     assert {count for _, _, count in after} == {1}
     half = len(after) // 2
     assert max(fds for fds, _, _ in after[half:]) <= max(fds for fds, _, _ in after[:half]) + 1
