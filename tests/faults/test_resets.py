@@ -58,8 +58,7 @@ def test_a_reset_every_three_seconds_leaks_nothing_and_repeats_nothing(
     for _ in range(RESETS):
         until_s = time.monotonic() + EVERY_S
         running.until(lambda views, until_s=until_s: time.monotonic() >= until_s)
-        if is_live(running.views):
-            after.append(resources())
+        after.append(resources())
         proxy.reset()
     # The wait for the next attempt may have grown to its longest.
     running.until(is_live, 60.0)
@@ -71,9 +70,9 @@ def test_a_reset_every_three_seconds_leaks_nothing_and_repeats_nothing(
     moments = sorted((row["source_id"], row["t_s"]) for row in rows_of(out)["violations"])
     for (source, t_s), (next_source, next_s) in pairwise(moments):
         assert source != next_source or next_s - t_s > 1.0, "the same block twice"
-    # The first ones still open what stays open: the store, the decoder's tables.
-    assert len(after) >= RESETS / 5
-    assert {count for _, _, count in after} == {1}
+    # Between two connections there is no reader; the first ones open what stays open.
+    assert {count for _, _, count in after[:-1]} <= {0, 1}
+    assert after[-1][2] == 1
     half = len(after) // 2
     assert max(fds for fds, _, _ in after[half:]) <= max(fds for fds, _, _ in after[:half]) + 1
     assert max(threads for _, threads, _ in after) <= min(threads for _, threads, _ in after) + 2
