@@ -10,6 +10,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -124,6 +125,7 @@ class Targets:
             "truth": (TRUTH, self.truth),
             "entry": (line, self.entry),
             "chain": (self._chain.read_bytes(), self.chain),
+            "waiting": (self._next_line(), self.waiting),
             "manifest": (manifest, self.manifest),
             "seal": ((self._package / "seal.json").read_bytes(), self.seal),
             "document": (document, self.document),
@@ -173,6 +175,25 @@ class Targets:
     def chain(self, data: bytes) -> None:
         """Both verifiers find every alteration of a signed chain."""
         self._verified(self._chain, data)
+
+    def _next_line(self) -> bytes:
+        """A deletion that would come next."""
+        last = Entry.read(self._chain.read_bytes().splitlines()[-1])
+        payload = {"path": last.payload["path"], "record": self._made.id}
+        entry = replace(last, sequence=2, previous=last.sha256, kind="deletion", payload=payload)
+        return entry.with_signature(self._key.sign(entry.signed_bytes)).line
+
+    def waiting(self, data: bytes) -> None:
+        """Both verifiers think the same of what waits to join the chain; the package is there."""
+        path = self._chain.with_name("chain.next")
+        path.write_bytes(data)
+        try:
+            key = [self._key.public_key]
+            ours = verify(self._run, key).problems
+            theirs = self._outsider.check(self._run, key).problems
+            assert bool(ours) == bool(theirs), (ours, theirs)
+        finally:
+            path.unlink()
 
     def manifest(self, data: bytes) -> None:
         """Both verifiers find every alteration of a manifest; reading it is refused or sound."""

@@ -12,6 +12,7 @@ NAMES = (
     "truth",
     "entry",
     "chain",
+    "waiting",
     "manifest",
     "seal",
     "document",
