@@ -502,6 +502,7 @@ class Check:
                         path = path_of.get(row["id"])
                         if path is None:
                             waiting += 1
+                            self.unsealed(row)
                             continue
                     if left.pop(path, None) is not None:
                         self.row(run, path, row)
@@ -520,6 +521,12 @@ class Check:
             )
         for path in left:
             self.wrong(path, "no violation of the store names this package")
+
+    def unsealed(self, row):
+        """A row without a package may be of a record that was deleted."""
+        if (folder_name(str(row["camera_id"])), row["id"]) in self.deleted:
+            place = f"violations.sqlite violation {row['id']}"
+            self.note(place, "is there, and its chain says that it was deleted")
 
     def decisions(self, connection):
         """What people decided on records against the chains, and which records they deleted."""
@@ -556,13 +563,7 @@ class Check:
             return  # told where the package was checked
         try:
             sealed = read_json((run / path / "manifest.json").read_bytes())["violation"]
-            told = {name: sealed.get(name) for name in TOLD}
-            told |= {name: sealed["provenance"].get(name) for name in PROVENANCE}
-            for column, names in MEASURED.items():
-                known = [name for name in names if name in sealed["measurement"]]
-                told[column] = sealed["measurement"][known[0]] if known else None
-            told["occurred_at"] = sealed["occurred_at"] and sealed["occurred_at"]["utc"]
-        except (OSError, FormatError, KeyError, TypeError, AttributeError):
+        except (OSError, FormatError, KeyError, TypeError):
             return  # told where the package was checked
         try:
             document = read_json(row["document"])
@@ -571,12 +572,24 @@ class Check:
             return
         if not same(sealed, document) or sealed["id"] != row["id"]:
             self.wrong(place, "is not what its sealed manifest says")
-        for column, expected in told.items():
+        for column, expected in columns(sealed).items():
             found = row.get(column, expected)  # older stores lack some
             if column == "occurred_at":
                 expected, found = moment(expected), moment(found)
             if found != expected:
                 self.wrong(place, f"its column {column} is {found}, sealed was {expected}")
+
+
+def columns(violation):
+    """What the store's columns of a violation must hold."""
+    parts = {name: violation.get(name) for name in ("provenance", "measurement", "occurred_at")}
+    parts = {name: part if isinstance(part, dict) else {} for name, part in parts.items()}
+    told = {name: violation.get(name) for name in TOLD}
+    told |= {name: parts["provenance"].get(name) for name in PROVENANCE}
+    for column, names in MEASURED.items():
+        known = [name for name in names if name in parts["measurement"]]
+        told[column] = parts["measurement"][known[0]] if known else None
+    return {**told, "occurred_at": parts["occurred_at"].get("utc")}
 
 
 def moment(text):

@@ -348,6 +348,21 @@ def test_a_record_that_was_put_in_without_a_package_is_told_of_by_both(run, sign
     assert "1 violations have no package" in str(theirs.notes)
 
 
+def test_a_deleted_record_that_comes_back_is_told_of_by_both(run, signer):
+    folder = package(run)
+    path = folder.relative_to(run / "evidence" / "gate").as_posix()
+    sealed.chain(run, signer=signer).add("deletion", {"path": path, "record": folder.name})
+    shutil.rmtree(folder)
+    change(
+        run,
+        "UPDATE violations SET evidence_state = 'pending', evidence_path = NULL WHERE id = ?",
+        folder.name,
+    )
+    for checked in (verify(run, [signer.public_key]), OUTSIDER.check(run, [signer.public_key])):
+        assert checked.problems == []
+        assert "its chain says that it was deleted" in str(checked.notes)
+
+
 def test_a_journal_left_beside_the_store_is_read_with_it_or_told(run, signer):
     """SQLite rolls a journal back into the file that the next program opens."""
     path = run / "violations.sqlite"

@@ -39,6 +39,16 @@ class ReviewCheck:
             what += " (`traffic-ai review` follows the chain, if a program was killed just then)"
         self._report.accuse(where, what, _told(entry), _text(found))
 
+    def unsealed(self, where: str, stored: StoredViolation) -> None:
+        """Note a row without a package that is of a deleted record."""
+        chain = self._chains.get(folder_name(stored.camera_id))
+        if chain is not None and stored.id in chain.deleted:
+            self._report.note(
+                where,
+                "it is there, and its chain says that it was deleted (`traffic-ai review` follows "
+                "the chain, if a program was killed just then)",
+            )
+
     def end(self, deleted: Mapping[str, Sequence[str]]) -> None:
         """Decided records that are gone, and deletions (ids by camera) that no chain knows."""
         for (_, record), entry in self._left.items():

@@ -82,6 +82,7 @@ def _check_rows(
                 report.accuse(where, "its package is another row's too", found=path)
             elif package is None and not written:
                 waiting += 1
+                reviews.unsealed(where, stored)
             elif package is None and not _is_newer(run, path, chains):
                 report.accuse(where, "no chain knows the package it names", path)
         reviews.end(store.deleted_ids())
