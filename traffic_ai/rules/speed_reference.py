@@ -37,7 +37,7 @@ _EDGES: dict[tuple[RoadUser, VehicleEnd], _LowEdge] = {
     (RoadUser.CAR, VehicleEnd.FRONT): _LowEdge(0.20, 0.05, 0.5, 0.15),
     (RoadUser.CAR, VehicleEnd.REAR): _LowEdge(0.25, 0.06, 0.6, 0.2),
     (RoadUser.BUS, VehicleEnd.FRONT): _LowEdge(0.27, 0.06, 2.5, 0.3),
-    (RoadUser.BUS, VehicleEnd.REAR): _LowEdge(0.30, 0.07, 3.0, 0.5),
+    (RoadUser.BUS, VehicleEnd.REAR): _LowEdge(0.30, 0.07, 3.0, 0.3),
     (RoadUser.TRUCK, VehicleEnd.FRONT): _LowEdge(0.27, 0.07, 1.2, 0.3),
     (RoadUser.TRUCK, VehicleEnd.REAR): _LowEdge(0.35, 0.08, 1.5, 0.5),
 }
@@ -65,8 +65,8 @@ _BELOW: dict[tuple[RoadUser, VehicleEnd], _Below] = {
     (RoadUser.CAR, VehicleEnd.REAR): _Below(0.1, 0.5, 0.035, 0.03),
     (RoadUser.BUS, VehicleEnd.FRONT): _Below(1.8, 1.0, 0.02, 0.03),
     (RoadUser.BUS, VehicleEnd.REAR): _Below(2.2, 1.0, 0.02, 0.03),
-    (RoadUser.TRUCK, VehicleEnd.FRONT): _Below(-0.4, 0.8, 0.05, 0.04),
-    (RoadUser.TRUCK, VehicleEnd.REAR): _Below(-0.2, 0.8, 0.10, 0.04),
+    (RoadUser.TRUCK, VehicleEnd.FRONT): _Below(-0.4, 0.6, 0.05, 0.04),
+    (RoadUser.TRUCK, VehicleEnd.REAR): _Below(-0.2, 0.6, 0.10, 0.04),
     (RoadUser.MOTORCYCLE, VehicleEnd.FRONT): _Below(-0.8, 0.5, -0.02, 0.02),
     (RoadUser.MOTORCYCLE, VehicleEnd.REAR): _Below(-0.3, 0.5, -0.01, 0.02),
 }
