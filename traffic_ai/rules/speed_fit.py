@@ -111,7 +111,11 @@ def _correlations(steps_s: Array, steps_px: Array) -> Array:
 
 
 def _shapes(samples: Samples) -> list[Samples]:
-    """The samples with the stated noise, and with one that is the same all the way."""
+    """The samples with the stated noise, and with one that is the same all the way.
+
+    A detector's errors grow with the box; those of a picture that shakes do not, and where they are
+    large the far end would be trusted too much.
+    """
     even = np.sqrt(np.mean(samples.sigma_px**2, axis=0))
     if np.ptp(samples.sigma_px, axis=0).max() < _EVEN_SHARE * even.max():
         return [samples]

@@ -115,7 +115,10 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A pass with its reference points and the motion fitted to them."""
+    """A pass with its reference points and the motion fitted to them.
+
+    shape_mps: standard uncertainty for the vehicle may be built otherwise than it is called.
+    """
 
     one: Pass
     reference: Reference
@@ -131,7 +134,9 @@ class Fitted:
         if len(chances) < 2:
             return self
         each = [
-            self if kind is road_user else replace(self.one, road_user=kind).fit()
+            self
+            if kind is road_user
+            else replace(self.one, road_user=kind).fit().no_less_noisy_than(self)
             for kind in chances
         ]
         evidence = _SHAPE_EVIDENCE * np.array([one.motion.evidence for one in each])
@@ -170,8 +175,8 @@ class Fitted:
         return float(np.linalg.norm(list(self.components_mps().values()))) / self.motion.speed_mps
 
     def no_less_noisy_than(self, whole: "Fitted") -> "Fitted":
-        """A part of a pass has no less noise than the whole; what looks so is chance, and to pick
-        it would be to pick what is too small.
+        """A part of a pass, or another look at it, has no less noise than the whole; what looks so
+        is chance, and to pick it would be to pick what is too small.
         """
         of_whole_mps = whole.motion.noise_mps / whole.motion.speed_mps * self.motion.speed_mps
         noise_mps = max(self.motion.noise_mps, of_whole_mps)
