@@ -19,12 +19,12 @@ from traffic_ai.audit.records import open_records
 from traffic_ai.audit.replay_package import Package
 from traffic_ai.audit.verify import verify
 from traffic_ai.core.errors import ConfigError, EvidenceError
+from traffic_ai.core.printable import printable
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.evidence.bar import Cell, data_bar
 from traffic_ai.evidence.canvas import Canvas
 from traffic_ai.evidence.package import folder_name
 from traffic_ai.evidence.recorder import EvidenceRecorder
-from traffic_ai.evidence.words import printable
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.wiring import open_site
 

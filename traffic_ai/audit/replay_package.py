@@ -11,10 +11,10 @@ from typing import Any
 
 from traffic_ai.config.site import started_hash, text_hash
 from traffic_ai.core.errors import EvidenceError, UsageError
+from traffic_ai.core.printable import printable
 from traffic_ai.evidence.chain import MANIFEST
 from traffic_ai.evidence.encryption import ENCRYPTED, Reader
 from traffic_ai.evidence.grounds import DECISION, SITE
-from traffic_ai.evidence.words import printable
 from traffic_ai.stores.run_folder import EVIDENCE_NAME
 
 _LARGEST_FILE_BYTES = 1 << 26

@@ -10,7 +10,7 @@ import typer
 from traffic_ai.cli.options import ByOption, JsonOption, KeysOption
 from traffic_ai.cli.reading import ReaderKeyOption, note_read, reader_of
 from traffic_ai.core.errors import TrafficAiError, UsageError
-from traffic_ai.evidence.words import printable
+from traffic_ai.core.printable import printable
 
 if TYPE_CHECKING:
     from traffic_ai.audit.explain_counts import ReasonCount

@@ -11,7 +11,6 @@ from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -25,12 +24,12 @@ from traffic_ai.cli.options import (
 from traffic_ai.cli.reading import ReaderKeyOption, note_table_read, reader_of
 from traffic_ai.cli.review import acting
 from traffic_ai.core.errors import TrafficAiError, UsageError
-from traffic_ai.core.record import EvidenceState
-from traffic_ai.core.violation import ViolationKind
+from traffic_ai.core.kinds import EvidenceState, ViolationKind
 from traffic_ai.stores.run_folder import STORE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from zoneinfo import ZoneInfo
 
     from traffic_ai.audit.records import Records
     from traffic_ai.core.record import StoredViolation
@@ -135,7 +134,7 @@ def _write(
     wanted: "RecordFilter",
     format: ExportFormat,
     stream: TextIO,
-    zone: ZoneInfo,
+    zone: "ZoneInfo",
     bom: bool,
     counts: Counter[str],
 ) -> None:
@@ -195,7 +194,9 @@ def _store_path(out_dir: Path) -> Path:
     return path
 
 
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> "ZoneInfo":
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from traffic_ai import __version__
 from traffic_ai.cli import (
     demo,
     doctor,
@@ -63,6 +62,8 @@ app.command()(doctor.doctor)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from traffic_ai import __version__
+
         typer.echo(f"traffic-ai {__version__}")
         raise typer.Exit
 

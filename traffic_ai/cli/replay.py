@@ -17,7 +17,7 @@ from traffic_ai.cli.options import (
 )
 from traffic_ai.cli.reading import ReaderKeyOption, note_read, reader_of
 from traffic_ai.core.errors import TrafficAiError
-from traffic_ai.evidence.words import printable
+from traffic_ai.core.printable import printable
 
 if TYPE_CHECKING:
     from traffic_ai.audit.replay import ReplayReport

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from traffic_ai.cli.options import ByOption, JsonOption, KeysOption, person
-from traffic_ai.core.record import RejectionReason, ReviewState
-from traffic_ai.core.violation import Violation, ViolationKind
-from traffic_ai.evidence.words import printable
+from traffic_ai.core.kinds import RejectionReason, ReviewState, ViolationKind
+from traffic_ai.core.printable import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -185,6 +184,7 @@ def _decide(
 
 def _record_lines(found: "DocumentedViolation", run: Path) -> list[str]:
     from traffic_ai.core.recorded import finding_of
+    from traffic_ai.core.violation import Violation
     from traffic_ai.evidence.condition_words import condition_words
     from traffic_ai.evidence.words import one_line
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from traffic_ai.cli.options import JsonOption, KeysOption
-from traffic_ai.evidence.words import printable
+from traffic_ai.core.printable import printable
 
 if TYPE_CHECKING:
     from traffic_ai.audit.verify_report import Report

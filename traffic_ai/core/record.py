@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from traffic_ai.core.frame import CapturedAt
+from traffic_ai.core.kinds import EvidenceState as EvidenceState
+from traffic_ai.core.kinds import RejectionReason as RejectionReason
+from traffic_ai.core.kinds import ReviewState as ReviewState
 from traffic_ai.core.violation import (
     Measurement,
     Provenance,
@@ -14,41 +16,6 @@ from traffic_ai.core.violation import (
     ViolationKind,
     WrongWayMeasurement,
 )
-
-
-class EvidenceState(StrEnum):
-    """How far a violation's evidence package has come."""
-
-    PENDING = "pending"
-    WRITTEN = "written"
-    FAILED = "failed"
-
-
-class ReviewState(StrEnum):
-    """What a person made of a violation; PROPOSED until one has decided, and never otherwise."""
-
-    PROPOSED = "proposed"
-    CONFIRMED = "confirmed"
-    REJECTED = "rejected"
-
-
-class RejectionReason(StrEnum):
-    """Why a person rejected a violation."""
-
-    WRONG_SIGNAL = "wrong_signal"
-    WRONG_VEHICLE = "wrong_vehicle"
-    WRONG_PLACE = "wrong_place"
-    WRONG_MEASUREMENT = "wrong_measurement"
-    UNCLEAR = "unclear"
-    DUPLICATE = "duplicate"
-    EXEMPT = "exempt"
-    UNREADABLE_PLATE = "unreadable_plate"
-    OTHER = "other"
-
-    @property
-    def says_nothing_of_the_detection(self) -> bool:
-        """Whether what was reported may have been so: it is only not pursued."""
-        return self in (RejectionReason.EXEMPT, RejectionReason.UNREADABLE_PLATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,9 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from traffic_ai.core.frame import CapturedAt, FrameInfo
+from traffic_ai.core.kinds import ViolationKind as ViolationKind
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import TrackPoint
-
-
-class ViolationKind(StrEnum):
-    """What can be reported."""
-
-    RED_LIGHT = "red_light"
-    STOP_OVER_LINE = "stop_over_line"
-    WRONG_WAY = "wrong_way"
-    SPEEDING = "speeding"
 
 
 class VehicleEnd(StrEnum):

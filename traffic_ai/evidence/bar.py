@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from traffic_ai.core.frame import Image
-from traffic_ai.evidence.words import printable
+from traffic_ai.core.printable import printable
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LABEL_BGR = (170, 170, 170)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.frame import Image
 from traffic_ai.core.geometry import Array
-from traffic_ai.evidence.words import printable
+from traffic_ai.core.printable import printable
 
 Bgr = tuple[int, int, int]
 

@@ -12,11 +12,6 @@ from traffic_ai.core.violation import (
 )
 
 
-def printable(text: str) -> str:
-    """The text without what could steer a terminal, break a line or end OpenCV's process."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
 def one_line(violation: Violation) -> str:
     """Kind, place, time and the figure that matters, in one line."""
     moment = violation.occurred_at
