@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "traffic_ai"
 # From top to bottom; parts in one row do not import each other.
 ROWS = (
     {"cli"},
-    {"watch", "batch", "audit", "evaluate", "simulate", "diagnosis"},
+    {"watch", "batch", "audit", "evaluate", "simulate", "diagnosis", "tuning"},
     {"wiring"},
     {"delivery"},
     {"config"},

@@ -7,7 +7,7 @@ callable (scene, provenance, parameters mapping) -> core.ports.Rule, with an att
 
 import socket
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -20,15 +20,18 @@ from traffic_ai.config.delivery import MQTT_NAME, DeliverySite
 from traffic_ai.config.load import load_site
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.decision_text import read_decision
-from traffic_ai.core.errors import ConfigError, EvidenceError, ModelError
+from traffic_ai.core.errors import ConfigError, EvidenceError, ModelError, UsageError
+from traffic_ai.core.kinds import Engine
 from traffic_ai.core.ports import Attention, Detector, Rule, SignalReader
 from traffic_ai.core.replay import Difference, compare, replayed
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Provenance
 from traffic_ai.delivery import Route
-from traffic_ai.detectors.models import prepared_folder, weights
+from traffic_ai.detectors.engines import DEFAULT_CHOICE, EngineChoice, words
+from traffic_ai.detectors.models import prepared_folder, sha256_of, weights
 from traffic_ai.detectors.onnx import OnnxDetector
 from traffic_ai.detectors.regions import RegionDetector, SizedDetector
+from traffic_ai.detectors.remembered import recall
 from traffic_ai.detectors.riders import RiderDetector
 from traffic_ai.evidence.grounds import CalibrationFit, CameraGrounds
 from traffic_ai.pipeline import Session
@@ -47,17 +50,47 @@ Progress = Callable[[str, int, int | None], None]
 @dataclass(frozen=True, slots=True)
 class DetectorOptions:
     """Which detector runs. weights: a known model's name, an .onnx file, or a .pt file with
-    allow_pt (unpickling it runs code). size_px: the length the longer side is brought to.
+    allow_pt (unpickling it runs code). size_px: the length the longer side is brought to. choice:
+    what runs an .onnx file.
     """
 
     weights: str = DEFAULT_MODEL
     size_px: int = 640
     allow_pt: bool = False
+    choice: EngineChoice = DEFAULT_CHOICE
 
 
 def open_site(path: Path) -> Site:
     """The site file, with the rules of installed packages known to it."""
     return load_site(path, tuple(_foreign_rules()))
+
+
+def choose_engine(
+    options: DetectorOptions, name: str = "", progress: Progress | None = None
+) -> tuple[DetectorOptions, str]:
+    """The options with the engine of that name, and what to say of it ("" for nothing).
+
+    Without a name the engine that `traffic-ai tune` found best here, else the default one. Raises
+    UsageError for an unknown name; ModelError for an eight-bit engine that was not found good here.
+    """
+    if name and name not in list(Engine):
+        raise UsageError(f"--engine {name!r} is not known; give one of {', '.join(Engine)}")
+    folder = prepared_folder()
+    if options.weights.endswith(".pt") or (not name and not folder.is_dir()):
+        return options, ""
+    kept = recall(folder, sha256_of(weights(options.weights, progress)), options.size_px)
+    if not name:
+        if kept is None or kept.choice.engine is Engine.ORT:
+            return (options, "") if kept is None else (replace(options, choice=kept.choice), "")
+        said = f"engine: {words(kept.choice.engine)}, chosen by `traffic-ai tune` on {kept.at[:10]}"
+        return replace(options, choice=kept.choice), said
+    engine = Engine(name)
+    if engine.is_int8 and (kept is None or engine not in kept.accepted):
+        raise ModelError(
+            f"engine {engine} was not found good here for {options.weights} at size "
+            f"{options.size_px}; `traffic-ai tune` tries it, and tells why where it is not"
+        )
+    return replace(options, choice=EngineChoice(engine)), f"engine: {words(engine)}"
 
 
 def load_detector(options: DetectorOptions, progress: Progress | None = None) -> SizedDetector:
@@ -69,7 +102,9 @@ def load_detector(options: DetectorOptions, progress: Progress | None = None) ->
         return UltralyticsDetector(path, size_px=options.size_px, allow_pickle=options.allow_pt)
     if options.allow_pt:
         raise ModelError(f"{path} is not a .pt file; leave out --allow-pt")
-    return OnnxDetector(path, size_px=options.size_px, folder=prepared_folder())
+    return OnnxDetector(
+        path, size_px=options.size_px, choice=options.choice, folder=prepared_folder()
+    )
 
 
 def scene_detector(detector: SizedDetector, scene: Scene) -> Detector:

@@ -26,6 +26,7 @@ from traffic_ai.cli import (
     seal,
     simulate,
     status,
+    tune,
     validate,
     verify,
     watch,
@@ -57,6 +58,7 @@ app.add_typer(seal.app, name="seal")
 app.add_typer(models.app, name="models")
 app.command()(simulate.simulate)
 app.command()(evaluate.evaluate)
+app.command()(tune.tune)
 app.command()(doctor.doctor)
 
 

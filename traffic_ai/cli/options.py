@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from traffic_ai.core.errors import UsageError
+from traffic_ai.core.kinds import Engine
 
 _STRIDE_PX = 32  # of the networks: they halve a picture five times
 
@@ -38,6 +39,15 @@ SizeOption = Annotated[
         "--size",
         callback=_checked_size,
         help="Length in pixels of the picture's longer side in the detector.",
+    ),
+]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help=f"What runs the network: {', '.join(Engine)}. Default: what `traffic-ai tune` found "
+        "best here, else ort.",
+        show_default=False,
     ),
 ]
 AllowPtOption = Annotated[

@@ -16,6 +16,7 @@ import typer
 from traffic_ai.cli.logs import say
 from traffic_ai.cli.options import (
     AllowPtOption,
+    EngineOption,
     EveryFrameOption,
     JsonOption,
     KeysOption,
@@ -56,6 +57,7 @@ def process(
     weights: WeightsOption = "yolov8n",
     size: SizeOption = 640,
     allow_pt: AllowPtOption = False,
+    engine: EngineOption = "",
     evidence: Annotated[
         bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
     ] = True,
@@ -83,7 +85,7 @@ def process(
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.progress import BatchProgress
     from traffic_ai.detectors.models import weights as weights_file
-    from traffic_ai.wiring import DetectorOptions, load_detector, open_site
+    from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector, open_site
 
     paths = find_videos(videos)
     begins_at = _start(start_time, len(paths))
@@ -91,7 +93,11 @@ def process(
     for warning in the_site.warnings:
         typer.echo(f"warning: {warning}", err=True)
     signer = signer_or_note(keys) if evidence else None
-    options = DetectorOptions(weights, size, allow_pt)
+    with pull_progress() as progress:
+        asked = DetectorOptions(weights, size, allow_pt)
+        options, said = choose_engine(asked, engine, progress)
+    if said:
+        typer.echo(said, err=True)
     job = _Job(site, out, options, camera, begins_at, evidence, tracks, keys, every_frame)
     stop = threading.Event()
     with pull_progress() as progress:

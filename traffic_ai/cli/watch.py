@@ -11,6 +11,7 @@ import typer
 from traffic_ai.cli.logs import LogFormat, log_json, say
 from traffic_ai.cli.options import (
     AllowPtOption,
+    EngineOption,
     EveryFrameOption,
     JsonOption,
     KeysOption,
@@ -37,6 +38,7 @@ def watch(
     weights: WeightsOption = "yolov8n",
     size: SizeOption = 640,
     allow_pt: AllowPtOption = False,
+    engine: EngineOption = "",
     evidence: Annotated[
         bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
     ] = True,
@@ -76,7 +78,7 @@ def watch(
     from traffic_ai.watch.notify import Notifier
     from traffic_ai.watch.run import Watch
     from traffic_ai.watch.status import view_row
-    from traffic_ai.wiring import DetectorOptions, load_detector, open_site
+    from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector, open_site
 
     if log_format is LogFormat.JSON:
         log_json()
@@ -85,7 +87,11 @@ def watch(
         say(f"warning: {warning}")
     signer = signer_or_note(keys) if evidence or the_site.retention else None
     with pull_progress() as progress:
-        detector = load_detector(DetectorOptions(weights, size, allow_pt), progress)
+        asked = DetectorOptions(weights, size, allow_pt)
+        options, said = choose_engine(asked, engine, progress)
+        detector = load_detector(options, progress)
+    if said:
+        typer.echo(said, err=True)
     cameras = tuple(camera or ())
     keeper = Keeper(out, signer, PackageSizes(out))
     the_watch = Watch(

@@ -45,3 +45,19 @@ class RejectionReason(StrEnum):
     def says_nothing_of_the_detection(self) -> bool:
         """Whether what was reported may have been so: it is only not pursued."""
         return self in (RejectionReason.EXEMPT, RejectionReason.UNREADABLE_PLATE)
+
+
+class Engine(StrEnum):
+    """What runs the network: a library, the processor it uses, and the numbers it counts with."""
+
+    ORT = "ort"
+    ORT_INT8 = "ort-int8"
+    OPENVINO = "openvino"
+    OPENVINO_INT8 = "openvino-int8"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether it needs a graph that was made to count in eight bits."""
+        return self in (Engine.ORT_INT8, Engine.OPENVINO_INT8)

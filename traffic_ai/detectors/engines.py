@@ -2,33 +2,17 @@
 
 import os
 from dataclasses import dataclass
-from enum import StrEnum
 
 from traffic_ai.core.errors import ModelError
+from traffic_ai.core.kinds import Engine as Engine
 from traffic_ai.detectors.networks import GraphSession
 
 MOST_THREADS = 4  # a small network gains little beyond; more cores serve more cameras
 
 
-class Engine(StrEnum):
-    """A library, the processor it uses, and the numbers it counts with."""
-
-    ORT = "ort"
-    ORT_INT8 = "ort-int8"
-    OPENVINO = "openvino"
-    OPENVINO_INT8 = "openvino-int8"
-    CUDA = "cuda"
-    TENSORRT = "tensorrt"
-
-    @property
-    def is_int8(self) -> bool:
-        """Whether it needs a graph that was made to count in eight bits."""
-        return self in (Engine.ORT_INT8, Engine.OPENVINO_INT8)
-
-    @property
-    def words(self) -> str:
-        """The engine in words."""
-        return _WORDS[self]
+def words(engine: Engine) -> str:
+    """An engine in words."""
+    return _WORDS[engine]
 
 
 _WORDS = {
@@ -43,10 +27,15 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """An engine and how many threads it works with; None: the cores at hand, at most 4."""
+    """An engine and how many threads it works with; None: 4. Never more than the cores at hand."""
 
     engine: Engine = Engine.ORT
     threads: int | None = None
+
+    @property
+    def thread_count(self) -> int:
+        """How many threads the network gets in this process."""
+        return min(self.threads or MOST_THREADS, core_count())
 
     def model_hash(self, weights_hash: str, graph_hash: str = "") -> str:
         """What a record names as its model.
@@ -73,7 +62,7 @@ def open_session(data: bytes, where: str, choice: EngineChoice = DEFAULT_CHOICE)
     Raises ModelError where the engine is not installed or does not start, or the graph is not one
     with a single float32 input [1, 3, H, W].
     """
-    threads = choice.threads or min(core_count(), MOST_THREADS)
+    threads = choice.thread_count
     if choice.engine in (Engine.OPENVINO, Engine.OPENVINO_INT8):
         try:
             from traffic_ai.detectors.openvino import OpenVinoSession

@@ -5,13 +5,7 @@ import logging
 from pathlib import Path
 
 from traffic_ai.core.errors import ModelError
-from traffic_ai.detectors.engines import (
-    DEFAULT_CHOICE,
-    MOST_THREADS,
-    EngineChoice,
-    core_count,
-    open_session,
-)
+from traffic_ai.detectors.engines import DEFAULT_CHOICE, EngineChoice, open_session, words
 from traffic_ai.detectors.models import sha256_of
 from traffic_ai.detectors.prepared import keep_prepared, prepared_path, read_prepared
 from traffic_ai.detectors.suppression import IOU_LIMIT
@@ -80,7 +74,7 @@ def load_network(
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != weights_hash:
         raise ModelError(f"{path} changed while it was read; try again")
-    export = Export(data, str(path), choice.threads or min(core_count(), MOST_THREADS))
+    export = Export(data, str(path), choice.thread_count)
     prepared = export.prepare()
     if prepared is None:
         return export.whole(choice)
@@ -89,7 +83,7 @@ def load_network(
     network = prepared.network(open_session(prepared.graph, str(path), choice))
     if not prepared.fits(network):
         raise ModelError(
-            f"{path} does not give the same boxes in {choice.engine.words}; choose another engine"
+            f"{path} does not give the same boxes in {words(choice.engine)}; choose another engine"
         )
     return network
 

@@ -69,7 +69,7 @@ def read_prepared(path: Path, weights_hash: str) -> Prepared | None:
     if not path.is_file():
         return None
     try:
-        reason = _not_ours(path)
+        reason = not_ours(path)
         found = None if reason else _read(path, weights_hash)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason, found = f"cannot be read ({type(error).__name__}: {error})", None
@@ -138,7 +138,7 @@ def same_rows(found: np.ndarray, wanted: np.ndarray, tolerance: float = 1.0) -> 
     )
 
 
-def _not_ours(path: Path) -> str:
+def not_ours(path: Path) -> str:
     """Why a file may be somebody else's, "" where it may not: it would run as these weights."""
     status = path.stat()
     if status.st_uid not in (os.getuid(), 0):

@@ -1,0 +1,197 @@
+"""Tuning on small networks: what is chosen, kept and refused."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+import pytest
+
+from tests.detectors.conftest import make_colour_model
+from traffic_ai import tuning
+from traffic_ai.core.errors import ModelError, UsageError
+from traffic_ai.core.frame import Image
+from traffic_ai.core.kinds import Engine
+from traffic_ai.detectors.engines import EngineChoice
+from traffic_ai.detectors.models import prepared_folder, sha256_of
+from traffic_ai.detectors.prepared import Prepared, prepared_path
+from traffic_ai.detectors.remembered import forget, recall
+from traffic_ai.tuning import Look, Material, Trial, Tuning, best
+from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector
+
+
+def cells(seed: int) -> Image:
+    """A picture of 8x8 cells, each bright in one colour or dark."""
+    random = np.random.default_rng(seed)
+    colour = np.eye(4, 3, dtype=np.uint8)[random.integers(0, 4, (8, 12))] * 255
+    return np.kron(colour, np.ones((8, 8, 1), np.uint8))
+
+
+MATERIAL = Material([cells(s) for s in range(3)], [cells(s) for s in range(10, 16)])
+LOOKS = [Look(cells(20)), Look(cells(21), ((0, 0, 48, 64),))]
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRAFFIC_AI_MODELS", str(tmp_path / "cache"))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(make_colour_model().SerializeToString())
+    return path
+
+
+def said(text: str) -> None:
+    pass
+
+
+def run(weights: Path) -> tuple[list[Trial], Trial]:
+    return Tuning(weights, 96, LOOKS, prepared_folder()).run(MATERIAL, said, rounds=2)
+
+
+def of(trials: list[Trial], engine: Engine) -> list[Trial]:
+    return [trial for trial in trials if trial.choice.engine is engine]
+
+
+def spoilt(prepared: Prepared, pictures: object, size_px: int) -> Prepared:
+    """An eight-bit graph gone wrong: what was red is green."""
+    model = onnx.load_model_from_string(prepared.graph)
+    for tensor in model.graph.initializer:
+        value = onnx.numpy_helper.to_array(tensor)
+        if value.shape == (3, 3, 1, 1):
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.roll(value, 1, axis=1), tensor.name))
+    return Prepared(model.SerializeToString(), prepared.scales, prepared.classes, prepared.trial)
+
+
+def test_every_engine_is_tried_and_the_choice_is_kept(weights: Path) -> None:
+    trials, chosen = run(weights)
+    assert trials[0].choice == tuning.default_choice()
+    assert trials[0].ratio == pytest.approx(1.0)
+    for engine in tuning.engines_here():
+        assert of(trials, engine), engine
+        assert all(not t.problems and t.look_ms > 0 for t in of(trials, engine))
+    kept = recall(prepared_folder(), sha256_of(weights), 96)
+    assert kept is not None
+    assert kept.choice == chosen.choice
+    assert set(kept.accepted) == set(tuning.engines_here())
+    assert prepared_path(prepared_folder(), sha256_of(weights), "int8").is_file()
+
+
+def test_an_eight_bit_graph_that_finds_something_else_is_refused_and_not_kept(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(weights)  # leaves a good one
+    monkeypatch.setattr(tuning, "in_eight_bits", spoilt)
+    trials, chosen = run(weights)
+    wrong = of(trials, Engine.ORT_INT8)
+    assert any("precision" in problem or "recall" in problem for problem in wrong[0].problems)
+    assert not chosen.choice.engine.is_int8
+    assert not prepared_path(prepared_folder(), sha256_of(weights), "int8").exists()
+    with pytest.raises(ModelError, match=r"ort-int8 was not found good here.*traffic-ai tune"):
+        choose_engine(DetectorOptions(str(weights), 96), "ort-int8")
+
+
+def test_an_eight_bit_graph_that_cannot_be_made_leaves_the_others(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Prepared:
+        raise ModelError("no such operation")
+
+    monkeypatch.setattr(tuning, "in_eight_bits", fail)
+    trials, _ = run(weights)
+    assert [t.problems for t in of(trials, Engine.ORT_INT8)] == [("no such operation",)]
+    assert not of(trials, Engine.ORT)[0].problems
+
+
+def test_a_graph_that_is_not_cut_leaves_nothing_to_choose(tmp_path: Path) -> None:
+    path = tmp_path / "pinned.onnx"
+    path.write_bytes(make_colour_model(pinned=True).SerializeToString())
+    with pytest.raises(ModelError, match="nothing to choose"):
+        Tuning(path, 96, LOOKS, tmp_path)
+
+
+@pytest.mark.parametrize("engine", [e for e in tuning.engines_here() if e is not Engine.ORT])
+def test_the_engine_that_was_chosen_runs_and_is_named_by_the_records(
+    weights: Path, engine: Engine
+) -> None:
+    run(weights)
+    options, note = choose_engine(DetectorOptions(str(weights), 96), engine.value)
+    assert "engine: " in note
+    detector, usual = load_detector(options), load_detector(DetectorOptions(str(weights), 96))
+    assert usual.model_hash == sha256_of(weights)
+    assert detector.model_hash.startswith(f"{sha256_of(weights)}+{engine.value}")
+    assert len(detector.model_hash.split("+")) == (3 if engine.is_int8 else 2)
+    found, wanted = detector.detect(cells(30)), usual.detect(cells(30))
+    assert len(found) > 10
+    assert np.array_equal(np.sort(found.class_id), np.sort(wanted.class_id))
+
+
+def test_what_was_chosen_is_used_until_it_is_forgotten(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = DetectorOptions(str(weights), 96)
+    assert choose_engine(asked) == (asked, "")
+    monkeypatch.setattr(tuning, "best", lambda trials: of(list(trials), Engine.ORT_INT8)[0])
+    _, chosen = run(weights)
+    options, note = choose_engine(asked)
+    assert options.choice == chosen.choice
+    assert "ONNX Runtime, eight bits, chosen by `traffic-ai tune` on 20" in note
+    assert choose_engine(asked, "ort")[0].choice == EngineChoice()
+    assert choose_engine(DetectorOptions(str(weights), 128))[1] == ""
+    forget(prepared_folder())
+    assert choose_engine(asked) == (asked, "")
+
+
+def test_a_kept_eight_bit_graph_that_is_spoilt_stops_the_run_with_the_way_out(
+    weights: Path,
+) -> None:
+    run(weights)
+    options, _ = choose_engine(DetectorOptions(str(weights), 96), "ort-int8")
+    path = prepared_path(prepared_folder(), sha256_of(weights), "int8")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ModelError, match="traffic-ai tune"):
+        load_detector(options)
+    shutil.rmtree(prepared_folder())
+    with pytest.raises(ModelError, match="traffic-ai tune"):
+        load_detector(options)
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"'abacus'.*ort-int8"):
+        choose_engine(DetectorOptions(), "abacus")
+
+
+def trial(engine: Engine, threads: int, ratio: float, *problems: str) -> Trial:
+    return Trial(EngineChoice(engine, threads), 10.0, 10.0, ratio, None, problems)
+
+
+DEFAULT = trial(Engine.ORT, 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("others", "chosen"),
+    [
+        ([], 0),
+        ([trial(Engine.OPENVINO, 2, 0.97)], 0),
+        ([trial(Engine.OPENVINO, 2, 0.90)], 1),
+        ([trial(Engine.ORT_INT8, 2, 0.5, "recall"), trial(Engine.OPENVINO, 2, 0.90)], 2),
+        ([trial(Engine.ORT_INT8, 2, 0.5), trial(Engine.ORT_INT8, 1, 0.51)], 2),
+        ([trial(Engine.ORT_INT8, 2, 0.5), trial(Engine.ORT_INT8, 1, 0.6)], 1),
+        ([trial(Engine.OPENVINO_INT8, 2, 0.5), trial(Engine.ORT_INT8, 2, 0.51)], 2),
+        ([trial(Engine.OPENVINO_INT8, 2, float("nan"), "does not start")], 0),
+    ],
+    ids=[
+        "alone",
+        "hardly faster",
+        "faster",
+        "fastest is wrong",
+        "fewer threads as fast",
+        "fewer threads slower",
+        "two as fast",
+        "one that does not start",
+    ],
+)
+def test_the_fastest_that_is_right_is_chosen_if_it_is_worth_it(
+    others: list[Trial], chosen: int
+) -> None:
+    trials = [DEFAULT, *others]
+    assert best(trials) is trials[chosen]
