@@ -151,5 +151,5 @@ def test_the_command_writes_pictures_of_the_records_asked_for(call, run, tmp_pat
     assert (tmp_path / "out" / record / "at.jpg").is_file()
     assert not list((tmp_path / "out").rglob("clip*"))
     called = call("export", run, "--pictures", tmp_path / "o2", "--record", "none")
-    assert (called.code, "holds no such record" in called.err) == (2, True)
+    assert (called.code, "there is no record 'none'" in called.err) == (2, True)
     assert call("verify", run).code == 0
