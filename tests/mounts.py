@@ -25,10 +25,10 @@ needs_mounts = pytest.mark.skipif(
 )
 
 
-def run_with_small_disk(folder, size_kb, script, *arguments):
+def run_with_small_disk(folder, size_kb, script, *arguments, seconds=60):
     """Run Python with a file system of that size at the folder, which is lost afterwards."""
     mount = f'mount -t tmpfs -o size={size_kb}k none "{folder}"'
-    return _run(mount, script, arguments)
+    return _run(mount, script, arguments, seconds)
 
 
 def run_with_read_only(folder, script, *arguments):
@@ -37,7 +37,7 @@ def run_with_read_only(folder, script, *arguments):
     return _run(mount, script, arguments)
 
 
-def _run(mount, script, arguments):
+def _run(mount, script, arguments, seconds=60):
     command = ["unshare", "-Urm", "sh", "-c", f'{mount} && exec "$@"', "sh", sys.executable, "-c"]
     return subprocess.run(
         [*command, script, *map(str, arguments)],
@@ -45,5 +45,5 @@ def _run(mount, script, arguments):
         text=True,
         check=False,
         cwd=ROOT,
-        timeout=60,
+        timeout=seconds,
     )

@@ -52,25 +52,34 @@ class JsonLines(logging.Formatter):
 
 
 def log_plainly() -> None:
-    """Warnings and worse, as lines for a person."""
-    _log_as(_PlainLines("%(levelname)s %(name)s: %(message)s"), logging.WARNING)
+    """Warnings and worse, as lines for a person, unless somebody else listens."""
+    for handler in _json_handlers():
+        logging.root.removeHandler(handler)
+    if not logging.root.handlers:
+        _listen(_PlainLines("%(levelname)s %(name)s: %(message)s"))
 
 
 def log_json() -> None:
     """All that this program has to say, as JSON lines on standard error."""
-    _log_as(JsonLines(), logging.WARNING)
+    for handler in [h for h in logging.root.handlers if isinstance(h.formatter, _PlainLines)]:
+        logging.root.removeHandler(handler)
+    _listen(JsonLines())
     logging.getLogger("traffic_ai").setLevel(logging.INFO)
 
 
 def say(text: str, level: int = logging.WARNING) -> None:
     """Tell the person on standard error, or where the log is JSON, the log."""
-    if any(isinstance(handler.formatter, JsonLines) for handler in logging.root.handlers):
+    if _json_handlers():
         logging.getLogger("traffic_ai").log(level, "%s", text)
     else:
         typer.echo(text, err=True)
 
 
-def _log_as(formatter: logging.Formatter, level: int) -> None:
+def _json_handlers() -> list[logging.Handler]:
+    return [h for h in logging.root.handlers if isinstance(h.formatter, JsonLines)]
+
+
+def _listen(formatter: logging.Formatter) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.root.addHandler(handler)

@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
+DRAIN_S = 10.0
 
 
 def process(
@@ -105,7 +106,7 @@ def process(
             batch = job.batch_of(the_site, load_detector(options, progress), signer, stop)
         else:
             weights_file(options.weights, progress)
-    with stopping_on_signals(stop), BatchProgress() as listener:
+    with _delivering(the_site, out), stopping_on_signals(stop), BatchProgress() as listener:
         if workers == 1:
             outcomes = batch.run(paths, listener)
         else:
@@ -119,6 +120,29 @@ def process(
         raise typer.Exit(EXIT_INTERRUPTED)
     if any(outcome.state.value == "failed" for outcome in outcomes):
         raise typer.Exit(EXIT_FAILED)
+
+
+@contextmanager
+def _delivering(site: "Site", out: Path) -> Iterator[None]:
+    """Tell those whom the site file names of what is found, while it is found."""
+    from traffic_ai.config.delivery import NOBODY
+    from traffic_ai.delivery import Delivery
+    from traffic_ai.stores.database import ViolationStore
+    from traffic_ai.stores.run_folder import STORE_NAME, make_run_folder
+    from traffic_ai.wiring import new_routes
+
+    if site.delivery == NOBODY:
+        yield
+        return
+    make_run_folder(out)
+    with (
+        ViolationStore.open(out / STORE_NAME) as store,
+        closing(Delivery(store.outbox)) as delivery,
+    ):
+        delivery.start(new_routes(site.delivery, out), only=False)
+        yield
+        if left := delivery.drain(DRAIN_S):
+            say(f"{left} messages wait; the next run on {out} delivers them")
 
 
 @dataclass(frozen=True, slots=True)
