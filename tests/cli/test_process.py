@@ -13,6 +13,7 @@ from tests.blocks import (
     write_blocks,
     write_site,
 )
+from tests.broker import Receiver
 from tests.mounts import needs_mounts
 
 SIGINT_AT_30 = "30 SIGINT"
@@ -170,3 +171,28 @@ def test_a_disk_that_fills_up_leaves_a_run_that_can_go_on(command, call, site_pa
     assert rows_of(out) == rows_of(tmp_path / "clean")
     assert len(packages_of(out)) == len(WRONG)
     assert leftovers_of(out) == []
+
+
+def test_those_whom_the_site_file_names_are_told_now_or_with_the_next_run(
+    call, site_path, video, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOOK_SECRET", "k" * 32)
+    receiver = Receiver()
+    port = receiver.port
+    receiver.close()
+    hook = f"{{url: 'http://127.0.0.1:{port}/', secret: '${{HOOK_SECRET}}'}}"
+    site_path.write_text(site_path.read_text() + f"delivery: {{webhooks: [{hook}]}}\n")
+    out = tmp_path / "out"
+    called = call("process", video, "--site", site_path, "--out", out)
+    assert called.code == 0
+    # Each with its evidence's.
+    assert f"4 messages wait; the next run on {out} delivers them" in called.err
+    receiver = Receiver(port)
+    try:
+        again = call("process", video, "--site", site_path, "--out", out)
+        told = [json.loads(body) for _, body in receiver.taken]
+    finally:
+        receiver.close()
+    assert (again.code, "messages wait" in again.err) == (0, False)
+    assert [event["type"].rpartition(".")[2] for event in told] == ["new", "update"] * 2
+    assert {event["subject"] for event in told} == set(packages_of(out))
