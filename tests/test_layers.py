@@ -149,6 +149,8 @@ def test_only_the_edges_know_a_driver():
         "pydantic": {"config"},
         "yaml": {"config"},
         "onnxruntime": {"detectors"},
+        "openvino": {"detectors"},
+        "onnx": {"detectors"},
         "typer": {"cli"},
         "cryptography": {"evidence"},
         "pyrage": {"evidence"},

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from traffic_ai.core.errors import ModelError
 from traffic_ai.core.frame import Image
 from traffic_ai.core.kinds import Engine
 from traffic_ai.detectors.agreement import Agreement, compare
-from traffic_ai.detectors.engines import EngineChoice, open_session
+from traffic_ai.detectors.engines import EngineChoice, engines_here, open_session
 from traffic_ai.detectors.exported import Export
 from traffic_ai.detectors.models import sha256_of
 from traffic_ai.detectors.prepared import Prepared, keep_prepared, prepared_path
@@ -195,18 +194,6 @@ class Tuning:
 def default_choice() -> EngineChoice:
     """What runs where nothing is remembered, with its threads counted."""
     return EngineChoice(Engine.ORT, EngineChoice().thread_count)
-
-
-def engines_here() -> list[Engine]:
-    """The engines whose libraries are installed; one may still not start."""
-    import onnxruntime
-
-    found = [Engine.ORT, Engine.ORT_INT8]
-    if find_spec("openvino") is not None:
-        found += [Engine.OPENVINO, Engine.OPENVINO_INT8]
-    providers = onnxruntime.get_available_providers()
-    found += [Engine.CUDA] if "CUDAExecutionProvider" in providers else []
-    return found + ([Engine.TENSORRT] if "TensorrtExecutionProvider" in providers else [])
 
 
 def thread_counts(engine: Engine) -> list[int]:

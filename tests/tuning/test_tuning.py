@@ -13,7 +13,7 @@ from traffic_ai import tuning
 from traffic_ai.core.errors import ModelError, UsageError
 from traffic_ai.core.frame import Image
 from traffic_ai.core.kinds import Engine
-from traffic_ai.detectors.engines import EngineChoice
+from traffic_ai.detectors.engines import EngineChoice, engines_here
 from traffic_ai.detectors.models import prepared_folder, sha256_of
 from traffic_ai.detectors.prepared import Prepared, prepared_path
 from traffic_ai.detectors.remembered import forget, recall
@@ -66,13 +66,13 @@ def test_every_engine_is_tried_and_the_choice_is_kept(weights: Path) -> None:
     trials, chosen = run(weights)
     assert trials[0].choice == tuning.default_choice()
     assert trials[0].ratio == pytest.approx(1.0)
-    for engine in tuning.engines_here():
+    for engine in engines_here():
         assert of(trials, engine), engine
         assert all(not t.problems and t.look_ms > 0 for t in of(trials, engine))
     kept = recall(prepared_folder(), sha256_of(weights), 96)
     assert kept is not None
     assert kept.choice == chosen.choice
-    assert set(kept.accepted) == set(tuning.engines_here())
+    assert set(kept.accepted) == set(engines_here())
     assert prepared_path(prepared_folder(), sha256_of(weights), "int8").is_file()
 
 
@@ -109,7 +109,7 @@ def test_a_graph_that_is_not_cut_leaves_nothing_to_choose(tmp_path: Path) -> Non
         Tuning(path, 96, LOOKS, tmp_path)
 
 
-@pytest.mark.parametrize("engine", [e for e in tuning.engines_here() if e is not Engine.ORT])
+@pytest.mark.parametrize("engine", [e for e in engines_here() if e is not Engine.ORT])
 def test_the_engine_that_was_chosen_runs_and_is_named_by_the_records(
     weights: Path, engine: Engine
 ) -> None:

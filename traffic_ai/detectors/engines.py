@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from traffic_ai.core.errors import ModelError
 from traffic_ai.core.kinds import Engine as Engine
@@ -75,3 +76,15 @@ def open_session(data: bytes, where: str, choice: EngineChoice = DEFAULT_CHOICE)
     from traffic_ai.detectors.runtime import Session, providers
 
     return Session(data, where, threads, providers(choice.engine))
+
+
+def engines_here() -> list[Engine]:
+    """The engines whose libraries are installed; one may still not start."""
+    import onnxruntime
+
+    found = [Engine.ORT, Engine.ORT_INT8]
+    if find_spec("openvino") is not None:
+        found += [Engine.OPENVINO, Engine.OPENVINO_INT8]
+    providers = onnxruntime.get_available_providers()
+    found += [Engine.CUDA] if "CUDAExecutionProvider" in providers else []
+    return found + ([Engine.TENSORRT] if "TensorrtExecutionProvider" in providers else [])
