@@ -23,6 +23,7 @@ from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.record import EvidenceState, ReviewState
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.outbox import Destination
 from traffic_ai.stores.run_folder import track_log_path
 from traffic_ai.stores.track_log import read_tracks
 
@@ -58,6 +59,20 @@ def test_a_deleted_record_leaves_an_entry_and_nothing_else(run, signer):
     assert traces(run, "83.456") == []  # its speed: in the row, the document and the manifest
     assert traces(run, SPEEDING.id) == ["evidence/gate/chain.jsonl", "violations.sqlite"]
     assert both(run, [signer.public_key]) == ([], [])
+
+
+def test_of_what_was_told_of_a_deleted_record_nothing_is_left_either(run, signer):
+    made = violation(t_s=500.0, lane_id="lane-of-the-deleted")
+    with ViolationStore.open(run / "violations.sqlite") as store:
+        store.outbox.open([Destination("delivered"), Destination("waiting")])
+        store.add_findings(KEY, [made])
+        store.outbox.settle("delivered", list(store.outbox.take("delivered", 9)), {})
+    assert traces(run, "lane-of-the-deleted") != []
+    with open_records(run, "mai", signer) as records:
+        purge(records, subject(records, made.id), "asked for")
+        waiting = list(records.store.outbox.take("waiting", 9).values())
+    assert [(message.type, message.subject) for message in waiting] == [("end", made.id)]
+    assert traces(run, "lane-of-the-deleted") == []
 
 
 def test_the_others_stay(run, signer):

@@ -1,12 +1,12 @@
 """What a receiver of webhooks gets, how it can check it, and what becomes of its answers."""
 
 import base64
-import hashlib
-import hmac
 import json
 import socket
 import threading
 from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,13 +43,13 @@ def some(count):
 
 
 def is_genuine(headers, body, secret=SECRET, now_s=1_800_000_000):
-    """The check that docs/delivery.md tells receivers to make."""
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
-    wanted = "v1," + base64.b64encode(digest).decode()
-    given = headers["webhook-signature"].split(" ")
-    fresh = abs(now_s - int(headers["webhook-timestamp"])) < 300
-    return fresh and any(hmac.compare_digest(wanted, one) for one in given)
+    """What the lines say that docs/delivery.md gives to receivers."""
+    page = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text()
+    lines = page.partition("```python\n")[2].partition("```")[0]
+    found = {}
+    exec(lines, found)
+    found["time"] = SimpleNamespace(time=lambda: now_s)
+    return found["is_genuine"](headers, body, secret)
 
 
 def test_a_violation_comes_as_a_signed_cloud_event_with_its_id(receiver, ends):

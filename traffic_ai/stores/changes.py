@@ -26,9 +26,6 @@ class RecordChanges:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        if connection.dialect.name == "sqlite":
-            # What is deleted is overwritten, not only let go.
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
     def followed(self, camera_id: str) -> int:
         """The number of the last entry of the camera's chain that was followed, 0 for none."""

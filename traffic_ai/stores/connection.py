@@ -109,6 +109,8 @@ def _write_settings(connection: sqlite3.Connection, _record: object) -> None:
     _use_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    # What is deleted is overwritten, not only let go: records, and messages that told of them.
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
