@@ -297,6 +297,15 @@ def test_near_misses_are_counted_by_reason(with_near_misses, call):
     assert first == {"camera_id": "gate", "kind": "red_light", "reason": "grace_period", "count": 3}
 
 
+def test_near_misses_are_told_one_by_one_with_their_ids(with_near_misses, call):
+    run, ids = with_near_misses
+    lines = call("explain", "--near-misses", "--each", run).out.splitlines()
+    assert [line.partition("  ")[0] for line in lines] == ids
+    assert lines[0].endswith("(0.00 s); grace period")
+    told = json.loads(call("explain", "--near-misses", "--each", run, "--json").out)
+    assert [(miss["id"], miss["kind"]) for miss in told] == [(i, "red_light") for i in ids]
+
+
 def test_a_near_miss_is_explained_by_its_id(with_near_misses, call):
     run, ids = with_near_misses
     said = call("explain", ids[0], run)

@@ -130,16 +130,21 @@ def _sealed(package: Path) -> str:
 
 def near_miss_words(miss: NearMiss) -> list[str]:
     """Why a near miss was not reported, line by line."""
-    moment = miss.occurred_at
-    when = f"{moment.utc.isoformat(timespec='milliseconds')} " if moment is not None else ""
-    kind = miss.kind.value.replace("_", " ")
     return [
-        f"no {kind}: {miss.road_user.label} in lane {miss.lane_id} at {when}({miss.t_s:.2f} s)",
+        near_miss_line(miss),
         f"not reported: {miss.reason.replace('_', ' ')}",
         "",
         "what was asked:",
         *_conditions(miss),
     ]
+
+
+def near_miss_line(miss: NearMiss) -> str:
+    """What a near miss was of, where and when."""
+    moment = miss.occurred_at
+    when = f"{moment.utc.isoformat(timespec='milliseconds')} " if moment is not None else ""
+    kind = miss.kind.value.replace("_", " ")
+    return f"no {kind}: {miss.road_user.label} in lane {miss.lane_id} at {when}({miss.t_s:.2f} s)"
 
 
 def _conditions(finding: Violation | NearMiss) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """How much was reported, and why the rest was not: counts by camera, kind and reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +35,17 @@ def reason_counts(run: Path) -> list[ReasonCount]:
     return sorted(reported + missed, key=lambda c: (c.camera_id, c.kind, c.reason != "", -c.count))
 
 
-def near_misses(run: Path, record_id: str) -> Sequence[NearMiss]:
-    """The near misses of a run folder whose id begins so. Raises UsageError, StoreError."""
+def near_misses(run: Path, beginning: str = "") -> Mapping[str, NearMiss]:
+    """By id, the near misses of a run folder whose id begins so, in the order of time.
+
+    Raises UsageError, StoreError.
+    """
     with _store(run) as store:
-        return [
-            finding_of(miss.document, NearMiss)
+        return {
+            miss.id: finding_of(miss.document, NearMiss)
             for miss in store.near_misses()
-            if miss.id.startswith(record_id)
-        ]
+            if miss.id.startswith(beginning)
+        }
 
 
 def _store(run: Path) -> ViolationStore:

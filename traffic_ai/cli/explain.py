@@ -25,6 +25,10 @@ def explain(
         bool,
         typer.Option("--near-misses", help="Count what was reported and what was not, by reason."),
     ] = False,
+    each: Annotated[
+        bool,
+        typer.Option("--each", help="With --near-misses: those not reported one by one, with id."),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -45,7 +49,7 @@ def explain(
     The camera's chain tells that, when and by whom the record was read.
     """
     if near_misses:
-        _counts(what, as_json)
+        (_each if each else _counts)(_run_folder(what), as_json)
         return
     show = _Shown(output, only_words, by, keys, reader_key)
     if len(what) == 1:
@@ -83,7 +87,7 @@ def _record(record_id: str, run: Path, show: _Shown) -> None:
         missed = near_misses(run, record_id)
         if len(missed) != 1:
             raise
-        _say(near_miss_words(missed[0]))
+        _say(near_miss_words(*missed.values()))
         return
     _package(folder, show)
 
@@ -121,12 +125,29 @@ def _say(lines: list[str]) -> None:
         typer.echo(printable(line))
 
 
-def _counts(what: list[str], as_json: bool) -> None:
-    from traffic_ai.audit.explain_counts import reason_counts
-
+def _run_folder(what: list[str]) -> Path:
     if len(what) != 1:
         raise UsageError("--near-misses takes one run folder: traffic-ai explain --near-misses RUN")
-    counts = reason_counts(Path(what[0]))
+    return Path(what[0])
+
+
+def _each(run: Path, as_json: bool) -> None:
+    from traffic_ai.audit.explain import near_miss_line
+    from traffic_ai.audit.explain_counts import near_misses
+    from traffic_ai.core.violation import document
+
+    missed = near_misses(run)
+    if as_json:
+        typer.echo(json.dumps([{**document(m), "id": i} for i, m in missed.items()], indent=2))
+        return
+    for miss_id, miss in missed.items():
+        _say([f"{miss_id}  {near_miss_line(miss)}; {miss.reason.replace('_', ' ')}"])
+
+
+def _counts(run: Path, as_json: bool) -> None:
+    from traffic_ai.audit.explain_counts import reason_counts
+
+    counts = reason_counts(run)
     if as_json:
         typer.echo(json.dumps([asdict(count) for count in counts], indent=2))
         return
