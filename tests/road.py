@@ -84,7 +84,8 @@ class Vehicle:
     """A vehicle whose front middle is at `front(t)` while it is on the road.
 
     `heading` is the unit direction it points to; it may roll the other way. `called`: what the
-    detector takes it for, by default what it is.
+    detector takes it for, by default what it is. `covered`: the share of its box that something
+    not detected hides below.
     """
 
     front: Path
@@ -93,6 +94,7 @@ class Vehicle:
     start_s: float = 0.0
     end_s: float = 1e9
     called: RoadUser | None = None
+    covered: Callable[[float], float] = lambda t_s: 0.0
 
     def corners_m(self, t_s: float) -> np.ndarray:
         length_m, width_m, height_m = DIMENSIONS_M[self.road_user]
@@ -120,6 +122,7 @@ def box_of(camera: Camera, vehicle: Vehicle, t_s: float) -> np.ndarray | None:
         return None
     if (shown_high - shown_low).prod() < 0.4 * (high - low).prod():
         return None
+    shown_high[1] -= vehicle.covered(t_s) * (shown_high[1] - shown_low[1])
     return np.concatenate([shown_low, shown_high])
 
 

@@ -9,6 +9,7 @@ from traffic_ai.core.ports import Observation
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.signal import Aspect
 from traffic_ai.core.track import Track, Tracks
+from traffic_ai.rules.continuity import largest_leap
 from traffic_ai.rules.parameters import RedLightParameters, WrongWayParameters
 from traffic_ai.rules.red_light import RedLight
 from traffic_ai.rules.speed import PassPoints, estimate_speed
@@ -135,3 +136,35 @@ def test_a_vehicle_that_comes_out_from_behind_a_hedge_is_not_read_too_fast(share
 def test_a_box_that_trembles_is_taken_whole():
     points, _ = _covered_pass(0.0, 0.0, speed_mps=13.0)
     assert points.whole.all()
+
+
+def _boxes_track(boxes, grounded=None, observed=None, fps=15.0):
+    track = Track(1, 0.0)
+    for i, box in enumerate(boxes):
+        seen = observed is None or observed[i]
+        on_road = seen and (grounded is None or grounded[i])
+        track.append(i / fps, np.array(box, float), None, None, seen, on_road)
+    return track
+
+
+CAR_PX, BUS_PX = [510.0, 314.0, 593.0, 398.0], [252.0, 321.0, 969.0, 562.0]
+HALF_PX = [510.0, 314.0, 593.0, 356.0]
+
+
+def test_a_track_that_leaves_a_hidden_vehicle_with_the_one_that_hides_it_leaps():
+    covered = [HALF_PX] * 3
+    boxes = [CAR_PX] * 15 + covered + [CAR_PX] * 6
+    seen = [True] * 18 + [False] * 6
+    on_road = [True] * 15 + [False] * 9
+    bus = _boxes_track(boxes + [BUS_PX] * 8, on_road + [True] * 8, seen + [True] * 8)
+    car = _boxes_track(boxes + [CAR_PX] * 8, on_road + [True] * 8, seen + [True] * 8)
+    assert largest_leap(bus, 0.5, 2.0) > 1.0
+    assert largest_leap(car, 0.5, 2.0) < 1.0
+
+
+def test_a_two_wheeler_of_which_now_the_rider_is_seen_and_now_the_whole_leaps_not():
+    whole, rider = [660.0, 400.0, 715.0, 510.0], [665.0, 400.0, 710.0, 465.0]
+    track = _boxes_track([*[whole] * 10, *[rider] * 3, *[whole] * 10, rider, rider, *[whole] * 5])
+    assert largest_leap(track, 0.3, 2.0) < 1.0
+    other = _boxes_track([*[whole] * 10, *[rider] * 10])
+    assert largest_leap(other, 0.3, 1.3) > 1.0

@@ -228,6 +228,18 @@ def test_pedestrians_are_not_judged():
     assert not run(crossing_at(RED_AT_S + 3.0, speed_mps=1.5, road_user=RoadUser.PERSON))
 
 
+@pytest.mark.parametrize(
+    ("missed", "reason"), [(0.3, None), (0.7, "share_of_pictures_it_was_seen_in")]
+)
+def test_a_track_that_catches_a_box_now_and_then_is_logged_not_reported(missed, reason):
+    findings = run(crossing_at(RED_AT_S + 3.0), missed=missed, fps=25.0)
+    if reason is None:
+        assert violations(findings)
+    else:
+        assert not violations(findings)
+        assert reason in [n.reason for n in near_misses(findings)]
+
+
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_a_vehicle_moving_200_px_a_frame_is_not_missed(calibrated):
     # 5 frames a second and 35 m/s: 7 m between frames, some 200 px near the line

@@ -1,5 +1,8 @@
 """The stop-over-line rule: stands over its line while its signal is red."""
 
+from functools import partial
+
+import numpy as np
 import pytest
 
 from tests.road import PROVENANCE, Road, Vehicle, drive, near_misses, through, violations
@@ -12,10 +15,14 @@ STOP_M = 25.0
 PHASES = {"main": [(0.0, Aspect.GREEN), (2.0, Aspect.YELLOW), (5.0, Aspect.RED)]}
 
 
-def run(path, phases=PHASES, road=None, heading=(0.0, 1.0), **options):
+def run(path, heading=(0.0, 1.0), **options):
+    return run_vehicle(Vehicle(path, heading=heading), **options)
+
+
+def run_vehicle(vehicle, phases=PHASES, road=None, **options):
     return drive(
         road or Road(),
-        [Vehicle(path, heading=heading)],
+        [vehicle],
         lambda scene: [StopOverLine(scene, PROVENANCE, StopOverLineParameters())],
         seconds=options.pop("seconds", 20.0),
         phases=phases,
@@ -76,3 +83,21 @@ def test_who_is_likely_over_the_line_but_not_surely_is_logged(over_m):
     findings = run(stopping_at(STOP_M + over_m), noise_px=1.0)
     assert not violations(findings)
     assert [n.reason for n in near_misses(findings)] == ["distance_over_line"]
+
+
+@pytest.mark.parametrize("stays_hidden", [0.0, 0.35, 0.5])
+@pytest.mark.parametrize("front_m", [STOP_M - 0.3, STOP_M - 2.0])
+def test_who_is_bit_by_bit_hidden_from_below_has_not_moved_ahead(front_m, stays_hidden):
+    """What drives up behind it is not detected, and then hides a little less than it did."""
+
+    def covered(t_s):
+        return float(np.interp(t_s, [7.7, 9.0, 9.1], [0.0, 0.5, stays_hidden]))
+
+    vehicle = Vehicle(stopping_at(front_m), covered=covered)
+    assert not violations(run_vehicle(vehicle, fps=15.0, noise_px=0.7))
+
+
+def test_who_stands_over_the_line_is_reported_although_hidden_later():
+    covered = partial(np.interp, xp=[9.0, 10.5], fp=[0.0, 0.5])
+    (found,) = violations(run_vehicle(Vehicle(stopping_at(STOP_M + 2.5), covered=covered)))
+    assert found.measurement.distance_over_m <= 2.5

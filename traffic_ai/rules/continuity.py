@@ -21,18 +21,31 @@ _ACCELERATION_HEIGHTS_PS2 = 4.0
 # Seen from ahead a vehicle speeds up in the picture as it comes nearer.
 _PERSPECTIVE = 1.6
 _NOISE_SIGMAS = 3.0
+# A change of size by this factor lasts if it does over some boxes: of two-wheelers the
+# detector gives now the whole and now the rider. Over a longer time a vehicle may have come nearer.
 _SIZE_JUMP = 1.6
+_SIZE_POINTS = 4
+_AT_ONCE_S, _NEARER_PS = 0.4, 1.0
 
 
 def largest_leap(track: Track, start_s: float, end_s: float) -> float:
     """The largest lasting step between observed points in [start_s, end_s], as a multiple of what
     the motion before it allows; above 1 it is not one vehicle's.
 
-    A lasting change of the box's height by more than a factor counts too.
+    A lasting change of the box's size by more than a factor counts too.
     """
     path = _Path.of(track, start_s - _BEFORE_S, end_s)
     counted = [i for i in range(2, len(path.t_s)) if path.t_s[i] >= start_s]
     return max((path.lasting_step(i) for i in counted), default=0.0)
+
+
+def seen_share(track: Track, start_s: float, end_s: float) -> float:
+    """In which share of the track's points in [start_s, end_s] the vehicle was observed.
+
+    A track that catches a box now and then may catch those of several vehicles, or of a part.
+    """
+    inside = (track.t_s >= start_s) & (track.t_s <= end_s)
+    return float(np.mean(track.observed[inside])) if inside.any() else 0.0
 
 
 def longest_gap_s(track: Track, start_s: float, end_s: float) -> float:
@@ -44,12 +57,15 @@ def longest_gap_s(track: Track, start_s: float, end_s: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """The observed points of a stretch: times (N,), box edges (N, 2), heights, noise, grounded."""
+    """The observed points of a stretch: times (N,), box edges (N, 2), heights, log sizes (N, 2),
+    noise, grounded.
+    """
 
     t_s: Array
     bottom_px: Array
     top_px: Array
     height_px: Array
+    log_size: Array
     noise_px: Array
     grounded: NDArray[np.bool_]
 
@@ -63,6 +79,7 @@ class _Path:
             np.column_stack([middle, boxes[:, 3]]),
             np.column_stack([middle, boxes[:, 1]]),
             np.maximum(boxes[:, 3] - boxes[:, 1], 1.0),
+            np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)),
             _NOISE_SIGMAS * np.sqrt(2.0) * edge_sigma_px(boxes),
             track.grounded[seen],
         )
@@ -71,12 +88,21 @@ class _Path:
         """The step to point i, the smallest of those from the last two points to the next two."""
         before = [b for b in (i - 1, i - 2) if b >= 1]
         after = [a for a in (i, i + 1) if a < len(self.t_s)]
-        pairs = [(b, a) for b in before for a in after]
-        moved = min(self._step(b, a) for b, a in pairs)
-        both = [(b, a) for b, a in pairs if self.grounded[b] and self.grounded[a]]
-        if len(both) < len(pairs):
-            return moved
-        return max(moved, min(self._size_change(b, a) for b, a in both))
+        moved = min(self._step(b, a) for b in before for a in after)
+        return max(moved, self._lasting_size_change(i))
+
+    def _lasting_size_change(self, i: int) -> float:
+        """The change of size at point i from the last boxes that nothing covers to the next ones,
+        the smallest, against what is allowed.
+        """
+        shown = np.flatnonzero(self.grounded)
+        at = int(np.searchsorted(shown, i))
+        before, after = shown[max(at - _SIZE_POINTS, 1) : at], shown[at : at + _SIZE_POINTS]
+        if not self.grounded[i] or not len(before):
+            return 0.0
+        more_s = max(float(self.t_s[i] - self.t_s[before[-1]]) - _AT_ONCE_S, 0.0)
+        allowed = float(np.log(_SIZE_JUMP)) + _NEARER_PS * more_s
+        return min(self._size_change(b, a, allowed) for b in before for a in after)
 
     def _step(self, b: int, a: int) -> float:
         """The way from point b to a later point a, against what the motion up to b allows."""
@@ -94,6 +120,14 @@ class _Path:
         )
         return float(np.linalg.norm(edge[a] - edge[b])) / float(allowed)
 
-    def _size_change(self, b: int, a: int) -> float:
-        change = abs(float(np.log(self.height_px[a] / self.height_px[b])))
-        return change / float(np.log(_SIZE_JUMP))
+    def _size_change(self, b: int, a: int, allowed: float) -> float:
+        """From point b to a later point a, or the largest on the way where that is less."""
+        whole = float(_change(self.log_size[[b, a]])[0])
+        at_once = float(_change(self.log_size[b : a + 1]).max())
+        return min(whole / allowed, at_once / float(np.log(_SIZE_JUMP)))
+
+
+def _change(log_size: Array) -> Array:
+    """By how much each of log sizes (N, 2) differs from the one before, (N - 1,)."""
+    wider, higher = np.diff(log_size, axis=0).T
+    return np.asarray(np.maximum(np.abs(higher), np.abs(wider + higher) / 2.0))

@@ -27,7 +27,7 @@ from traffic_ai.core.violation import (
     at_most,
     is_so,
 )
-from traffic_ai.rules.continuity import largest_leap, longest_gap_s
+from traffic_ai.rules.continuity import largest_leap, longest_gap_s, seen_share
 from traffic_ai.rules.findings import Reporter, anchor_at
 from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.line_sides import LineSides
@@ -40,12 +40,13 @@ from traffic_ai.rules.passage import (
     second_line_latest_s,
 )
 
-RULE_VERSION = "red-light-4"
+RULE_VERSION = "red-light-5"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
 # The vehicle is followed from this long before its crossing, with no longer time unseen after it
-# than LONGEST_GAP_S.
+# than LONGEST_GAP_S, and seen in at least this share of the pictures.
 FOLLOWED_S = 1.0
+MIN_SEEN_SHARE = 0.4
 # The second line counts as passed when the vehicle was observed beyond it this often.
 BEYOND_OBSERVATIONS = 2
 
@@ -297,6 +298,12 @@ class RedLight:
                     longest_gap_s(track, passage.seen_crossing_s, state.beyond_s),
                     LONGEST_GAP_S,
                     "s",
+                ),
+                at_least(
+                    "share_of_pictures_it_was_seen_in",
+                    seen_share(track, start_s, state.beyond_s),
+                    MIN_SEEN_SHARE,
+                    "",
                 ),
             ]
         conditions.append(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from traffic_ai.core.geometry import Array
 from traffic_ai.core.ports import Observation
 from traffic_ai.core.road_user import SIZES, RoadUser
 from traffic_ai.core.scene import Scene, StopLine
@@ -32,19 +31,21 @@ from traffic_ai.core.violation import (
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.length_range import length_range_m
-from traffic_ai.rules.medians import medians, piece_begins
 from traffic_ai.rules.parameters import StopOverLineParameters
 from traffic_ai.rules.passage import (
     MARGIN_SIGMAS,
     StopLineGeometry,
     crossing_interval,
-    whole_boxes,
+)
+from traffic_ai.rules.standing import (
+    STANDING_SHARE,
+    least_of_pieces,
+    movement_share,
+    standing_points,
 )
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
-RULE_VERSION = "stop-over-line-3"
-# Standing: the box moves less than this share of its height within the standing time.
-STANDING_SHARE = 0.1
+RULE_VERSION = "stop-over-line-4"
 # Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
 # R58), their shadow and wheels show below. Cars' boxes reach the road.
 TAIL_HEIGHT_M = 0.4
@@ -57,8 +58,6 @@ TAIL_SIGMAS = 1.0
 _HEAVY = frozenset({RoadUser.BUS, RoadUser.TRUCK})
 # Without a road plane the seen end itself must be over the line by this share of the box height.
 OVER_SHARE_OF_BOX = 0.15
-# Of a shift of the box across the lane this much counts as movement.
-ACROSS_WEIGHT = 0.3
 CHECK_EVERY_S = 0.5
 
 
@@ -166,9 +165,9 @@ class StopOverLine:
         start_s = max(t_s - self._parameters.min_standing_s, red.since_s)
         window = track.observed & (track.t_s >= start_s)
         forward = watched.line.line.forward
-        if window.sum() < 3 or _movement_share(track, window, forward) > STANDING_SHARE:
+        if window.sum() < 3 or movement_share(track, window, forward) > STANDING_SHARE:
             return None
-        placed = _standing_points(track, window, forward, watched.geometry)
+        placed = standing_points(track, window, forward, watched.geometry.scene.homography)
         if placed.sum() < 3:
             return None
         over = self._over(watched.geometry, track, placed)
@@ -181,7 +180,7 @@ class StopOverLine:
         if lane is None or not is_judged(lane, track.road_user):
             return None
         came_s = self._came_over_s(watched.geometry, track)
-        moved = _movement_share(track, window, forward)
+        moved = movement_share(track, window, forward)
         conditions = self._conditions(over, track, window, moved, signal, came_s)
         failed = [c for c in conditions if not c.met]
         if failed:
@@ -225,7 +224,7 @@ class StopOverLine:
         sigma_m = float(np.sqrt(np.median(np.einsum("i,nij,j->n", normal, cov, normal))))
         placed = np.flatnonzero(window)[known]
         if geometry.end is VehicleEnd.REAR:
-            seen_m = _least(distance_m[known])
+            seen_m = least_of_pieces(distance_m[known])
             likely_m = seen_m + SIZES[track.road_user].typical_m
         else:
             seen_m = float(np.median(distance_m[known]))
@@ -314,66 +313,3 @@ class StopOverLine:
                 aspect in (Aspect.YELLOW, Aspect.RED),
             ),
         ]
-
-
-def _standing_points(
-    track: Track, window: NDArray[np.bool_], forward: Array, geometry: StopLineGeometry
-) -> NDArray[np.bool_]:
-    """Points (N,) that show where the standing vehicle meets the road.
-
-    The next in the queue may cover its bottom edge, and may not itself be detected; where it stood
-    before that counts as long as its upper edge has not moved since.
-    """
-    tops = _top_middles(track.xyxy_px)
-    heights = track.xyxy_px[:, 3] - track.xyxy_px[:, 1]
-    away = _moved(tops - np.median(tops[window], axis=0), forward)
-    here = away <= STANDING_SHARE * np.median(heights[window])
-    left = np.flatnonzero(track.observed & ~here)
-    since = int(left[-1]) + 1 if len(left) else 0
-    shows = np.zeros(len(track), bool)
-    grounded = np.flatnonzero(track.grounded)
-    shows[grounded] = whole_boxes(track.xyxy_px[grounded], geometry.scene.homography)
-    return np.asarray(shows & here & (np.arange(len(track)) >= since))
-
-
-def _least(values: Array) -> float:
-    """The second least of the medians of six pieces of the time.
-
-    What slowly covers a rear makes it seem farther ahead; in the first piece it may still roll.
-    """
-    begins = piece_begins(len(values), min(6, len(values)))
-    return float(np.sort(medians(values[:, None], begins)[:, 0])[min(1, len(begins) - 1)])
-
-
-def _movement_share(track: Track, window: NDArray[np.bool_], forward: Array) -> float:
-    """How far the box wandered in the window, in heights of the box.
-
-    By its upper edge, which the next in the queue does not cover, and by its lower edge where that
-    is seen throughout. Medians of six pieces of the time keep the box noise out.
-    """
-    boxes = track.xyxy_px[window]
-    edges = [_top_middles(boxes)]
-    if track.grounded[window].all():
-        edges.append(track.anchor_px[window])
-    height = max(float(np.median(boxes[:, 3] - boxes[:, 1])), 1.0)
-    return max(_wandered(edge, forward) for edge in edges) / height
-
-
-def _wandered(points: Array, forward: Array) -> float:
-    middles = medians(points, piece_begins(len(points), min(6, len(points))))
-    return float(_moved(middles[:, None] - middles[None], forward).max())
-
-
-def _moved(offset: Array, forward: Array) -> Array:
-    """How far offsets (..., 2) in the picture say that a vehicle moved, (...).
-
-    Who stands beside it in the queue may cover a side of its box, which shifts the middle across
-    the lane; driving shifts it along.
-    """
-    along = offset @ forward
-    across = offset @ np.array([-forward[1], forward[0]])
-    return np.asarray(np.hypot(along, ACROSS_WEIGHT * across))
-
-
-def _top_middles(boxes: Array) -> Array:
-    return np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 1]])

@@ -26,6 +26,7 @@ from traffic_ai.core.violation import (
     at_least,
     at_most,
 )
+from traffic_ai.rules.continuity import seen_share
 from traffic_ai.rules.even_motion import Stretch
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lane_room import LaneRoom
@@ -57,8 +58,7 @@ MAX_RESIDUAL_SHARE = 0.2
 REMEMBERED_S = 20.0
 # Of the points of the way, this share shows the vehicle clear of the lanes of its direction.
 MIN_CLEAR_SHARE = 0.8
-# And in this share of the pictures it was seen at all: a track that catches a box now and then
-# catches those of several vehicles.
+# And in this share of the pictures it was seen at all.
 MIN_SEEN_SHARE = 0.4
 # Nobody on foot does this: of a two-wheeler only the rider was found.
 RIDER_LEAST_M, RIDER_LEAST_KMH = 10.0, 25.0
@@ -306,8 +306,7 @@ class WrongWay:
 
 
 def _seen_share(track: Track, way: Stretch) -> Condition:
-    first, last = np.searchsorted(track.t_s, way.t_s[[0, -1]])
-    share = float(np.mean(track.observed[first : last + 1]))
+    share = seen_share(track, float(way.t_s[0]), float(way.t_s[-1]))
     return at_least("share_of_pictures_it_was_seen_in", share, MIN_SEEN_SHARE, "")
 
 

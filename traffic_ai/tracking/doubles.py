@@ -22,8 +22,10 @@ _LEAST_S = 0.5
 _LEAST_SEEN = 3
 # Way of the larger in heights of the larger box: vehicles that stand in a queue stay as they are.
 _LEAST_WAY = 0.15
-# Spread of the smaller one's place in the larger, in sizes of the larger.
+# Spread of the smaller one's place in the larger, in sizes of the larger; and how much the ways of
+# both differ, of the larger one's way and of its height. Who passes before one that stands is none.
 _MOVES_ALIKE = 0.12
+_WAYS_DIFFER = (0.5, 0.05)
 # Both seen in no more than this share of the pictures that show either.
 _SELDOM = 0.2
 # Nothing can be seen through a vehicle: what ends this much above its lower edge is a part of it.
@@ -90,11 +92,16 @@ def _points_back(track: Track) -> int:
 
 def _move_alike(outer: Array, inner: Array) -> bool:
     size = outer[:, 2:] - outer[:, :2]
-    middle = (outer[:, :2] + outer[:, 2:]) / 2.0
-    way = np.linalg.norm(middle[-1] - middle[0])
-    place = ((inner[:, :2] + inner[:, 2:]) / 2.0 - middle) / size
+    height = float(size[:, 1].mean())
+    middle, inner_middle = ((box[:, :2] + box[:, 2:]) / 2.0 for box in (outer, inner))
+    way, inner_way = middle[-1] - middle[0], inner_middle[-1] - inner_middle[0]
+    way_px = float(np.linalg.norm(way))
+    differ_px = _WAYS_DIFFER[0] * way_px + _WAYS_DIFFER[1] * height
+    if way_px < _LEAST_WAY * height or np.linalg.norm(inner_way - way) > differ_px:
+        return False
+    place = (inner_middle - middle) / size
     near = np.linalg.norm(place - np.median(place, axis=0), axis=1)
-    return bool(way >= _LEAST_WAY * size[:, 1].mean() and np.median(near) <= _MOVES_ALIKE)
+    return bool(np.median(near) <= _MOVES_ALIKE)
 
 
 def _is_part(outer: Array, inner: Array) -> bool:
