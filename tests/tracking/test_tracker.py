@@ -265,7 +265,7 @@ def test_who_is_hidden_by_one_that_passes_before_it_is_not_taken_for_a_part_of_i
     random = np.random.default_rng(5)
     car = np.array([510.0, 314.0, 593.0, 398.0])
     frames = [[car]] * 30
-    for index in range(12):
+    for index in range(16):
         bus = np.array([512.0, 320.0, 1230.0, 560.0]) - [28.5 * index, 0.0, 28.5 * index, 0.0]
         frames.append([car, bus] if index < 4 else [bus])
     trembling = [[box + random.normal(0.0, 0.4, 4) for box in boxes] for boxes in frames]
