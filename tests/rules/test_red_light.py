@@ -1,5 +1,7 @@
 """The red-light rule: who crossed on red and went on, and who did not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -238,6 +240,28 @@ def test_a_track_that_catches_a_box_now_and_then_is_logged_not_reported(missed, 
     else:
         assert not violations(findings)
         assert reason in [n.reason for n in near_misses(findings)]
+
+
+@pytest.mark.parametrize(("way", "stop_m"), [(1, STOP_M), (-1, 45.0)])
+def test_a_motorcycle_of_which_only_the_rider_was_found_is_judged_by_its_speed(way, stop_m):
+    road = Road(lanes=[("lane", 0.0, 3.5, way)], stop_y_m=stop_m)
+
+    def at(speed_mps):
+        path = straight(1.75, way * speed_mps, stop_m, RED_AT_S + 3.0)
+        rider = Vehicle(path, RoadUser.MOTORCYCLE, (0.0, float(way)), called=RoadUser.PERSON)
+        return run(rider, road, noise_px=0.5)
+
+    (found,) = violations(at(10.0))
+    assert found.road_user is RoadUser.MOTORCYCLE
+    assert found.measurement.front_earliest_s <= RED_AT_S + 3.0
+    assert at(4.0) == []
+
+
+def test_a_rider_whose_motorcycle_was_found_too_is_reported_once():
+    motorcycle = crossing_at(RED_AT_S + 3.0, road_user=RoadUser.MOTORCYCLE)
+    rider = replace(motorcycle, called=RoadUser.PERSON, covered=lambda t_s: 0.25)
+    (found,) = violations(run(motorcycle, others=[rider], noise_px=0.5))
+    assert found.road_user is RoadUser.MOTORCYCLE
 
 
 @pytest.mark.parametrize("calibrated", [True, False])

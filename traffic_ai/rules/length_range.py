@@ -23,7 +23,9 @@ def length_range_m(
     track: Track, seen: NDArray[np.int64], ahead: Array, homography: Homography
 ) -> tuple[float, float]:
     """Least and greatest length, from the points at `seen`; `ahead` (2,): direction of travel."""
-    size = SIZES[track.road_user]
+    # Who is judged although on foot rides.
+    is_rider = track.road_user is RoadUser.PERSON
+    size = SIZES[RoadUser.MOTORCYCLE if is_rider else track.road_user]
     shortest = min(s.shortest_m for s in SIZES.values() if s.shortest_m > 1.5)
     longest = max(s.longest_m for s in SIZES.values())
     foot = homography.camera_ground_m

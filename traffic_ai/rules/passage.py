@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array, DirectedLine, Homography
-from traffic_ai.core.road_user import SIZES
+from traffic_ai.core.road_user import SIZES, RoadUser
 from traffic_ai.core.scene import Lane, Scene, StopLine
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import VehicleEnd
@@ -26,6 +26,8 @@ from traffic_ai.rules.upper_edge import BORDER_PX, UpperEdge, edge_sigma_px
 # A bumper's lower edge stands at most this high above the road.
 BUMPER_HEIGHT_M = 0.35
 BUMPER_SHARE_OF_BOX = 0.12
+# A two-wheeler of which only the rider was found: its front is this far ahead of him at most.
+RIDER_BEHIND_FRONT_M = 1.3
 # Direction of travel steeper than this against the picture's rows shows front or rear.
 END_ON_SINE = 0.35
 MARGIN_SIGMAS = 2.0
@@ -288,6 +290,7 @@ def _front_seen(
     known = good[~np.isnan(distance_m[good])]
     if len(known) >= 2:
         nearer_m = distance_m[known] + geometry.bumper_allowance_m()
+        nearer_m += RIDER_BEHIND_FRONT_M if track.road_user is RoadUser.PERSON else 0.0
         margin_m = CHARGE_SIGMAS * geometry.ground_sigma_m(track)[known]
         interval = crossing_interval(track.t_s[known], nearer_m, margin_m)
     else:

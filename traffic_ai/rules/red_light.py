@@ -6,7 +6,7 @@ begun, and the vehicle passed a second line beyond while the same red still show
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from traffic_ai.rules.passage import (
     front_passage,
     second_line_latest_s,
 )
+from traffic_ai.rules.rider import is_carried, rides_at, taken_for
 
 RULE_VERSION = "red-light-5"
 TURN_WAIT_S = 8.0
@@ -213,7 +214,11 @@ class RedLight:
     ) -> Finding | None:
         passage = front_passage(track, watched.geometry)
         lane = watched.geometry.lane_of(track)
-        if passage is None or lane is None or not is_judged(lane, track.road_user):
+        if passage is None or lane is None:
+            return None
+        measured = watched.geometry.ground_line is not None
+        road_user = taken_for(track, lane, in_metres=measured)
+        if not is_judged(lane, road_user):
             return None
         place_px = np.array([anchor_at(track, passage.seen_crossing_s)])
         if not watched.geometry.within_ends(place_px)[0]:
@@ -222,6 +227,12 @@ class RedLight:
         if red is None:
             return None  # nothing that looks like a violation
         conditions = self._conditions(watched, track, passage, red, signal, state)
+        if road_user is not track.road_user:
+            rides = rides_at(track, passage.seen_crossing_s)
+            others = observation.histories.values()
+            if not all(c.met for c in rides) or is_carried(track, others, passage.seen_crossing_s):
+                return None
+            conditions += rides
         failed = [c for c in conditions if not c.met]
         info = observation.frame_info
         if failed:
@@ -231,7 +242,7 @@ class RedLight:
         crossing_s = passage.front_earliest_s
         at_s = passage.seen_crossing_s
         beyond_s = state.beyond_s if state.beyond_s is not None else at_s
-        return self._report.violation(
+        violation = self._report.violation(
             track,
             lane.id,
             info,
@@ -240,6 +251,7 @@ class RedLight:
             self._measurement(passage, red, signal),
             conditions,
         )
+        return replace(violation, road_user=road_user)
 
     @staticmethod
     def _before_s(track: Track, red: SignalState, crossing_s: float) -> float:

@@ -1,8 +1,9 @@
 """The vehicles reported so far, to know one again under another track.
 
-Used by the wrong-way rule. A track may break and begin anew; two tracks may be on one vehicle; or
-the reported track went over to another vehicle and a third one carries on. Two vehicles that are
-both seen where they ought to be are two, however near to each other.
+Used by the wrong-way rule, and for riders by red light. A track may break and begin anew; two
+tracks may be on one vehicle; or the reported track went over to another vehicle and a third one
+carries on. Two vehicles that are both seen where they ought to be are two, however near to each
+other.
 """
 
 from collections.abc import Sequence
@@ -72,20 +73,20 @@ class ReportedVehicles:
     def know(self, track: Track, lane_id: str, axis: LaneAxis, way: Stretch) -> bool:
         """Whether the way of a track is one that was reported, or goes on where one was lost."""
         return any(
-            _on_one(reported.track, track, way)
+            on_one(reported.track, track, float(way.t_s[0]), float(way.t_s[-1]))
             or (reported.lane_id == lane_id and _goes_on(reported, axis, way))
             for reported in self._reported
             if reported.track is not track
         )
 
 
-def _on_one(reported: Track, track: Track, way: Stretch) -> bool:
-    """Whether both tracks were on one vehicle while it went that way."""
-    t_s, a, b = np.intersect1d(reported.t_s, track.t_s, return_indices=True)
-    during = (t_s >= way.t_s[0]) & (t_s <= way.t_s[-1])
+def on_one(one: Track, other: Track, start_s: float, end_s: float) -> bool:
+    """Whether both tracks were on one vehicle in [start_s, end_s]."""
+    t_s, a, b = np.intersect1d(one.t_s, other.t_s, return_indices=True)
+    during = (t_s >= start_s) & (t_s <= end_s)
     if during.sum() < _LEAST_COMMON:
         return False
-    share = _share_inside(reported.xyxy_px[a[during]], track.xyxy_px[b[during]])
+    share = _share_inside(one.xyxy_px[a[during]], other.xyxy_px[b[during]])
     return bool(np.median(share) >= _ON_ONE_SHARE)
 
 

@@ -32,6 +32,7 @@ from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lane_room import LaneRoom
 from traffic_ai.rules.lanes import LaneAxis, LaneMap, is_judged
 from traffic_ai.rules.parameters import WrongWayParameters
+from traffic_ai.rules.rider import of_a_rider, taken_for
 from traffic_ai.rules.same_vehicle import ReportedVehicles
 from traffic_ai.rules.way_back import WayBack
 
@@ -60,8 +61,6 @@ REMEMBERED_S = 20.0
 MIN_CLEAR_SHARE = 0.8
 # And in this share of the pictures it was seen at all.
 MIN_SEEN_SHARE = 0.4
-# Nobody on foot does this: of a two-wheeler only the rider was found.
-RIDER_LEAST_M, RIDER_LEAST_KMH = 10.0, 25.0
 _ROUNDING = 1e-6
 
 
@@ -150,7 +149,7 @@ class WrongWay:
             if inside.sum() < MIN_POINTS or not inside[-1 if not final else slice(None)].any():
                 continue
             axis = self._axes[lane.id]
-            if not is_judged(lane, self._taken_for(track, lane, axis)):
+            if not is_judged(lane, taken_for(track, lane, in_metres=axis.in_metres)):
                 continue
             stretch = self._stretch(track, good, inside, axis)
             if stretch is None:
@@ -213,14 +212,14 @@ class WrongWay:
         way = stretch.since_onset()
         if len(way) < MIN_POINTS or way.against < 0.5 * self._least(axis):
             return None
-        road_user = self._taken_for(track, lane, axis)
+        road_user = taken_for(track, lane, in_metres=axis.in_metres)
         conditions = self._conditions(way, axis)
         conditions.append(_seen_share(track, way))
         if axis.in_metres:
             conditions.append(self._clear_share(track, road_user, lane, way))
         is_rider = road_user is not track.road_user
         if is_rider:
-            conditions += _of_a_rider(way)
+            conditions += of_a_rider(way.against, way.duration_s)
         info = observation.frame_info
         if all(c.met for c in conditions):
             known = self._known.know(track, lane.id, axis, way)
@@ -252,12 +251,6 @@ class WrongWay:
                 track, lane.id, info, float(way.t_s[-1]), failed.name, conditions
             )
         return None
-
-    def _taken_for(self, track: Track, lane: Lane, axis: LaneAxis) -> RoadUser:
-        """The class a track is judged as: who is not judged on foot may be a rider."""
-        may_ride = axis.in_metres and not is_judged(lane, track.road_user)
-        on_foot = track.road_user is RoadUser.PERSON
-        return RoadUser.MOTORCYCLE if on_foot and may_ride else track.road_user
 
     def _clear_share(
         self, track: Track, road_user: RoadUser, lane: Lane, way: Stretch
@@ -308,11 +301,3 @@ class WrongWay:
 def _seen_share(track: Track, way: Stretch) -> Condition:
     share = seen_share(track, float(way.t_s[0]), float(way.t_s[-1]))
     return at_least("share_of_pictures_it_was_seen_in", share, MIN_SEEN_SHARE, "")
-
-
-def _of_a_rider(way: Stretch) -> list[Condition]:
-    speed_kmh = 3.6 * way.against / max(way.duration_s, 1e-9)
-    return [
-        at_least("distance_of_a_rider", way.against, RIDER_LEAST_M, "m"),
-        at_least("speed_of_a_rider", speed_kmh, RIDER_LEAST_KMH, "km/h"),
-    ]
