@@ -12,6 +12,7 @@ from traffic_ai.core.track import Track, Tracks
 from traffic_ai.rules.continuity import largest_leap
 from traffic_ai.rules.parameters import RedLightParameters, WrongWayParameters
 from traffic_ai.rules.red_light import RedLight
+from traffic_ai.rules.rider import is_carried
 from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_result import SpeedEstimate
 from traffic_ai.rules.wrong_way import WrongWay
@@ -168,3 +169,16 @@ def test_a_two_wheeler_of_which_now_the_rider_is_seen_and_now_the_whole_leaps_no
     assert largest_leap(track, 0.3, 2.0) < 1.0
     other = _boxes_track([*[whole] * 10, *[rider] * 10])
     assert largest_leap(other, 0.3, 1.3) > 1.0
+
+
+def test_a_rider_on_a_motorcycle_that_was_found_too_is_not_judged_twice():
+    def ride(road_user, box):
+        track = _boxes_track([np.array(box) + [0.0, 6.0 * i, 0.0, 6.0 * i] for i in range(20)])
+        track.vote(road_user, 1.0)
+        return track
+
+    rider = ride(RoadUser.PERSON, [667.0, 100.0, 705.0, 175.0])
+    own = ride(RoadUser.MOTORCYCLE, [660.0, 110.0, 715.0, 210.0])
+    beside = ride(RoadUser.CAR, [700.0, 100.0, 830.0, 220.0])
+    assert is_carried(rider, [rider, own], 0.7)
+    assert not is_carried(rider, [rider, beside], 0.7)

@@ -1,7 +1,5 @@
 """The red-light rule: who crossed on red and went on, and who did not."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -255,13 +253,6 @@ def test_a_motorcycle_of_which_only_the_rider_was_found_is_judged_by_its_speed(w
     assert found.road_user is RoadUser.MOTORCYCLE
     assert found.measurement.front_earliest_s <= RED_AT_S + 3.0
     assert at(4.0) == []
-
-
-def test_a_rider_whose_motorcycle_was_found_too_is_reported_once():
-    motorcycle = crossing_at(RED_AT_S + 3.0, road_user=RoadUser.MOTORCYCLE)
-    rider = replace(motorcycle, called=RoadUser.PERSON, covered=lambda t_s: 0.25)
-    (found,) = violations(run(motorcycle, others=[rider], noise_px=0.5))
-    assert found.road_user is RoadUser.MOTORCYCLE
 
 
 @pytest.mark.parametrize("calibrated", [True, False])
