@@ -173,7 +173,7 @@ def test_a_two_wheeler_of_which_now_the_rider_is_seen_and_now_the_whole_leaps_no
 
 def test_a_rider_on_a_motorcycle_that_was_found_too_is_not_judged_twice():
     def ride(road_user, box):
-        track = _boxes_track([np.array(box) + [0.0, 6.0 * i, 0.0, 6.0 * i] for i in range(20)])
+        track = _boxes_track([np.add(box, [0.0, 6.0 * i, 0.0, 6.0 * i]) for i in range(20)])
         track.vote(road_user, 1.0)
         return track
 
