@@ -12,6 +12,7 @@ from traffic_ai.core.track import Track, Tracks
 from traffic_ai.rules.continuity import largest_leap
 from traffic_ai.rules.parameters import RedLightParameters, WrongWayParameters
 from traffic_ai.rules.red_light import RedLight
+from traffic_ai.rules.passage import StopLineGeometry, front_passage
 from traffic_ai.rules.rider import is_carried
 from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_result import SpeedEstimate
@@ -182,3 +183,24 @@ def test_a_rider_on_a_motorcycle_that_was_found_too_is_not_judged_twice():
     beside = ride(RoadUser.CAR, [700.0, 100.0, 830.0, 220.0])
     assert is_carried(rider, [rider, own], 0.7)
     assert not is_carried(rider, [rider, beside], 0.7)
+
+
+def test_who_was_another_vehicle_before_a_long_time_unseen_is_judged_by_what_came_after():
+    """Far away a truck is lost, and seconds later its track goes on with the next that comes."""
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=45.0)
+    scene, homography = road.scene(), road.scene().homography
+    truck = Vehicle(straight(1.75, 0.0, 70.0), RoadUser.TRUCK, heading=(0.0, -1.0))
+    car = Vehicle(straight(1.75, -10.0, 45.0, 15.0), heading=(0.0, -1.0))
+    track = Track(1, 0.0)
+    for vehicle, first_s, last_s in ((truck, 0.0, 8.0), (car, 12.5, 17.0)):
+        for t_s in np.arange(first_s, last_s, 0.1):
+            box = box_of(road.camera, vehicle, t_s)
+            anchor = np.array([[(box[0] + box[2]) / 2.0, box[3]]])
+            place, cov = (
+                homography.to_ground(anchor),
+                homography.ground_covariance(anchor, np.eye(2)),
+            )
+            track.append(t_s, box, place[0], cov[0], True, True)
+    passage = front_passage(track, StopLineGeometry(scene.stop_lines[0], scene))
+    assert passage is not None
+    assert passage.front_earliest_s <= 15.0 <= passage.front_latest_s + 0.05

@@ -35,6 +35,8 @@ MARGIN_SIGMAS = 2.0
 CHARGE_SIGMAS = 3.0
 # Over longer times without a good point the motion in between is not known.
 LONGEST_GAP_S = 0.5
+# Who was unseen for longer before the line may have been another vehicle until then.
+ANOTHER_AFTER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +171,7 @@ def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | No
     Uses grounded points of whole boxes; the box's upper edge also from points that are only
     observed.
     """
-    good = np.flatnonzero(track.grounded)
-    good = good[whole_boxes(track.xyxy_px[good], geometry.scene.homography)]
+    good = _whole_points(track, geometry)
     if len(good) < 2:
         return None
     covered = _covered_before(track, good, geometry)
@@ -189,6 +190,18 @@ def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | No
         track, good, covered, geometry, earliest, latest
     )
     return FrontPassage(geometry.end, middle, bound, front_earliest, front_latest, by_motion)
+
+
+def _whole_points(track: Track, geometry: StopLineGeometry) -> NDArray[np.int64]:
+    """Positions of the grounded points of whole boxes, since it was last unseen for long before
+    the line.
+    """
+    seen = np.flatnonzero(track.observed)
+    again = seen[1:][np.diff(track.t_s[seen]) > ANOTHER_AFTER_S]
+    again = again[geometry.seen_distance_px(track.xyxy_px[again]) < 0.0]
+    good = np.flatnonzero(track.grounded)
+    good = good[good >= again[-1]] if len(again) else good
+    return good[whole_boxes(track.xyxy_px[good], geometry.scene.homography)]
 
 
 def _covered_before(
@@ -211,8 +224,7 @@ def _covered_before(
 
 def second_line_latest_s(track: Track, geometry: StopLineGeometry, beyond_m: float) -> float | None:
     """When the front was surely so far beyond the line; None where that cannot be told."""
-    good = np.flatnonzero(track.grounded)
-    good = good[whole_boxes(track.xyxy_px[good], geometry.scene.homography)]
+    good = _whole_points(track, geometry)
     distance_m = geometry.seen_distance_m(track)
     known = good[~np.isnan(distance_m[good])]
     if len(known) < 2 or geometry.end is VehicleEnd.SIDE:
