@@ -239,6 +239,8 @@ def test_light_and_weather_change_the_picture_as_they_should() -> None:
         "fog": replace(PLAIN, fog_sight_m=60.0),
         "rain": replace(PLAIN, weather="rain"),
         "glare": replace(PLAIN, glare=0.8),
+        "dusk": replace(PLAIN, light="dusk"),
+        "dusk and glare": replace(PLAIN, light="dusk", glare=0.8),
         "blur": replace(PLAIN, blur_px=2.0),
         "noise": replace(PLAIN, noise_levels=6.0),
     }
@@ -246,6 +248,7 @@ def test_light_and_weather_change_the_picture_as_they_should() -> None:
     level = {name: float(picture.mean()) for name, picture in pictures.items()}
     assert level["night"] < 0.5 * level["day"]
     assert level["glare"] > 1.2 * level["day"]
+    assert level["dusk and glare"] > 1.2 * level["dusk"]
     u, v = CAMERA.project_px(np.array([1.8, 20.5, 0.9])).astype(int)
     car_px = (slice(v - 12, v + 8), slice(u - 18, u + 18))
     contrast = {name: float(picture[car_px].std()) for name, picture in pictures.items()}

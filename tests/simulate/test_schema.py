@@ -60,6 +60,7 @@ def test_changes_are_laid_over_a_scenario() -> None:
         ("traffic: {speed_kmh: 300}", "300 is not between 1 and 250 km/h"),
         ("traffic: {turns: {left: 0.7, right: 0.6}}", "make more than 1; lower one of them"),
         ("timing: {fps: 500.0}", "timing.fps: 500 is out of range: it must be at most 120"),
+        ("camera: {size: [640, 361]}", "camera.size[1]: 361 must be a multiple of 2, such as 360"),
         ("signals: {phases: [[0.0, purple]]}", "'purple' is not one of"),
         ("signals: {phases: [[3.0, red]]}", "the first must begin at 0"),
         ("extends: nowhere", "there is no scenario 'nowhere'"),

@@ -23,7 +23,8 @@ class Sensor:
         self._look, self._light, self._seed = look, light, seed
         self._width, self._height = size_px
         self._tone = _tone_curve()
-        self._glare = _glare_field(look, size_px, seed) if look.glare and not light.lamps else None
+        sun_is_up = look.glare > 0 and look.light != "night"  # at night lamps bloom the more
+        self._glare = _glare_field(look, size_px, seed) if sun_is_up else None
         chance = np.random.default_rng((seed, 31))
         shape = (self._height + _NOISE_ROOM_PX, self._width + _NOISE_ROOM_PX, 3)
         self._noise = [

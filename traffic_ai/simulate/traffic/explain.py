@@ -33,6 +33,9 @@ def _words(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
             bound = "at least" if "ge" in context else "at most"
             limit = context.get("ge", context.get("le"))
             return f"{show(value)} is out of range: it must be {bound} {limit:g}"
+        case "multiple_of":
+            step = context["multiple_of"]
+            return f"{show(value)} must be a multiple of {step:g}, such as {value - value % step:g}"
         case "value_error":
             return str(context["error"])
         case "float_type" | "int_type" | "string_type" | "bool_type" | "dict_type" | "tuple_type":

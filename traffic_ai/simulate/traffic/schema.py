@@ -79,8 +79,8 @@ class CameraPart(StrictModel):
     pitch_deg: Annotated[float, _number(-10.0, 85.0)] = 14.0
     roll_deg: Annotated[float, _number(-30.0, 30.0)] = 0.0
     size: tuple[
-        Annotated[int, Field(strict=True, ge=160, le=7680)],
-        Annotated[int, Field(strict=True, ge=120, le=4320)],
+        Annotated[int, Field(strict=True, ge=160, le=7680, multiple_of=2)],
+        Annotated[int, Field(strict=True, ge=120, le=4320, multiple_of=2)],
     ] = (1280, 720)
     focal_px: Annotated[float, _number(50.0, 50_000.0)] | None = None
     field_deg: Annotated[float, _number(5.0, 130.0)] | None = None
