@@ -23,13 +23,15 @@ from traffic_ai.simulate.world import World
 @dataclass(frozen=True, slots=True)
 class LookAt:
     """What is made worse than the default detector and tracker: noise on every edge of every box
-    (SD in the picture's pixels, changing in extra_s), identities swapped and broken.
+    (SD in the picture's pixels, changing in extra_s), identities swapped and broken. every_frame:
+    look at every frame, where a run chooses those that matter.
     """
 
     extra_px: float = 0.0
     extra_s: float = 0.0
     swaps_per_s: float = 0.0
     breaks_per_s: float = 0.0
+    every_frame: bool = False
 
     def options(self, world: World) -> FastOptions:
         mixups = None
@@ -37,7 +39,7 @@ class LookAt:
             mixups = Mixups(self.swaps_per_s, self.breaks_per_s)
         errors = in_look(MEASURED, world.look).with_noise(self.extra_px, self.extra_s)
         view = SignalView.LOG if world.signal_log else SignalView.LAMPS
-        return FastOptions(errors, mixups, view, every_frame=False)
+        return FastOptions(errors, mixups, view, every_frame=self.every_frame)
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,6 +83,37 @@ def supervision_speed(data):
     return {"speeds": {track: float(np.median(values)) for track, values in read.items()}}
 
 
+def frigate_speed(data):
+    """The speed of a Frigate zone with distances (frigate/util/velocity.py), written anew from what
+    it computes, as Frigate's recorder is not packaged: pixels since the frame before, times metres
+    a pixel, times the frame rate; the mean of the last ten in the zone is what stays with the
+    vehicle. Its scale goes evenly from edge to edge of the zone, once down and once across, and
+    takes the mean of the two. Frigate has the movement from its tracker's filter.
+    """
+    import cv2
+
+    zone_px = data["source_px"]
+    far_left, far_right, near_right, near_left = zone_px
+    width_m, length_m = data["target_m"].max(axis=0)
+    far, near = (width_m / np.hypot(*e) for e in (far_right - far_left, near_right - near_left))
+    left, right = (length_m / np.hypot(*e) for e in (near_left - far_left, near_right - far_right))
+    outline, fps = zone_px.astype(np.float32), float(data["fps"])
+    before, last = {}, defaultdict(lambda: deque(maxlen=10))
+    for number, rows in frames(data):
+        for track, box in zip(data["track"][rows].tolist(), data["xyxy_px"][rows], strict=True):
+            x, y = (box[0] + box[2]) / 2, box[3]
+            came = before.get(track)
+            before[track] = (number, x, y)
+            if came is None or cv2.pointPolygonTest(outline, (float(x), float(y)), False) < 0:
+                continue
+            across = (x - far_left[0]) / (far_right[0] - far_left[0])
+            down = (y - far_left[1]) / (near_left[1] - far_left[1])
+            scale = (far + (near - far) * down + left + (right - left) * across) / 2
+            moved_px = np.hypot(x - came[1], y - came[2]) / (number - came[0])
+            last[track].append(float(abs(moved_px * scale * fps * 3.6)))
+    return {"speeds": {track: sum(speeds) / len(speeds) for track, speeds in last.items()}}
+
+
 def _tracked(base, data):
     """An Ultralytics solution that is given tracks in place of looking for them."""
     import torch
@@ -147,6 +178,7 @@ METHODS = {
     "supervision line, threshold 1": lambda data: supervision_line(data, 1),
     "supervision line, threshold 3": lambda data: supervision_line(data, 3),
     "supervision speed example": supervision_speed,
+    "frigate formula": frigate_speed,
     "ultralytics speed": ultralytics_speed,
     "ultralytics line": ultralytics_line,
 }

@@ -1,14 +1,15 @@
 """Other projects' speed and line formulas on the same scenes and the same tracks.
 
 They are called from their own packages, in environments of their own (AGPL code stays out of this
-project's). Frigate's NVR is not packaged and is left out. None of them knows signals: a crossing
-while red shows is taken for their red-light record.
+project's). Frigate's recorder is not packaged: its formula for speeds is written anew in
+`peer_worker`, which needs numpy and OpenCV. None of them knows signals: a crossing while red shows
+is taken for their red-light record.
 """
 
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +27,11 @@ from traffic_ai.evaluate.summary import within_allowance
 from traffic_ai.evaluate.truth import Truth
 
 WORKER = Path(__file__).parent / "peer_worker.py"
-SPEED = {"supervision": ("supervision speed example",), "ultralytics": ("ultralytics speed",)}
+SPEED = {
+    "supervision": ("supervision speed example",),
+    "ultralytics": ("ultralytics speed",),
+    "cv2": ("frigate formula",),
+}
 LINE = {
     "supervision": ("supervision line, threshold 1", "supervision line, threshold 3"),
     "ultralytics": ("ultralytics line",),
@@ -161,12 +166,17 @@ SPEED_HEAD = ("", "vehicles", "measured", "bias", "p95", "worst", "within +-3 km
 LINE_HEAD = ("", "vehicles", "ran the red", "of them called", "others called")
 
 
+def _every_frame(part: Part) -> Part:
+    """Peers look at every frame, and tell time by their number."""
+    return replace(part, look_at=replace(part.look_at, every_frame=True))
+
+
 def lines_of(parts: Sequence[Part], environments: Sequence[Environment]) -> list[list[str]]:
     """Rows of a table: red-light records by every method over some worlds."""
     calls: dict[str, list[tuple[set[int], set[int]]]] = {OURS: []}
     vehicles = 0
     for part in parts:
-        driven = part.driven()
+        driven = _every_frame(part).driven()
         truth = driven.truth
         vehicles += len(driven.world.vehicles)
         ran = {
@@ -179,7 +189,7 @@ def lines_of(parts: Sequence[Part], environments: Sequence[Environment]) -> list
         calls[OURS].append(({v for v in hits if v is not None} | false, ran))
         tracks = tracks_of(driven)
         for environment in environments:
-            for method in LINE[environment.package]:
+            for method in LINE.get(environment.package, ()):
                 answer = environment.ask(method, tracks)
                 crossings = [(int(i), float(t)) for i, t in answer["crossings"]]
                 called = called_on_red(crossings, driven, truth)
@@ -199,7 +209,7 @@ def speeds_of(parts: Sequence[Part], environments: Sequence[Environment]) -> lis
     pairs: dict[str, list[tuple[float, float]]] = {OURS: []}
     vehicles = 0
     for part in parts:
-        driven = part.driven()
+        driven = _every_frame(part).driven()
         vehicles += len(driven.world.vehicles)
         own = driven.report.speeds
         pairs[OURS] += [(r.measured_kmh, r.true_kmh) for r in own if r.true_kmh is not None]

@@ -65,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _peers(options: argparse.Namespace) -> list[tuple[str, Path]]:
-    return [("supervision", options.supervision), ("ultralytics", options.ultralytics)]
+    own = Path(sys.executable)  # Frigate's formula needs no environment of its own
+    return [
+        ("supervision", options.supervision),
+        ("ultralytics", options.ultralytics),
+        ("cv2", own),
+    ]
 
 
 def _short(update: bool) -> int:

@@ -95,7 +95,7 @@ def differences(outcomes: Sequence[Outcome]) -> str:
 
 def _differs(report: Report) -> Iterator[str]:
     for miss in report.misses:
-        why = miss.near_miss or "no near miss"
+        why = miss.near_miss or ("hidden by others" if miss.hidden else "no near miss")
         yield f"{_who(miss.place)} not found ({why}; {miss.detail})"
     for false in report.false_alarms:
         yield f"{_who(false.place)} is false ({false.why.value})"

@@ -9,8 +9,26 @@ from benchmarks.rendering.measure import Sample, road_user_of
 from traffic_ai.simulate.arrays import Floats
 
 DISTANCES_M = ((15, 30), (30, 45), (45, 60))
+JUDGED_M = (15, 45)  # where the targets hold
 WHOLE_VEHICLE = 0.98  # visible share from which a vehicle counts as seen without hindrance
 EDGES = ("left", "top", "right", "bottom")
+
+
+def summary_table(samples: Sequence[Sample], detector: str) -> list[str]:
+    """The table of docs/simulated-pictures.md: recall by kind and distance, and the lower edge."""
+    head = ["", *(f"{a}-{b} m" for a, b in (*DISTANCES_M, JUDGED_M)), "lower edge, px: mean, SD"]
+    lines = [f"{detector}: recall by distance; lower edge at {JUDGED_M[0]}-{JUDGED_M[1]} m", ""]
+    lines += ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head))]
+    chosen = [s for s in samples if s.detector == detector and s.visible >= WHOLE_VEHICLE]
+    for kind in dict.fromkeys(s.kind for s in samples):
+        rows, cells = [s for s in chosen if s.kind == kind], [kind]
+        for low, high in (*DISTANCES_M, JUDGED_M):
+            near = [s for s in rows if low <= s.distance_m < high]
+            hits = [s for s in near if s.label >= 0]
+            cells.append(f"{100 * len(hits) / max(1, len(near)):.1f} % of {len(near)}")
+        cells.append(_edges(hits)[3] if hits else "-")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 def recall_table(samples: Sequence[Sample], detector: str) -> list[str]:

@@ -23,6 +23,7 @@ from benchmarks.rendering.report import (
     model_table,
     recall_table,
     save,
+    summary_table,
 )
 from benchmarks.rendering.scenes import KINDS, empty_worlds, passing_worlds
 from traffic_ai.detectors.regions import SizedDetector
@@ -34,6 +35,7 @@ from traffic_ai.simulate.world import Look
 from traffic_ai.wiring import DetectorOptions, load_detector
 
 DETECTORS = ("whole", "regions")
+TABLES = (summary_table, recall_table, model_table, edge_table, correlation_table)
 
 
 def main() -> int:
@@ -54,7 +56,7 @@ def main() -> int:
     if arguments.only in ("", "recall"):
         found = _passing(look, arguments, weights)
         for name in DETECTORS:
-            for table in (recall_table, model_table, edge_table, correlation_table):
+            for table in TABLES:
                 print("\n".join(table(found, name)), "\n", flush=True)
         if arguments.samples is not None:
             save(found, arguments.samples)

@@ -325,6 +325,16 @@ def test_a_missed_violation_is_told_with_its_near_miss():
     ]
 
 
+@pytest.mark.parametrize(("seen", "hidden"), [(0.1, True), (0.4, False)])
+def test_a_missed_violator_that_could_not_be_seen_is_told_as_hidden(seen, hidden):
+    visible = [1.0] * 14 + [seen] * 20 + [1.0] * 26  # around the crossing at 2.0 s
+    car = vehicle(1, visible=visible)
+    report = judged([], truth([red_light(1, 2.0)], [car]))
+    (miss,) = report.misses
+    assert miss.hidden == hidden
+    assert of_kind(report, ViolationKind.RED_LIGHT).hidden_misses == int(hidden)
+
+
 def test_without_tracks_a_near_miss_is_known_by_lane_and_time():
     car = vehicle(1)
     given = truth([red_light(1, 2.0)], [car])

@@ -14,8 +14,20 @@ from traffic_ai.tracking import RoadPlaneTracker
 from traffic_ai.tracking.boxes import grounded
 
 
-def follow(road, vehicles, times_s, *, noise_px=0.0, drop=None, seed=0, confidence=0.9):
-    """All histories by id after the vehicles drove; `drop(i, t)` hides vehicle i at t."""
+def follow(
+    road,
+    vehicles,
+    times_s,
+    *,
+    noise_px=0.0,
+    drop=None,
+    seed=0,
+    confidence=0.9,
+    lowest_px=HEIGHT_PX,
+):
+    """All histories by id after the vehicles drove; `drop(i, t)` hides vehicle i at t, boxes end
+    at lowest_px.
+    """
     scene = road.scene()
     tracker = RoadPlaneTracker(scene)
     random = np.random.default_rng(seed)
@@ -27,6 +39,7 @@ def follow(road, vehicles, times_s, *, noise_px=0.0, drop=None, seed=0, confiden
                 continue
             box = box_of(road.camera, vehicle, float(t_s))
             if box is not None:
+                box[3] = min(box[3], lowest_px)
                 boxes.append(box + random.normal(0.0, noise_px, 4) if noise_px else box)
         detections = Detections(
             np.array(boxes, np.float32).reshape(-1, 4),
@@ -190,17 +203,40 @@ def test_frames_out_of_order_are_refused():
         tracker.update(info, Detections.empty())
 
 
+def test_who_enters_below_goes_on_under_no_number_of_one_that_left_there():
+    """The detector ends large boxes some pixels before the border that cuts them off: a van that
+    leaves there seems to have stopped.
+    """
+    leaves = Vehicle(straight(0.0, -8.0, 40.0), heading=(0.0, -1.0), road_user=RoadUser.TRUCK)
+    enters = Vehicle(straight(3.0, 12.5, -55.0))
+    histories = follow(Road(), [leaves, enters], moments(9.0, 10.0), lowest_px=712.0)
+    assert len(histories) == 2
+    for track in histories.values():
+        seen = track.anchor_px[track.observed]
+        assert np.abs(np.diff(seen[:, 0])).max() < 100
+
+
 def test_a_box_cut_off_or_covered_is_not_grounded():
     boxes = np.array(
         [
             [100.0, 100.0, 200.0, 200.0],  # free
             [300.0, 600.0, 400.0, 719.5],  # cut off at the bottom
+            [800.0, 300.0, 990.0, 711.0],  # this too: large boxes end before the border
+            [1050.0, 600.0, 1150.0, 711.0],  # this one is whole
             [0.5, 100.0, 50.0, 200.0],  # cut off at the left
             [500.0, 100.0, 600.0, 200.0],  # covered by the next
             [520.0, 150.0, 640.0, 260.0],
         ]
     )
-    assert grounded(boxes, WIDTH_PX, HEIGHT_PX).tolist() == [True, False, False, False, True]
+    assert grounded(boxes, WIDTH_PX, HEIGHT_PX).tolist() == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 @given(n=st.integers(0, 3000))

@@ -37,6 +37,8 @@ from traffic_ai.evaluate.truth import TrueViolation, Truth
 ROUNDING_S = 0.0005
 # A near miss is timed at what the rule looked at last; its vehicle is sought this far around it.
 _AROUND_S = 3.0
+# A violator is hidden who cannot be seen from so long before its violation until so long after it.
+_SEEN_AROUND_S = 0.5
 
 
 def evaluate(
@@ -206,7 +208,15 @@ class _Comparison:
             if duty is Duty.EITHER:
                 neither.append(NeitherWay(place, column in found))
             elif duty is Duty.REPORT and column not in found:
-                misses.append(Miss(place, _detail(true), self._reason(true), self._deed(true)))
+                misses.append(
+                    Miss(
+                        place,
+                        _detail(true),
+                        self._reason(true),
+                        self._deed(true),
+                        self._is_hidden(true),
+                    )
+                )
         return misses, neither
 
     def _true_place(self, true: TrueViolation) -> Place:
@@ -228,6 +238,12 @@ class _Comparison:
         if true.vehicle is None or not self._truth.vehicles:
             return ""
         return self._truth.vehicle(true.vehicle).deed
+
+    def _is_hidden(self, true: TrueViolation) -> bool:
+        if true.vehicle is None or not self._truth.vehicles:
+            return False
+        around_s = (true.t_s - _SEEN_AROUND_S, true.until_s + _SEEN_AROUND_S)
+        return self._truth.is_hidden(self._truth.vehicle(true.vehicle), *around_s)
 
     # -- near misses --------------------------------------------------------------------------
 

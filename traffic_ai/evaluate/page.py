@@ -7,6 +7,7 @@ from traffic_ai.evaluate import plots
 from traffic_ai.evaluate.page_style import STYLE
 from traffic_ai.evaluate.report import Place, Report
 from traffic_ai.evaluate.summary import SpeedFigures, Summary, summarize
+from traffic_ai.evaluate.timeline import timeline
 from traffic_ai.evaluate.words import (
     NONE,
     counted,
@@ -18,6 +19,7 @@ from traffic_ai.evaluate.words import (
     signed,
     spread,
     where,
+    why_missed,
 )
 
 LISTED = 200
@@ -52,7 +54,7 @@ def _sections(report: Report, summary: Summary) -> Iterator[str]:
     yield from _figures(
         (
             "Truth above, records below",
-            plots.timeline(report),
+            timeline(report),
             _legend("hit", "miss", "false", "neither"),
         ),
         wide=True,
@@ -170,7 +172,7 @@ def _speeds(summary: Summary) -> str:
         if summary.speeds_of_no_vehicle
         else ""
     )
-    return _table(head, (_speed_row(one) for group in groups for one in group)) + lost
+    return _table(head, *(map(_speed_row, group) for group in groups)) + lost
 
 
 def _speed_row(figures: SpeedFigures) -> Sequence[str]:
@@ -212,7 +214,7 @@ def _misses(report: Report) -> str:
             f"{one.place.t_s:.2f} s",
             where(one.place),
             one.detail,
-            one.near_miss or NONE,
+            why_missed(one),
             one.deed,
             one.place.world,
         )
@@ -243,12 +245,15 @@ def _rest(total: int) -> str:
     return f'<p class="note">and {total - LISTED} more</p>' if total > LISTED else ""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(head: Sequence[str], *groups: Iterable[Sequence[str]]) -> str:
+    """A table; a line parts the groups of its rows."""
+
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
 
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    bodies = ("".join(f"<tr>{cells('td', row)}</tr>" for row in rows) for rows in groups)
+    body = "".join(f"<tbody>{rows}</tbody>" for rows in bodies if rows)
     return (
         f'<div class="scroll"><table><thead><tr>{cells("th", head)}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f"{body}</table></div>"
     )

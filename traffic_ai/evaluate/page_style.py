@@ -30,7 +30,8 @@ th { text-align:left; color:var(--soft); font-weight:600; vertical-align:bottom;
 td { white-space:nowrap; }
 td:last-child { white-space:normal; }
 th, td { padding:5px 12px 5px 0; border-bottom:1px solid var(--line); }
-tr:last-child td { border-bottom:0; }
+tbody + tbody tr:first-child td { border-top:1px solid var(--soft); }
+tbody:last-child tr:last-child td { border-bottom:0; }
 .legend span { margin-right:16px; white-space:nowrap; }
 .legend i { display:inline-block; width:11px; height:11px; border-radius:3px; margin-right:6px;
  vertical-align:-1px; background:currentColor; }

@@ -5,9 +5,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.intervals import Share
-from traffic_ai.evaluate.report import FalseReason, Place, Report, SpeedReading
+from traffic_ai.evaluate.report import Report, SpeedReading
 from traffic_ai.evaluate.summary import (
     ALLOWED_KMH,
     ALLOWED_SHARE,
@@ -160,45 +159,6 @@ def time_into_red(report: Report) -> str | None:
         )
         plot.point(red.true_s, error, user_class(hit.place.road_user), words)
     return plot.svg()
-
-
-def timeline(report: Report) -> str | None:
-    """When violations were and what was reported, one row a kind; of a single run only."""
-    if len(report.exposures) != 1:
-        return None
-    kinds = [kind for kind in ViolationKind if kind in report.kinds]
-    count = len(kinds)
-    names = tuple((count - i - 0.5, kind_words(kind)) for i, kind in enumerate(kinds))
-    plot = Plot(
-        Axis(0.0, max(report.exposures[0].duration_s, 1.0), "time in the video, s"),
-        Axis(0.0, float(count), "", names),
-        "truth and records in time",
-        width=1140.0,
-        height=58.0 + 46.0 * count,
-        left=112.0,
-    )
-    rows = {kind: count - i - 0.5 for i, kind in enumerate(kinds)}
-
-    def mark(place: Place, when: tuple[float, float], kind: str, words: str, above: bool) -> None:
-        y = rows[place.kind]
-        at = (y + 0.04, y + 0.34) if above else (y - 0.34, y - 0.04)
-        plot.bar(when, at, kind, f"{words}: {where(place)} at {when[0]:.2f} s")
-
-    for hit in report.hits:
-        mark(hit.place, _span(hit.place), "hit", "true, found", above=True)
-        mark(hit.place, hit.found_s, "hit", "record, right", above=False)
-    for miss in report.misses:
-        mark(miss.place, _span(miss.place), "miss", f"true, missed ({miss.detail})", above=True)
-    for false in report.false_alarms:
-        words = "reported twice" if false.why is FalseReason.DUPLICATE else "false"
-        mark(false.place, _span(false.place), "false", f"record, {words}", above=False)
-    for one in report.neither_way:
-        mark(one.place, _span(one.place), "neither", "true, counts neither way", above=True)
-    return plot.svg()
-
-
-def _span(place: Place) -> tuple[float, float]:
-    return place.t_s, place.until_s
 
 
 def withheld(summary: Summary) -> str | None:

@@ -87,13 +87,15 @@ class FalseAlarm:
 @dataclass(frozen=True, slots=True)
 class Miss:
     """A true violation that was not reported. `near_miss`: the reason of the near miss that was
-    logged of it, "" for none. `detail`: the figure that says how grave it was.
+    logged of it, "" for none. `detail`: the figure that says how grave it was. `hidden`: hardly
+    anything of the vehicle could be seen all the while (`truth.HIDDEN_SHARE`).
     """
 
     place: Place
     detail: str
     near_miss: str
     deed: str
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ class KindFigures:
     due: int
     hits: int
     false_alarms: int
+    hidden_misses: int
     duplicates: int
     neither_way: int
     precision: Share
@@ -178,6 +179,7 @@ def _kind_figures(report: Report, kind: ViolationKind, hours: float) -> KindFigu
         due=due,
         hits=len(hits),
         false_alarms=len(false),
+        hidden_misses=sum(one.hidden for one in report.misses if one.place.kind is kind),
         duplicates=sum(one.why is FalseReason.DUPLICATE for one in false),
         neither_way=sum(one.place.kind is kind for one in report.neither_way),
         precision=Share.counted(len(hits), len(hits) + len(false)),

@@ -108,7 +108,7 @@ class Plot:
 
     def svg(self) -> str:
         """The whole picture."""
-        size = f'viewBox="0 0 {self.width:g} {self.height:g}"'
+        size = f'viewBox="0 0 {self.width:g} {self.height:g}" style="max-width:{self.width:g}px"'
         inside = "".join(self._parts)
         return (
             f'<svg {size} role="img" aria-label="{escape(self.title)}">'

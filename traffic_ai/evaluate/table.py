@@ -19,6 +19,7 @@ from traffic_ai.evaluate.words import (
     signed,
     spread,
     where,
+    why_missed,
 )
 
 LISTED = 20
@@ -136,7 +137,7 @@ def _misses(report: Report) -> Table:
             f"{one.place.t_s:.2f}",
             escape(where(one.place)),
             one.detail,
-            escape(one.near_miss) or NONE,
+            escape(why_missed(one)),
             escape(one.deed),
         )
     _tell_rest(table, len(report.misses))

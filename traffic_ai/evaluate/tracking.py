@@ -17,10 +17,10 @@ from traffic_ai.core.errors import UsageError
 from traffic_ai.core.geometry import Array
 from traffic_ai.evaluate.boxes import BoxPath, overlap
 from traffic_ai.evaluate.report import TrackScores
-from traffic_ai.evaluate.truth import Truth
+from traffic_ai.evaluate.truth import HIDDEN_SHARE, Truth
 from traffic_ai.stores.track_log import FrameTracks
 
-COUNTED_VISIBLE = 0.3
+COUNTED_VISIBLE = HIDDEN_SHARE
 COUNTED_PX = 16.0
 MATCH_OVERLAP = 0.5
 

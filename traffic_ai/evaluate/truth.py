@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.violation import ViolationKind
 
+# Of a vehicle of which less is seen hardly anything is found by any detector.
+HIDDEN_SHARE = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class TrueViolation:
@@ -143,6 +146,12 @@ class Truth:
     def driven_m(self, vehicle: TrueVehicle, t_s: float) -> float:
         """The way a vehicle has driven at a moment of the video, from its first frame on."""
         return float(np.interp(t_s, self.stamps_of(vehicle), vehicle.driven_m))
+
+    def is_hidden(self, vehicle: TrueVehicle, start_s: float, end_s: float) -> bool:
+        """Whether hardly anything of a vehicle could be seen from one moment to another."""
+        stamps = self.stamps_of(vehicle)
+        then = vehicle.visible[(stamps >= start_s) & (stamps <= end_s)]
+        return bool(len(then)) and float(then.max()) < HIDDEN_SHARE
 
     def mean_speed_kmh(self, vehicle: TrueVehicle, start_s: float, end_s: float) -> float | None:
         """A vehicle's mean speed between two moments of the video; None where it is not there."""

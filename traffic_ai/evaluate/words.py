@@ -1,7 +1,7 @@
 """The words and numbers that the table and the page share."""
 
 from traffic_ai.evaluate.intervals import Rate, Share, Spread
-from traffic_ai.evaluate.report import Place
+from traffic_ai.evaluate.report import Miss, Place
 from traffic_ai.evaluate.summary import KindFigures, Summary
 
 NONE = "–"  # noqa: RUF001 - a dash in a table
@@ -82,11 +82,18 @@ def particular(figures: KindFigures) -> str:
         words.append(f"{alarm}; within 1 s and 15 m: {counted(figures.alarm.in_time)}")
     if figures.wrong_lane:
         words.append(f"in the wrong lane: {figures.wrong_lane}")
+    if figures.hidden_misses:
+        words.append(f"of the missed, hidden by others: {figures.hidden_misses}")
     if figures.duplicates:
         words.append(f"reported twice: {figures.duplicates}")
     if figures.neither_way:
         words.append(f"counted neither way: {figures.neither_way}")
     return "; ".join(words)
+
+
+def why_missed(miss: Miss) -> str:
+    """The reason of the near miss, or that there was nothing to be seen."""
+    return miss.near_miss or ("hidden by others" if miss.hidden else NONE)
 
 
 def where(place: Place) -> str:
