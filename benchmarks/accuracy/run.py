@@ -77,6 +77,7 @@ def _short(update: bool) -> int:
     now = {case.name: short.verdict_of(case) for case in short.short_cases()}
     if update:
         short.write_golden(now)
+        short.write_on_page(now)
         return 0
     changed = short.changes(now, short.golden())
     for line in changed:

@@ -5,7 +5,14 @@ Where a change is meant to change them: `python -m benchmarks.accuracy --short -
 
 import pytest
 
-from benchmarks.accuracy.short import changes, golden, short_cases, verdict_of
+from benchmarks.accuracy.short import (
+    changes,
+    golden,
+    short_cases,
+    table_of,
+    told_on_page,
+    verdict_of,
+)
 from benchmarks.accuracy.suite import Case, read_cases
 
 
@@ -17,6 +24,10 @@ def test_verdict_is_unchanged(case: Case) -> None:
 
 def test_every_accepted_verdict_has_its_case() -> None:
     assert set(golden()) == {case.name for case in short_cases()}
+
+
+def test_the_page_tells_the_accepted_verdicts() -> None:
+    assert told_on_page() == table_of(golden())
 
 
 def test_there_are_sixty_cases_and_every_one_says_what_it_expects() -> None:
