@@ -239,7 +239,14 @@ def test_no_credentials_in_status_logs_or_names(clock, camera_of, caplog):
 def test_only_camera_urls_are_accepted():
     for url in ("rtsp://gate/cam", "RTSPS://u:p@gate", "http://gate/a.mjpg", "https://gate/x"):
         check_url(url)
-    for url in ("file:///etc/passwd", "gate.mp4", "ftp://u:hunter2@gate/x", "rtsp://", ""):
+    for url in (
+        "file:///etc/passwd",
+        "gate.mp4",
+        "ftp://u:hunter2@gate/x",
+        "rtsp://",
+        "rtsp://u:hunter2@",
+        "",
+    ):
         with pytest.raises(ConfigError, match="not a camera's URL") as caught:
             LiveCamera("gate", url)
         assert "hunter2" not in str(caught.value)

@@ -70,7 +70,7 @@ class Connection:
 def check_url(url: str) -> None:
     """Raises ConfigError for anything but a camera's URL."""
     scheme, separator, rest = url.partition("://")
-    if not separator or scheme.lower() not in SCHEMES or not rest.strip("/"):
+    if not separator or scheme.lower() not in SCHEMES or not rest.rpartition("@")[2].strip("/"):
         raise ConfigError(
             f"{redact(url, url)!r} is not a camera's URL; it must begin with "
             f"{', '.join(scheme + '://' for scheme in SCHEMES)} (files are analysed as files)"

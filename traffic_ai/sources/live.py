@@ -14,13 +14,12 @@ from dataclasses import dataclass
 
 from traffic_ai.core.errors import SourceError, SourceLostError
 from traffic_ai.core.redact import redact
-from traffic_ai.sources.arrival import is_true_pace
 from traffic_ai.sources.clock import Backoff, Clock, SystemClock
 from traffic_ai.sources.connection import SourceStalledError, check_url
 from traffic_ai.sources.host_time import HostTime
 from traffic_ai.sources.latest import LatestFrame, LiveFrame, LiveSession
 from traffic_ai.sources.link import Link, launch
-from traffic_ai.sources.live_status import CameraState, LiveStatus, state_after
+from traffic_ai.sources.live_status import CameraState, LiveStatus, clock_note, state_after
 from traffic_ai.sources.messages import (
     Arrived,
     Delivered,
@@ -45,7 +44,6 @@ _START_S = 60.0
 """A reader starts within half a second, but for a host that has much else to do."""
 _CLEAN_AFTER_S = 5.0
 """Without damage for so long, a camera is not degraded any more."""
-_CLOCK_NOTE_S = 2.0
 _STEADY_S = 1.0
 """A camera that gave pictures for so long is tried again soon when it is lost."""
 _NO_PICTURE_S = 30.0
@@ -151,7 +149,9 @@ class LiveCamera:
             recent = sum(1 for arrival in self._arrivals_s if now_s - arrival <= _RATE_WINDOW_S)
             reading = self._reading
             health = reading.health if reading is not None else None
-            state, detail = self._state_now(now_s, age_s, health)
+            state, detail = self._state, self._detail
+            if state is CameraState.LIVE and age_s is not None:
+                state, detail = self._of_stream(now_s, age_s, health)
             return LiveStatus(
                 state,
                 detail,
@@ -166,25 +166,16 @@ class LiveCamera:
                 health.clock_ahead_s if health else None,
             )
 
-    def _state_now(
-        self, now_s: float, age_s: float | None, health: Health | None
+    def _of_stream(
+        self, now_s: float, age_s: float, health: Health | None
     ) -> tuple[CameraState, str]:
         """With the lock held."""
-        if self._state is not CameraState.LIVE or age_s is None:
-            return self._state, self._detail
         if age_s > self._stall_timeout_s:
             return CameraState.STALLED, f"no frame for {age_s:.0f} s"
         if self._damaged_s is not None and now_s - self._damaged_s < _CLEAN_AFTER_S:
             return CameraState.DEGRADED, "pictures are damaged; nothing is decided on them"
-        if not is_true_pace(self._pace):
-            return self._state, (
-                f"time stamps advance {self._pace or 0.0:.2f} s in a second, so nothing that "
-                "rests on time is reported; check the camera's frame rate setting"
-            )
-        if health and health.clock_ahead_s and abs(health.clock_ahead_s) > _CLOCK_NOTE_S:
-            way = "ahead of" if health.clock_ahead_s > 0.0 else "behind"
-            return self._state, f"its clock is {abs(health.clock_ahead_s):.0f} s {way} the host's"
-        return self._state, self._detail
+        ahead_s = health.clock_ahead_s if health is not None else None
+        return CameraState.LIVE, clock_note(self._pace, ahead_s)
 
     # -- the listening thread ----------------------------------------------------------------
 

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from traffic_ai.core.errors import SourceError, SourceNotFoundError, SourceUnauthorizedError
+from traffic_ai.sources.arrival import is_true_pace
 from traffic_ai.sources.connection import SourceStalledError
+
+_CLOCK_NOTE_S = 2.0
 
 
 class CameraState(StrEnum):
@@ -52,6 +55,19 @@ def state_after(error: SourceError) -> CameraState:
     if isinstance(error, SourceStalledError):
         return CameraState.STALLED
     return CameraState.OFFLINE
+
+
+def clock_note(pace: float | None, clock_ahead_s: float | None) -> str:
+    """What is to be said of a camera's time, "" where all is well; see LiveStatus."""
+    if not is_true_pace(pace):
+        return (
+            f"time stamps advance {pace or 0.0:.2f} s in a second, so nothing that rests on time "
+            "is reported; check the camera's frame rate setting"
+        )
+    if clock_ahead_s and abs(clock_ahead_s) > _CLOCK_NOTE_S:
+        way = "ahead of" if clock_ahead_s > 0.0 else "behind"
+        return f"its clock is {abs(clock_ahead_s):.0f} s {way} the host's"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
