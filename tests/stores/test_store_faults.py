@@ -398,7 +398,7 @@ def test_a_store_that_stays_locked_is_said_to_be_locked(filled, monkeypatch):
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.05)
     blocker = sqlite3.connect(filled, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    with ViolationStore.open(filled) as store, pytest.raises(StoreError, match="kept it locked"):
+    with ViolationStore.open(filled) as store, pytest.raises(StoreError, match="keeps it locked"):
         store.start_source(KEY, "a.mp4")
     blocker.close()
 

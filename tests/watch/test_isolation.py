@@ -1,6 +1,8 @@
 """What breaks in one camera's analysis stays there: told, counted, begun anew."""
 
 import logging
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -150,11 +152,11 @@ def test_a_ledger_does_not_ask_a_store_that_refused_just_before(caplog):
         raise StoreError("locked")
 
     ledger = Ledger("gate", lambda: now[0])
-    for _ in range(10):
+    for _ in range(20):
         ledger.enter(refuse)
         now[0] += 1.0
-    assert asked == [100.0, 105.0]
-    assert ledger.waiting_count == 10
+    assert asked == [100.0, 105.0, 115.0]
+    assert ledger.waiting_count == 20
     assert caplog.text.count("locked") == 1
 
 
@@ -179,3 +181,22 @@ def test_an_entry_that_breaks_otherwise_does_not_keep_the_others_waiting():
         ledger.enter(lambda: 1 / 0)
     ledger.enter(lambda: written.append(1))
     assert written == [1]
+
+
+def test_a_store_that_another_program_locks_costs_a_moment_and_no_record(impatient, tmp_path):
+    site = open_site(write_site(tmp_path / "site.yaml", {"id": "gate"})).cameras[0]
+    path = tmp_path / "violations.sqlite"
+    stream = Stream()
+    with ViolationStore.open(path, patience_s=0.01) as store:
+        watched = WatchedCamera(
+            site, stream, BlockDetector(), store, None, recorder=None, every_frame=True
+        )
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            work_all(watched, stream, film(session(1), 0.0, 2.0))
+            assert "another process keeps it locked" in watched.view(0.0).trouble
+            other.execute("ROLLBACK")
+        watched.tend()
+        watched.stop()
+    assert len(rows_of(tmp_path)["violations"]) == 1
+    assert watched.view(0.0).trouble == ""

@@ -26,7 +26,7 @@ _SQLITE_ADVICE = {
     "SQLITE_CANTOPEN": "it cannot be opened; check that its folder exists and may be written",
     "SQLITE_PERM": "it may not be read; check its permissions",
     "SQLITE_AUTH": "it may not be read; check its permissions",
-    "SQLITE_BUSY": f"another process has kept it locked for {BUSY_TIMEOUT_S:.0f} s; wait for it",
+    "SQLITE_BUSY": "another process keeps it locked; wait for it",
     "SQLITE_IOERR": "the disk reports an error; check it and the free space",
 }
 
@@ -99,6 +99,18 @@ def _sqlite_engine(path: Path, read_only: bool) -> Engine:
     event.listen(engine, "connect", _read_settings if read_only else _write_settings)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def limit_patience(engine: Engine, seconds: float) -> None:
+    """Wait so long for another program's lock on a SQLite file, and no longer."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    def limit(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
+
+    event.listen(engine, "connect", limit)
+    engine.dispose()  # those that are open have been told otherwise
 
 
 def _read_settings(connection: sqlite3.Connection, _record: object) -> None:

@@ -27,6 +27,7 @@ from traffic_ai.core.violation import Finding, Violation, ViolationKind
 from traffic_ai.stores import rows, tables
 from traffic_ai.stores.changes import RecordChanges, is_deleted
 from traffic_ai.stores.connection import (
+    limit_patience,
     open_engine,
     prepare_schema,
     store_errors,
@@ -77,17 +78,22 @@ class ViolationStore:
         """The messages that wait to be delivered."""
 
     @classmethod
-    def open(cls, location: Path | str, *, read_only: bool = False) -> Self:
+    def open(
+        cls, location: Path | str, *, read_only: bool = False, patience_s: float | None = None
+    ) -> Self:
         """The store at a path (made if absent) or database URL, brought to the newest schema.
 
         With `read_only` the store must exist and is left as it is, and may lie in a folder that
-        cannot be written.
+        cannot be written. patience_s: how long a call waits for another program's lock on a SQLite
+        file, in place of the usual half a minute.
         """
         name = store_name(location)
         engine = open_engine(location, read_only)
         try:
             with store_errors(name, "open"):
                 engine = prepare_schema(engine, name, read_only)
+            if patience_s is not None:
+                limit_patience(engine, patience_s)
         except BaseException:
             engine.dispose()
             raise

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from traffic_ai.core.errors import StoreError
 
 _log = logging.getLogger(__name__)
-_AGAIN_S = 5.0
+_AGAIN_S, _LONGEST_S = 5.0, 60.0
 _MOST = 2000
 """Entries kept in memory: days of a quiet junction, an hour or more of a busy one."""
 
@@ -30,6 +30,7 @@ class Ledger:
         self._clock = clock
         self._waiting: deque[Entry] = deque()
         self._again_s = 0.0
+        self._refusals = 0
         self.trouble = ""
         self.lost_count = 0
 
@@ -58,7 +59,7 @@ class Ledger:
                 self._waiting.appendleft(entry)
                 self._refused(error)
                 return
-        self.trouble = ""
+        self.trouble, self._refusals = "", 0
 
     def close(self) -> None:
         """Write what waits a last time; what is refused now is lost, and said."""
@@ -71,8 +72,9 @@ class Ledger:
             )
 
     def _refused(self, error: StoreError) -> None:
-        # From now on: refusing may itself have taken its time, such as waiting for a lock.
-        self._again_s = self._clock() + _AGAIN_S
+        # From now on, and ever later: refusing may take its time, such as waiting for a lock.
+        self._again_s = self._clock() + min(_AGAIN_S * 2**self._refusals, _LONGEST_S)
+        self._refusals = min(self._refusals + 1, 10)
         if not self.trouble:
             _log.error("camera %s: %s; it is tried again", self._camera_id, error)
         self.trouble = f"{len(self._waiting)} entries wait for the store: {error}"

@@ -41,6 +41,8 @@ _IDLE_S = 0.005
 _SHOW_EVERY_S = 0.5
 _TEND_EVERY_S = 0.1
 _LOOK_EVERY_S = 1.0
+_STORE_PATIENCE_S = 2.0
+"""All cameras wait with the one whose record another program's lock keeps from the store."""
 Show = Callable[[Sequence[CameraView], UpkeepView], None]
 
 
@@ -76,7 +78,11 @@ class Watch:
         """
         cameras = live_cameras(self.site, self.camera_ids)
         make_run_folder(self.out_dir)
-        with only_watch(self.out_dir), ViolationStore.open(self.out_dir / STORE_NAME) as store:
+        with ExitStack() as holding:
+            holding.enter_context(only_watch(self.out_dir))
+            store = holding.enter_context(
+                ViolationStore.open(self.out_dir / STORE_NAME, patience_s=_STORE_PATIENCE_S)
+            )
             if self.write_evidence:
                 settle_remains(self.out_dir, store)
             # Each is ended, last to first, whatever happens to the others.
