@@ -10,6 +10,7 @@ import typer
 from traffic_ai.cli.options import (
     AllowPtOption,
     ByOption,
+    EngineOption,
     JsonOption,
     KeysOption,
     SizeOption,
@@ -38,6 +39,7 @@ def replay(
     weights: WeightsOption = "yolov8n",
     size: SizeOption = 640,
     allow_pt: AllowPtOption = False,
+    engine: EngineOption = "",
     as_json: JsonOption = False,
     by: ByOption = "",
     keys: KeysOption = None,
@@ -61,7 +63,7 @@ def replay(
             _print(report)
         if from_clip:
             if detector is None:
-                detector = _detector(weights, size, allow_pt)
+                detector = _detector(weights, size, allow_pt, engine)
             clips[report.id] = _clip(report, detector, reader)
             if not as_json:
                 _print_clip(clips[report.id])
@@ -76,12 +78,16 @@ def replay(
         raise typer.Exit(EXIT_DIFFERS)
 
 
-def _detector(weights: str, size: int, allow_pt: bool) -> "SizedDetector":
+def _detector(weights: str, size: int, allow_pt: bool, engine: str) -> "SizedDetector":
     from traffic_ai.cli.models import pull_progress
-    from traffic_ai.wiring import DetectorOptions, load_detector
+    from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector
 
     with pull_progress() as progress:
-        return load_detector(DetectorOptions(weights, size, allow_pt), progress)
+        asked = DetectorOptions(weights, size, allow_pt)
+        options, said = choose_engine(asked, engine, progress)
+        if said:
+            typer.echo(said, err=True)
+        return load_detector(options, progress)
 
 
 def _clip(
