@@ -7,14 +7,17 @@ import pytest
 
 from traffic_ai.core.frame import Image
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.detectors.engines import EngineChoice
+from traffic_ai.detectors.agreement import compare
+from traffic_ai.detectors.engines import EngineChoice, open_session
 from traffic_ai.detectors.exported import Export
 from traffic_ai.detectors.models import sha256_of
 from traffic_ai.detectors.networks import CutNetwork
 from traffic_ai.detectors.onnx import OnnxDetector, load_network
+from traffic_ai.detectors.quantise import in_eight_bits
 from traffic_ai.detectors.regions import RegionDetector
 from traffic_ai.detectors.riders import merge_riders
 from traffic_ai.detectors.suppression import areas, intersections
+from traffic_ai.detectors.yolo import YoloDetector
 
 pytestmark = pytest.mark.detector
 
@@ -96,3 +99,39 @@ def test_regions_find_what_the_whole_picture_at_that_size_finds(yolov8n: Path) -
     again = (shared / union).max(axis=1) >= 0.7
     assert len(sure) >= 8
     assert again.mean() >= 0.85
+
+
+def sample_pictures(every_s: float) -> list[Image]:
+    """Pictures of the sample junction, one each so many seconds."""
+    import av
+
+    found, next_s = [], 0.0
+    with av.open(str(Path(__file__).parents[2] / "sample_videos" / "junction.mp4")) as container:
+        for frame in container.decode(video=0):
+            if frame.time is not None and frame.time >= next_s:
+                next_s += every_s
+                found.append(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+    return found
+
+
+def test_eight_bits_find_what_the_weights_find_and_are_half_the_size(yolov8n: Path) -> None:
+    prepared = Export(yolov8n.read_bytes(), "yolov8n", 1).prepare()
+    assert prepared is not None
+    pictures = sample_pictures(2.5)
+    made_with, compared_on = pictures[::2], pictures[1::2]
+    int8 = in_eight_bits(prepared, made_with, 640)
+    assert len(int8.graph) < 0.5 * len(prepared.graph)
+    one = EngineChoice(threads=1)
+    found = [
+        [
+            YoloDetector(p.network(open_session(p.graph, "m", one)), "h").detect(picture)
+            for picture in compared_on
+        ]
+        for p in (prepared, int8)
+    ]
+    agreement = compare(*found)
+    assert agreement.sure >= 50
+    assert agreement.recall >= 0.97
+    assert agreement.precision >= 0.97
+    assert agreement.largest_shift <= 0.1
+    assert agreement.typical_shift > 0.0  # it is another graph

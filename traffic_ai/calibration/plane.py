@@ -6,10 +6,10 @@ Runs when a site file is read; gives the `Homography` every speed and place in m
 import itertools
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import ArrayLike, NDArray
 
 from traffic_ai.calibration.homography import build, depth_sign, rms
+from traffic_ai.calibration.solver import least_squares
 from traffic_ai.core.errors import CalibrationError
 from traffic_ai.core.geometry import Array, Homography
 
@@ -193,7 +193,7 @@ def _refine(
             difference = _project(np.append(h, 1.0).reshape(3, 3), unit_px) - unit_m
             return np.asarray((whitener @ difference[:, :, None]).ravel())
 
-        solution = scipy.optimize.least_squares(misfit, elements, method="lm", xtol=1e-12)
+        solution = least_squares(misfit, elements, method="lm", xtol=1e-12)
         elements = np.asarray(solution.x)
     jacobian = np.asarray(solution.jac)
     information = jacobian.T @ jacobian

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import NDArray
 
+from traffic_ai.calibration.solver import least_squares
 from traffic_ai.core.errors import CalibrationError
 from traffic_ai.core.geometry import Array
 
@@ -130,7 +130,7 @@ class DistanceProblem:
                 start[3] += np.median(np.log(self.distance_m / lengths.clip(1e-9)))
                 start[4] = self._heading(start)
                 try:
-                    solution = scipy.optimize.least_squares(
+                    solution = least_squares(
                         self._rough, start, loss="soft_l1", f_scale=0.03, max_nfev=30
                     )
                 except ValueError:
@@ -176,7 +176,7 @@ class DistanceProblem:
     def refine(self, camera: Array) -> tuple[Array, Array, float]:
         """Best camera (7,), Jacobian of all residuals, and residual over stated error."""
         start = np.concatenate([camera, np.zeros(2 * len(self.points_px))])
-        solution = scipy.optimize.least_squares(
+        solution = least_squares(
             self._residuals, start, x_scale="jac", max_nfev=200, xtol=1e-10, ftol=1e-10
         )
         pairs = len(self.distances) + len(self.directed)
@@ -210,7 +210,7 @@ class DistanceProblem:
             return self._residuals(np.concatenate([camera, clicks]))
 
         clicks = np.zeros(2 * len(self.points_px))
-        solution = scipy.optimize.least_squares(misfit, clicks, max_nfev=20)
+        solution = least_squares(misfit, clicks, max_nfev=20)
         return float(2.0 * solution.cost)
 
     def probe_lengths(self, camera: Array) -> Array:

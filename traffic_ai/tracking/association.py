@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from traffic_ai.core.geometry import Array
 
@@ -22,6 +21,8 @@ def assign(cost: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if alone.all():
         return sure_rows, sure_columns
     left_rows, left_columns = np.unique(rows[~alone]), np.unique(columns[~alone])
+    from scipy.optimize import linear_sum_assignment  # here, for it takes half a second to load
+
     part = cost[np.ix_(left_rows, left_columns)]
     i, j = linear_sum_assignment(part)
     allowed = part[i, j] < FORBIDDEN
