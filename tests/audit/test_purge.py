@@ -22,6 +22,7 @@ from traffic_ai.config.delivery import Kept
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.record import EvidenceState, ReviewState
 from traffic_ai.core.violation import ViolationKind
+from traffic_ai.evidence.package import partial_folder
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.outbox import Destination
 from traffic_ai.stores.run_folder import track_log_path
@@ -186,6 +187,15 @@ def package_bytes(run):
         for package in packages_of(run).values()
         if package.parents[1].name == "speeding"
     )
+
+
+def test_a_package_that_is_being_made_meanwhile_is_left_alone(run, signer):
+    """By another thread of the same watch."""
+    final = package_of(run, violation(t_s=800.0))
+    with partial_folder(final) as half:
+        (half / "at.jpg").write_bytes(b"half")
+        Keeper(run, signer, PackageSizes(run))({ViolationKind.SPEEDING: Kept(1)}, threading.Event())
+        assert (half / "at.jpg").is_file()
 
 
 class Listed:

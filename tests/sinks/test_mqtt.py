@@ -2,9 +2,12 @@
 
 import json
 import logging
+import os
+import signal
 import socket
 import subprocess
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -91,10 +94,27 @@ def test_no_broker_is_trouble_and_nothing_is_delivered(ends):
     assert "not known by that name" in receipt.trouble or "cannot be reached" in receipt.trouble
 
 
-def test_a_broker_that_acknowledges_nothing_is_given_up(broker, ends):
-    import os
-    import signal
+def test_a_broker_that_is_away_for_long_costs_no_descriptor(ends):
+    sink = sink_to(ends, f"mqtt://127.0.0.1:{free_port()}")
+    sink.send({})
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    for _ in range(50):
+        assert sink.send({}).trouble
+    assert len(list(descriptors.iterdir())) <= before + 2
 
+
+def test_an_acknowledgement_of_long_ago_is_not_taken_for_a_new_one(broker, ends):
+    sink = sink_to(ends, broker.url, answer_s=0.3)
+    assert sink.send(some(1)).delivered == {1}
+    sink._acknowledged |= set(range(1, 100))  # numbers that will be used again
+    os.kill(broker.process.pid, signal.SIGSTOP)
+    receipt = sink.send(some(3))
+    os.kill(broker.process.pid, signal.SIGCONT)
+    assert receipt.delivered == frozenset()
+
+
+def test_a_broker_that_acknowledges_nothing_is_given_up(broker, ends):
     sink = sink_to(ends, broker.url, answer_s=0.3)
     assert sink.send(some(1)).trouble == ""
     os.kill(broker.process.pid, signal.SIGSTOP)

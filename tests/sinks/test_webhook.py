@@ -205,6 +205,8 @@ def test_user_and_password_are_sent_and_shown_nowhere(receiver, ends):
         ("ftp://office/hook", SECRET, "not an address"),
         ("file:///etc/passwd", SECRET, "not an address"),
         ("https://", SECRET, "names no host"),
+        ("https://office/ho ok", SECRET, "percent-encode"),
+        ("https://office/h\u00f6ok", SECRET, "percent-encode"),
         ("https://office/hook", "short", "give at least 16"),
         ("https://office/hook", "whsec_???", "no base64"),
     ],

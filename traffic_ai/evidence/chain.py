@@ -18,7 +18,7 @@ from pathlib import Path
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.evidence.keys import Signer, short_name
 from traffic_ai.evidence.package import (
-    clear_below,
+    clear_camera_remains,
     folder_name,
     partial_name,
     publish,
@@ -157,7 +157,7 @@ class Chain:
     def sweep(self) -> None:
         """Finish what a killed process began, and remove what it left of packages."""
         self.settle()
-        clear_below(self._folder)
+        clear_camera_remains(self._folder, own=False)
 
     def entries(self, kinds: Collection[str] = (), after: int = 0) -> list[Entry]:
         """The entries from number `after` + 1 on, of all kinds or of some.

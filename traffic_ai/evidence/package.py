@@ -46,18 +46,22 @@ def publish(partial: Path, final: Path) -> None:
     sync(final.parent)
 
 
-def clear_remains(final: Path) -> None:
-    """Remove partial folders of the same name whose process is gone."""
+def clear_remains(final: Path, *, own: bool = True) -> None:
+    """Remove partial folders of the same name whose process is gone.
+
+    own: also those of this process's number, which a killed one had before; not where another
+    thread may be filling one.
+    """
     for remains in final.parent.glob(f".{final.name}.*.partial"):
         pid = remains.name.split(".")[-2]
-        if pid == str(os.getpid()) or not process_runs(pid):
+        if (own and pid == str(os.getpid())) or not process_runs(pid):
             shutil.rmtree(remains, ignore_errors=True)
 
 
-def clear_below(folder: Path) -> None:
-    """Remove all partial folders below a folder whose process is gone."""
-    for remains in folder.glob("**/.*.partial"):
-        clear_remains(remains.parent / remains.name[1:].rsplit(".", 2)[0])
+def clear_camera_remains(folder: Path, *, own: bool = True) -> None:
+    """Remove the partial folders of a camera's packages whose process is gone."""
+    for remains in folder.glob("*/*/.*.partial"):
+        clear_remains(remains.parent / remains.name[1:].rsplit(".", 2)[0], own=own)
 
 
 def process_runs(pid: str) -> bool:

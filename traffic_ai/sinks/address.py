@@ -36,7 +36,9 @@ class Address:
             raise ConfigError(f"{shown!r} is not an address; check its port") from None
         if parts.scheme not in ports:
             raise ConfigError(f"{shown!r} is not an address of {_schemes(ports)}")
-        if not parts.hostname or not url.isprintable() or " " in url:
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise ConfigError(f"{shown!r} holds signs that no address has; percent-encode them")
+        if not parts.hostname:
             raise ConfigError(f"{shown!r} names no host; write {parts.scheme}://HOST")
         return cls(
             parts.scheme,

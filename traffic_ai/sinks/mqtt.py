@@ -139,6 +139,9 @@ class MqttSink:
     def _publish(self, messages: Mapping[int, Message]) -> Receipt:
         assert self._client is not None
         sent: dict[int, int] = {}
+        with self._changed:
+            # Numbers are used again after 65,535: what was acknowledged long ago must not count.
+            self._acknowledged.clear()
         for number, message in messages.items():
             is_state = message.kind is MessageKind.CAMERA
             place = (message.camera_id, "status") if is_state else ("violations",)
@@ -165,7 +168,6 @@ class MqttSink:
                 self._changed.wait(max(0.0, until_s - time.monotonic()))
                 if len(self._acknowledged) > before:
                     until_s = time.monotonic() + self._answer_s
-            self._acknowledged -= mids
         return True
 
     def _drop(self) -> None:

@@ -2,15 +2,19 @@
 evidence that nobody can make any more.
 """
 
+import logging
 from pathlib import Path
 
+from traffic_ai.core.errors import TrafficAiError
 from traffic_ai.core.record import EvidenceState
-from traffic_ai.evidence.chain import Chain, chained_cameras
+from traffic_ai.evidence.chain import Chain
 from traffic_ai.evidence.manifest import problems_in
-from traffic_ai.evidence.package import clear_below, package_folder
+from traffic_ai.evidence.package import clear_camera_remains, package_folder
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import RecordFilter
 from traffic_ai.stores.run_folder import EVIDENCE_NAME
+
+_log = logging.getLogger(__name__)
 
 NEVER_WRITTEN = (
     "no evidence was written while the camera's pictures were there: the watch was ended before it"
@@ -20,16 +24,18 @@ NEVER_WRITTEN = (
 def settle_remains(out_dir: Path, store: ViolationStore) -> None:
     """Clear half packages away, and have each record of a live camera say what it has.
 
-    To be called before a watch begins. Raises StoreError, EvidenceError.
+    To be called before a watch begins. Raises StoreError.
     """
     root = out_dir / EVIDENCE_NAME
-    for camera_id in chained_cameras(root):
-        Chain(root, camera_id).settle()
-    clear_below(root)
+    for camera_folder in root.glob("*/"):
+        clear_camera_remains(camera_folder)
     unsettled = RecordFilter(evidence_states=(EvidenceState.PENDING, EvidenceState.FAILED))
-    for record in list(store.violations(unsettled)):
-        if "://" not in record.source:
-            continue  # a recording's evidence is made when it is analysed again
+    # What is no URL is a recording, whose evidence is made when it is analysed again.
+    records = [record for record in store.violations(unsettled) if "://" in record.source]
+    whole = {camera_id: _settled(root, camera_id) for camera_id in {r.camera_id for r in records}}
+    for record in records:
+        if not whole[record.camera_id]:
+            continue
         at = record.occurred_at.utc if record.occurred_at else None
         folder = package_folder(root, record.camera_id, record.kind.value, at, record.id)
         if folder.is_dir():
@@ -38,3 +44,13 @@ def settle_remains(out_dir: Path, store: ViolationStore) -> None:
             store.set_evidence(record.id, EvidenceState.WRITTEN, path, problems)
         elif record.evidence_state is EvidenceState.PENDING:
             store.set_evidence(record.id, EvidenceState.FAILED, None, NEVER_WRITTEN)
+
+
+def _settled(root: Path, camera_id: str) -> bool:
+    """Finish what a killed process began in a camera's chain; whether the chain is sound."""
+    try:
+        Chain(root, camera_id).settle()
+    except (TrafficAiError, OSError) as error:
+        _log.error("camera %s: its records are left as they are: %s", camera_id, error)
+        return False
+    return True
