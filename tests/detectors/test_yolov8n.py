@@ -117,8 +117,8 @@ def sample_pictures(every_s: float) -> list[Image]:
 def test_eight_bits_find_what_the_weights_find_and_are_half_the_size(yolov8n: Path) -> None:
     prepared = Export(yolov8n.read_bytes(), "yolov8n", 1).prepare()
     assert prepared is not None
-    pictures = sample_pictures(2.5)
-    made_with, compared_on = pictures[::2], pictures[1::2]
+    pictures = sample_pictures(1.25)
+    made_with, compared_on = pictures[::4], [p for i, p in enumerate(pictures) if i % 4]
     int8 = in_eight_bits(prepared, made_with, 640)
     assert len(int8.graph) < 0.5 * len(prepared.graph)
     one = EngineChoice(threads=1)
@@ -130,7 +130,7 @@ def test_eight_bits_find_what_the_weights_find_and_are_half_the_size(yolov8n: Pa
         for p in (prepared, int8)
     ]
     agreement = compare(*found)
-    assert agreement.sure >= 50
+    assert agreement.sure >= 30
     assert agreement.recall >= 0.97
     assert agreement.precision >= 0.97
     assert agreement.largest_shift <= 0.1
