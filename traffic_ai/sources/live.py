@@ -46,8 +46,9 @@ _CLEAN_AFTER_S = 5.0
 """Without damage for so long, a camera is not degraded any more."""
 _STEADY_S = 1.0
 """A camera that gave pictures for so long is tried again soon when it is lost."""
-_NO_PICTURE_S = 30.0
-"""Packets without a picture for so long: a decoder that does not recover, or no key frame."""
+_NO_PICTURE_S = 60.0
+"""Packets without a picture for so long: a decoder that does not recover. Cameras that save key
+frames may send one in 40 s."""
 _MEMORY_EVERY = 100
 """Frames between looks at how large the reader has grown."""
 READER_MAX_BYTES = 1 << 30
