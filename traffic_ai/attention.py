@@ -22,7 +22,7 @@ from traffic_ai.core.ports import Observation
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.signal import Aspect, SignalHistory
-from traffic_ai.core.track import Tracks
+from traffic_ai.core.track import Track, Tracks
 from traffic_ai.core.violation import ViolationKind
 
 ORDINARY_S = 0.125
@@ -33,7 +33,8 @@ may become a violator, so that its measurement rests on many."""
 STILL_S = 0.4
 """Between looks at a picture in which nothing has changed."""
 
-_KNOWN_AFTER_S = 0.25  # motion is measured over so long, and a vehicle is new until then
+_KNOWN_AFTER_S = 0.25  # motion is measured over so long
+_SEEN_FOR_S = 0.12  # or from a vehicle's first point on, which is new until then
 _NEAR_S = 1.0  # so long before a line is reached and after it is passed, the moment counts
 _STANDS_SHARE = 0.15  # of its own height a second: slower than that, it stands
 _FAST_SHARE = 0.95  # of the limit
@@ -75,22 +76,30 @@ class SceneAttention:
         """Take in what a look brought: how soon must the next one come?"""
         self._seen_s = t_s = frame.info.t_s
         self._aspects = _aspects(observation.signals)
-        moves = self._moves(t_s, observation.tracks)
-        new = len(moves) < len(observation.tracks) or _is_unknown(found, observation.tracks)
+        moves = self._moves(t_s, observation.tracks, observation.histories)
+        unknown = np.concatenate([moves.new_px, _unknown(found, observation.tracks)])
+        new = self._is_on_lane(unknown)
         going = moves.those(~moves.stand)
         often = new or self._crosses(going) or self._is_against(going) or self._is_fast(going)
         self._due_s = t_s + (OFTEN_S if often else ORDINARY_S)
-        self._still = None if new or len(going) else _thumbnail(frame.image)
+        self._still = None if len(unknown) or len(going) else _thumbnail(frame.image)
 
-    def _moves(self, t_s: float, tracks: Tracks) -> "_Moves":
-        """The motion of the vehicles that were already followed a while ago."""
+    def _moves(self, t_s: float, tracks: Tracks, histories: Mapping[int, Track]) -> "_Moves":
+        """The motion of the vehicles: since a while ago, or of those that came since then from
+        their first points on.
+        """
         self._looks.append((t_s, tracks))
         while len(self._looks) > 1 and self._looks[1][0] <= t_s - _KNOWN_AFTER_S:
             self._looks.popleft()
         before_s, before = self._looks[0]
         if before_s > t_s - _KNOWN_AFTER_S:
-            return _Moves.between(tracks, tracks, np.inf).those(np.zeros(len(tracks), bool))
-        return _Moves.between(before, tracks, t_s - before_s)
+            before = Tracks.empty()
+        start = _Starts.of(before, before_s, tracks)
+        for i in np.flatnonzero(np.isnan(start.t_s)).tolist():
+            history = histories.get(int(tracks.track_id[i]))
+            if history is not None and t_s - history.first_t_s >= _SEEN_FOR_S:
+                start.begin(i, history)
+        return _Moves.since(start, tracks, t_s)
 
     def _unchanged(self, image: Image) -> bool:
         """Whether the picture is the one of the last look."""
@@ -98,6 +107,15 @@ class SceneAttention:
         if self._still is None or now.shape != self._still.shape:
             return False
         return int(np.abs(now - self._still).max()) < _CHANGE_LEVELS
+
+    def _is_on_lane(self, boxes: Array) -> bool:
+        """Whether a part of one of the boxes (N, 4) lies on a lane; elsewhere nobody is judged."""
+        if not len(boxes) or not self._lanes:
+            return False
+        x0, y0, x1, y1 = boxes.T
+        x, y = (x0 + x1) / 2.0, (y0 + y1) / 2.0
+        points = np.column_stack([x, y1, x0, y1, x1, y1, x, y, x0, y, x1, y]).reshape(-1, 2)
+        return bool(self._areas.holds(points).any())
 
     # -- what may become a violation ----------------------------------------------------------
 
@@ -130,25 +148,54 @@ class SceneAttention:
 
 
 @dataclass(frozen=True, slots=True)
+class _Starts:
+    """When and where the motion of each vehicle is measured from: t_s (N,), NaN where that is not
+    known yet, anchor_px and ground_m (N, 2).
+    """
+
+    t_s: Array
+    anchor_px: Array
+    ground_m: Array
+
+    @classmethod
+    def of(cls, before: Tracks, before_s: float, now: Tracks) -> "_Starts":
+        """From an earlier look, for those that were in it."""
+        n = len(now)
+        start = cls(np.full(n, np.nan), np.full((n, 2), np.nan), np.full((n, 2), np.nan))
+        _, a, b = np.intersect1d(before.track_id, now.track_id, return_indices=True)
+        start.t_s[b], start.anchor_px[b] = before_s, before.anchor_px[a]
+        start.ground_m[b] = before.ground_m[a]
+        return start
+
+    def begin(self, row: int, history: Track) -> None:
+        """From the first point of a history."""
+        self.t_s[row], self.anchor_px[row] = history.t_s[0], history.anchor_px[0]
+        self.ground_m[row] = history.ground_m[0]
+
+
+@dataclass(frozen=True, slots=True)
 class _Moves:
     """N vehicles: boxes (N, 4), classes (N,), motion in the image and on the road (N, 2); the
-    latter is NaN where it is not known.
+    latter is NaN where it is not known. new_px (M, 4): boxes of those that came since.
     """
 
     box_px: Array
     class_id: NDArray[np.int64]
     velocity_px: Array
     velocity_mps: Array
+    new_px: Array
 
     @classmethod
-    def between(cls, before: Tracks, now: Tracks, over_s: float) -> "_Moves":
-        """How the vehicles in both looks moved from one to the other."""
-        _, a, b = np.intersect1d(before.track_id, now.track_id, return_indices=True)
+    def since(cls, start: "_Starts", now: Tracks, now_s: float) -> "_Moves":
+        """How the vehicles moved from where they started."""
+        known = ~np.isnan(start.t_s)
+        over_s = (now_s - start.t_s[known])[:, None]
         return cls(
-            now.xyxy_px[b],
-            now.class_id[b],
-            (now.anchor_px[b] - before.anchor_px[a]) / over_s,
-            (now.ground_m[b] - before.ground_m[a]) / over_s,
+            now.xyxy_px[known],
+            now.class_id[known],
+            (now.anchor_px[known] - start.anchor_px[known]) / over_s,
+            (now.ground_m[known] - start.ground_m[known]) / over_s,
+            now.xyxy_px[~known],
         )
 
     def __len__(self) -> int:
@@ -161,6 +208,7 @@ class _Moves:
             self.class_id[mask],
             self.velocity_px[mask],
             self.velocity_mps[mask],
+            self.new_px,
         )
 
     @property
@@ -212,14 +260,14 @@ def _aspects(signals: Mapping[str, SignalHistory]) -> dict[str, Aspect | None]:
     }
 
 
-def _is_unknown(found: Detections, tracks: Tracks) -> bool:
-    """Whether something was surely found that is not followed yet."""
+def _unknown(found: Detections, tracks: Tracks) -> Array:
+    """The boxes (N, 4) of what was surely found and is not followed yet."""
     boxes = found.xyxy_px[found.confidence >= _SURE].astype(float)
     if not len(boxes) or not len(tracks):
-        return bool(len(boxes))
+        return boxes
     middles = ((boxes[:, :2] + boxes[:, 2:]) / 2.0)[:, None]
     inside = (middles >= tracks.xyxy_px[:, :2]) & (middles <= tracks.xyxy_px[:, 2:])
-    return not bool(inside.all(axis=2).any(axis=1).all())
+    return np.asarray(boxes[~inside.all(axis=2).any(axis=1)])
 
 
 def _thumbnail(image: Image) -> NDArray[np.int16]:
