@@ -12,7 +12,7 @@ import pytest
 
 from tests.rtsp import Server, needs_rtsp
 from tests.sources.made import steady, x264
-from traffic_ai.core.frame import ClockSource
+from traffic_ai.core.frame import ClockSource, Frame
 from traffic_ai.sources.file import VideoFile
 from traffic_ai.sources.live import CameraState, LiveCamera
 
@@ -84,7 +84,7 @@ def test_frames_come_with_rising_time_the_cameras_clock_and_footage(serve, watch
         frame = camera.latest(5.0)
         assert frame is not None, camera.status()
         # The picture's memory is used again.
-        frames.append(replace(frame, frame=replace(frame.frame, image=frame.frame.image.copy())))
+        frames.append(replace(frame, frame=Frame(frame.frame.info, frame.frame.image.copy())))
         moment = frame.frame.info.captured_at
         if moment.source is ClockSource.CAMERA and len(frames) > 50:
             break

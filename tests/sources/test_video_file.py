@@ -152,6 +152,16 @@ def test_images_are_plain_arrays_that_belong_to_the_receiver(tmp_path, size):
     assert all(np.array_equal(a.image, b) for a, b in zip(frames[1:], kept, strict=True))
 
 
+def test_a_picture_is_made_once_when_it_is_asked_for_also_after_the_file_is_closed(tmp_path):
+    path = write_video(tmp_path / "a.mp4", steady(3))
+    eager = [frame.image.copy() for frame in VideoFile(path, "cam").frames()]
+    source = VideoFile(path, "cam")
+    late = list(source.frames())
+    source.close()
+    assert all(np.array_equal(a, frame.image) for a, frame in zip(eager, late, strict=True))
+    assert late[0].image is late[0].image
+
+
 def test_pictures_stored_as_bgr_are_copied_too(tmp_path):
     path = tmp_path / "raw.avi"
     with av.open(str(path), "w") as out:

@@ -1,5 +1,6 @@
 """A picture with its true time: the first type of the pipeline."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,9 +53,22 @@ class FrameInfo:
     degraded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture (H, W, 3), uint8, BGR, with its info."""
+    """A picture (H, W, 3), uint8, BGR, with its info.
 
-    info: FrameInfo
-    image: Image
+    `image`: the picture, or what makes it; that is called once, when the picture is first asked
+    for, as nobody looks at most pictures of a road. Not to be asked by two threads at once.
+    """
+
+    __slots__ = ("_image", "info")
+
+    def __init__(self, info: FrameInfo, image: Image | Callable[[], Image]) -> None:
+        self.info = info
+        self._image = image
+
+    @property
+    def image(self) -> Image:
+        """The picture."""
+        if callable(self._image):
+            self._image = self._image()
+        return self._image

@@ -70,11 +70,11 @@ def evidence(crop: Image) -> Evidence:
     chroma = chroma * _ramp(added_chroma / np.maximum(added_top, np.float32(1.0)), 0.1, 0.3)
     warm = chroma * np.minimum(_warm(added_hue, 0.0), _warm(own_hue, 12.0))
     green = chroma * np.minimum(_green(added_hue, 0.0), _green(own_hue, 12.0))
-    noise = float(np.median(warm) + np.median(green))
-    warm = np.maximum(warm - np.median(warm), 0.0)
-    green = np.maximum(green - np.median(green), 0.0)
-    exposed = 1.0 - float(np.mean(pixels.min(axis=-1) >= 250.0))
-    return Evidence(warm, green, added, noise, exposed)
+    ever_warm, ever_green = np.median(warm), np.median(green)
+    warm = np.maximum(warm - ever_warm, 0.0)
+    green = np.maximum(green - ever_green, 0.0)
+    exposed = 1.0 - float(np.mean(_least(pixels) >= 250.0))
+    return Evidence(warm, green, added, float(ever_warm + ever_green), exposed)
 
 
 def strongest_light(energy: Plane, added: Plane, weight: Plane, lamp_px: float) -> Light:
@@ -120,11 +120,16 @@ def _green(hue_deg: Plane, slack_deg: float) -> Plane:
 def _hue(bgr: Plane) -> tuple[Plane, Plane, Plane]:
     """Hue in -90..270 degrees (red at 0), chroma and greatest channel of (..., 3) BGR."""
     b, g, r = bgr[..., 0], bgr[..., 1], bgr[..., 2]
-    top = bgr.max(axis=-1)
-    chroma = top - bgr.min(axis=-1)
+    top = np.maximum(np.maximum(b, g), r)
+    chroma = top - _least(bgr)
     safe = np.maximum(chroma, 1e-3)
     sector = np.where(
         top == r, (g - b) / safe, np.where(top == g, (b - r) / safe + 2.0, (r - g) / safe + 4.0)
     )
     hue = sector * np.float32(60.0)
     return np.where(hue > 270.0, hue - 360.0, hue), chroma, top
+
+
+def _least(bgr: Plane) -> Plane:
+    """The least channel (...) of (..., 3); written out, which is many times as fast as `min`."""
+    return np.asarray(np.minimum(np.minimum(bgr[..., 0], bgr[..., 1]), bgr[..., 2]))

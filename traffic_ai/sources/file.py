@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from traffic_ai.core.errors import SourceError
@@ -91,7 +92,9 @@ class VideoFile:
         return self._report
 
     def frames(self) -> Iterator[Frame]:
-        """Yield each frame once, in time order; the image belongs to the receiver."""
+        """Yield each frame once, in time order; the image belongs to the receiver and is converted
+        when it is first asked for.
+        """
         for shown in self._reading.shown():
             picture = shown.picture
             info = frame_info(
@@ -106,7 +109,7 @@ class VideoFile:
             self._report.damaged += picture.damaged
             self._report.repaired += picture.repaired
             self.position_s = shown.t_s
-            yield Frame(info, self._reading.image(picture))
+            yield Frame(info, partial(self._reading.image, picture))
 
     def close(self) -> None:
         """Release the file; may be called twice."""
