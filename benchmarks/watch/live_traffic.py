@@ -1,0 +1,139 @@
+"""Live cameras of 1280x720 at 25 frames a second with the real detector: lag, rates, violations.
+
+    python -m benchmarks.watch.live_traffic [--cameras 6] [--minutes 60] [--regions]
+
+Each camera shows the simulated sample junction again and again; what a run on the file finds in it
+is what each round should bring. The sample's detection region, a second look at part of every
+picture, is left out unless --regions is given, on both sides. Needs GStreamer's RTSP server, as
+the tests marked `rtsp` do.
+"""
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import yaml
+
+from benchmarks.watch.eight_cameras import cpu_s, resident_mb
+from tests.rtsp import Server
+from tests.watching import Running
+from traffic_ai.batch.run import Batch
+from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.run_folder import STORE_NAME
+from traffic_ai.wiring import DetectorOptions, load_detector, open_site
+
+ROOT = Path(__file__).parents[2]
+VIDEO, SITE = ROOT / "sample_videos" / "junction.mp4", ROOT / "configs" / "demo.yaml"
+CLIP_S = 42.0
+SETTLE_S = 6.0
+
+
+class Quiet:
+    """A listener of the run on the file that says nothing."""
+
+    def file_begins(self, path, number, total, duration_s):
+        pass
+
+    def frame_done(self, t_s, from_log):
+        pass
+
+    def violation_found(self, violation):
+        pass
+
+    def file_ended(self, outcome):
+        pass
+
+
+def site_of(folder, sources, regions):
+    """The sample's site, with a camera for each source."""
+    document = yaml.safe_load(SITE.read_text())
+    [camera] = document["cameras"]
+    camera.pop("start_time", None)
+    if not regions:
+        camera.pop("detection_regions", None)
+    document["cameras"] = [
+        {**camera, "id": f"c{n}", "source": source} for n, source in enumerate(sources)
+    ]
+    path = folder / f"{len(sources)}.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def kinds(run_folder):
+    """Violations by kind."""
+    with ViolationStore.open(run_folder / STORE_NAME, read_only=True) as store:
+        return Counter(one.violation.kind.value for one in store.violations())
+
+
+def offline(folder, detector, regions):
+    """What one round brings when it is analysed as a file."""
+    site = open_site(site_of(folder, [str(VIDEO)], regions))
+    Batch(site, folder / "file", detector, write_evidence=False).run([VIDEO], Quiet())
+    return kinds(folder / "file")
+
+
+def percentile(values, share):
+    return sorted(values)[int(share * (len(values) - 1))]
+
+
+def measure(running, seconds):
+    """Lag, rates and what they cost over so many seconds, as a dictionary."""
+    running.until(lambda views: all(v.status.state == "live" for v in views.values()), 120.0)
+    began_s, own_s = time.monotonic(), time.process_time()
+    readers = {view.reader_pid: cpu_s(view.reader_pid) for view in running.views.values()}
+    threading.Event().wait(seconds)
+    lasted_s = time.monotonic() - began_s
+    views = running.views.values()
+    lags_s = [
+        view.lag_s
+        for at_s, shown in running.history
+        if at_s > began_s + SETTLE_S
+        for view in shown.values()
+    ]
+    looks = sum(view.inference_count for view in views)
+    return {
+        "seconds": lasted_s,
+        "lag_p50_s": percentile(lags_s, 0.5),
+        "lag_p99_s": percentile(lags_s, 0.99),
+        "received_fps": [round(view.status.received_fps, 1) for view in views],
+        "analysed_fps": [round(view.analysed_count / lasted_s, 1) for view in views],
+        "looks_a_second": looks / lasted_s,
+        "ms_a_look": 1000.0 * sum(view.inference_s for view in views) / max(looks, 1),
+        "watch_cores": (time.process_time() - own_s) / lasted_s,
+        "reader_cores": sum(cpu_s(p) - before for p, before in readers.items()) / lasted_s,
+        "reader_mb": max(map(resident_mb, readers)),
+        "watch_mb": resident_mb("self"),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cameras", type=int, default=6)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--regions", action="store_true")
+    options = parser.parse_args()
+    detector = load_detector(DetectorOptions())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        a_round = offline(folder, detector, options.regions)
+        server = Server(VIDEO)
+        site = site_of(folder, [server.url()] * options.cameras, options.regions)
+        running = Running(site, folder / "out", detector, write_evidence=False, every_frame=False)
+        try:
+            result = measure(running, 60.0 * options.minutes)
+        finally:
+            running.stop()
+            server.kill()
+        rounds = result["seconds"] / CLIP_S * options.cameras
+        expected = {kind: round(count * rounds, 1) for kind, count in a_round.items()}
+        result |= {"a_round": dict(a_round), "expected": expected}
+        result["found"] = dict(kinds(folder / "out"))
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
