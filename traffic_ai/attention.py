@@ -22,7 +22,7 @@ from traffic_ai.core.ports import Observation
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.signal import Aspect, SignalHistory
-from traffic_ai.core.track import Track, Tracks
+from traffic_ai.core.track import Tracks
 from traffic_ai.core.violation import ViolationKind
 
 ORDINARY_S = 0.125
@@ -33,8 +33,7 @@ may become a violator, so that its measurement rests on many."""
 STILL_S = 0.4
 """Between looks at a picture in which nothing has changed."""
 
-_KNOWN_AFTER_S = 0.25  # motion is measured over so long
-_SEEN_FOR_S = 0.12  # or from a vehicle's first point on, which is new until then
+_KNOWN_AFTER_S = 0.25  # motion is measured over so long, and a vehicle is new until then
 _NEAR_S = 1.0  # so long before a line is reached and after it is passed, the moment counts
 _STANDS_SHARE = 0.15  # of its own height a second: slower than that, it stands
 _FAST_SHARE = 0.95  # of the limit
@@ -55,6 +54,10 @@ class SceneAttention:
         self._judges_speed = ViolationKind.SPEEDING in kinds
         self._lanes = scene.lanes
         self._areas = Polygons([lane.polygon_px for lane in scene.lanes])
+        measured = (
+            [scene.homography.valid_area_px] if self._judges_speed and scene.homography else []
+        )
+        self._judged = Polygons([lane.polygon_px for lane in scene.lanes] + measured)
         at_lines = {ViolationKind.RED_LIGHT, ViolationKind.STOP_OVER_LINE} & set(kinds)
         self._stop_lines = scene.stop_lines if at_lines else ()
         sections = scene.speed_sections if self._judges_speed else ()
@@ -76,30 +79,23 @@ class SceneAttention:
         """Take in what a look brought: how soon must the next one come?"""
         self._seen_s = t_s = frame.info.t_s
         self._aspects = _aspects(observation.signals)
-        moves = self._moves(t_s, observation.tracks, observation.histories)
+        moves = self._moves(t_s, observation.tracks)
         unknown = np.concatenate([moves.new_px, _unknown(found, observation.tracks)])
-        new = self._is_on_lane(unknown)
+        new = self._is_judged(unknown)
         going = moves.those(~moves.stand)
         often = new or self._crosses(going) or self._is_against(going) or self._is_fast(going)
         self._due_s = t_s + (OFTEN_S if often else ORDINARY_S)
         self._still = None if len(unknown) or len(going) else _thumbnail(frame.image)
 
-    def _moves(self, t_s: float, tracks: Tracks, histories: Mapping[int, Track]) -> "_Moves":
-        """The motion of the vehicles: since a while ago, or of those that came since then from
-        their first points on.
-        """
+    def _moves(self, t_s: float, tracks: Tracks) -> "_Moves":
+        """The motion of the vehicles that were already followed a while ago."""
         self._looks.append((t_s, tracks))
         while len(self._looks) > 1 and self._looks[1][0] <= t_s - _KNOWN_AFTER_S:
             self._looks.popleft()
         before_s, before = self._looks[0]
         if before_s > t_s - _KNOWN_AFTER_S:
-            before = Tracks.empty()
-        start = _Starts.of(before, before_s, tracks)
-        for i in np.flatnonzero(np.isnan(start.t_s)).tolist():
-            history = histories.get(int(tracks.track_id[i]))
-            if history is not None and t_s - history.first_t_s >= _SEEN_FOR_S:
-                start.begin(i, history)
-        return _Moves.since(start, tracks, t_s)
+            return _Moves.between(Tracks.empty(), tracks, np.inf)
+        return _Moves.between(before, tracks, t_s - before_s)
 
     def _unchanged(self, image: Image) -> bool:
         """Whether the picture is the one of the last look."""
@@ -108,14 +104,16 @@ class SceneAttention:
             return False
         return int(np.abs(now - self._still).max()) < _CHANGE_LEVELS
 
-    def _is_on_lane(self, boxes: Array) -> bool:
-        """Whether a part of one of the boxes (N, 4) lies on a lane; elsewhere nobody is judged."""
-        if not len(boxes) or not self._lanes:
+    def _is_judged(self, boxes: Array) -> bool:
+        """Whether a part of one of the boxes (N, 4) lies where vehicles are judged: on a lane, or
+        where their speed is measured.
+        """
+        if not len(boxes):
             return False
         x0, y0, x1, y1 = boxes.T
         x, y = (x0 + x1) / 2.0, (y0 + y1) / 2.0
         points = np.column_stack([x, y1, x0, y1, x1, y1, x, y, x0, y, x1, y]).reshape(-1, 2)
-        return bool(self._areas.holds(points).any())
+        return bool(self._judged.holds(points).any())
 
     # -- what may become a violation ----------------------------------------------------------
 
@@ -148,32 +146,6 @@ class SceneAttention:
 
 
 @dataclass(frozen=True, slots=True)
-class _Starts:
-    """When and where the motion of each vehicle is measured from: t_s (N,), NaN where that is not
-    known yet, anchor_px and ground_m (N, 2).
-    """
-
-    t_s: Array
-    anchor_px: Array
-    ground_m: Array
-
-    @classmethod
-    def of(cls, before: Tracks, before_s: float, now: Tracks) -> "_Starts":
-        """From an earlier look, for those that were in it."""
-        n = len(now)
-        start = cls(np.full(n, np.nan), np.full((n, 2), np.nan), np.full((n, 2), np.nan))
-        _, a, b = np.intersect1d(before.track_id, now.track_id, return_indices=True)
-        start.t_s[b], start.anchor_px[b] = before_s, before.anchor_px[a]
-        start.ground_m[b] = before.ground_m[a]
-        return start
-
-    def begin(self, row: int, history: Track) -> None:
-        """From the first point of a history."""
-        self.t_s[row], self.anchor_px[row] = history.t_s[0], history.anchor_px[0]
-        self.ground_m[row] = history.ground_m[0]
-
-
-@dataclass(frozen=True, slots=True)
 class _Moves:
     """N vehicles: boxes (N, 4), classes (N,), motion in the image and on the road (N, 2); the
     latter is NaN where it is not known. new_px (M, 4): boxes of those that came since.
@@ -186,16 +158,15 @@ class _Moves:
     new_px: Array
 
     @classmethod
-    def since(cls, start: "_Starts", now: Tracks, now_s: float) -> "_Moves":
-        """How the vehicles moved from where they started."""
-        known = ~np.isnan(start.t_s)
-        over_s = (now_s - start.t_s[known])[:, None]
+    def between(cls, before: Tracks, now: Tracks, over_s: float) -> "_Moves":
+        """How the vehicles in both looks moved from one to the other."""
+        _, a, b = np.intersect1d(before.track_id, now.track_id, return_indices=True)
         return cls(
-            now.xyxy_px[known],
-            now.class_id[known],
-            (now.anchor_px[known] - start.anchor_px[known]) / over_s,
-            (now.ground_m[known] - start.ground_m[known]) / over_s,
-            now.xyxy_px[~known],
+            now.xyxy_px[b],
+            now.class_id[b],
+            (now.anchor_px[b] - before.anchor_px[a]) / over_s,
+            (now.ground_m[b] - before.ground_m[a]) / over_s,
+            np.delete(now.xyxy_px, b, axis=0),
         )
 
     def __len__(self) -> int:

@@ -98,7 +98,7 @@ def test_what_begins_to_move_ends_the_rest_at_once():
 
 def test_a_new_vehicle_is_looked_at_often_and_then_less():
     times = looks([slow_car(40.0)], seconds=3.0)
-    first = np.median(pauses(times, 0.0, 0.15))
+    first = np.median(pauses(times, 0.1, 0.3))
     later = np.median(pauses(times, 0.6, 2.0))
     assert first <= OFTEN_S + STEP_S
     assert later == pytest.approx(ORDINARY_S, abs=STEP_S)
@@ -106,7 +106,8 @@ def test_a_new_vehicle_is_looked_at_often_and_then_less():
 
 def test_a_new_vehicle_beside_the_lanes_is_not_looked_at_often():
     beside = Vehicle(straight(14.0, 9.0, 40.0))
-    assert np.all(pauses(looks([beside], seconds=2.0), 0.0, 2.0) >= ORDINARY_S - STEP_S)
+    times = looks([beside], kinds=("wrong_way",), seconds=2.0)
+    assert np.all(pauses(times, 0.0, 2.0) >= ORDINARY_S - STEP_S)
 
 
 def test_doubtful_boxes_that_begin_no_track_do_not_count_as_new():
