@@ -23,7 +23,7 @@ _LOOK_EVERY_S = 0.5
 _STATS_EVERY_S = 30.0
 _LONGEST_WAIT_S = 60.0
 _NEAR_FULL = 0.8
-_END_S = 3.0
+_END_S = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,11 @@ class Courier:
         while not self._stop.is_set():
             try:
                 wait_s = self._round()
+            except StoreError as error:
+                self._say(str(error))
+                wait_s = self._backoff.next_s()
             except Exception as error:  # the edge of a thread that must not die
-                if not isinstance(error, StoreError):
-                    _log.exception("delivery to %s failed", self._name)
+                _log.exception("delivery to %s failed", self._name)
                 self._say(f"internal error {type(error).__name__}: {error}")
                 wait_s = self._backoff.next_s()
             self._stop.wait(wait_s)

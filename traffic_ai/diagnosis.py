@@ -19,7 +19,7 @@ from traffic_ai.core.errors import TrafficAiError
 from traffic_ai.detectors import models
 
 _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime", "shapely", "scipy", "sqlalchemy")
-_EXTRAS = (("ultralytics", "ultralytics"),)
+_EXTRAS = (("ultralytics", "ultralytics"), ("paho", "mqtt"))
 _LOW_DISK_GB = 2.0
 
 

@@ -21,7 +21,7 @@ from traffic_ai.wiring import new_routes
 _log = logging.getLogger(__name__)
 _WELL = "ok"
 _MOST_UNWRITTEN = 100
-_END_S = 2.0
+_END_S = 1.0
 
 
 class Upkeep:
