@@ -19,7 +19,8 @@ from traffic_ai.core.errors import TrafficAiError
 from traffic_ai.detectors import models
 
 _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime", "shapely", "scipy", "sqlalchemy")
-_EXTRAS = (("ultralytics", "ultralytics"), ("paho", "mqtt"))
+_EXTRAS = (("ultralytics", "ultralytics"), ("openvino", "openvino"), ("paho", "mqtt"))
+_INSTEAD = {"onnxruntime": ("onnxruntime-gpu",)}
 _LOW_DISK_GB = 2.0
 
 
@@ -53,10 +54,12 @@ def examine(weights_name: str) -> list[Check]:
 
 
 def _package(name: str) -> Check:
-    try:
-        return Check(name, True, True, version(name))
-    except PackageNotFoundError:
-        return Check(name, False, True, f"not installed; pip install {name}")
+    for other in (name, *_INSTEAD.get(name, ())):
+        try:
+            return Check(other, True, True, version(other))
+        except PackageNotFoundError:
+            continue
+    return Check(name, False, True, f"not installed; pip install {name}")
 
 
 def _tried(name: str, trial: Callable[[], str]) -> Check:
@@ -77,10 +80,12 @@ def _weights(name: str) -> str:
 
 
 def _detector(name: str) -> str:
-    from traffic_ai.wiring import DetectorOptions, load_detector
+    from traffic_ai.detectors.engines import words
+    from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector
 
     _weights(name)
-    detector = load_detector(DetectorOptions(name))
+    options, _ = choose_engine(DetectorOptions(name))
+    detector = load_detector(options)
     picture = np.full((360, 640, 3), 114, np.uint8)
     detector.detect(picture)
     times_s = []
@@ -88,7 +93,8 @@ def _detector(name: str) -> str:
         begin = time.perf_counter()
         detector.detect(picture)
         times_s.append(time.perf_counter() - begin)
-    return f"works, {1e3 * sorted(times_s)[1]:.0f} ms for a 640x360 picture"
+    engine = words(options.choice.engine)
+    return f"works in {engine}, {1e3 * sorted(times_s)[1]:.0f} ms for a 640x360 picture"
 
 
 def _store() -> str:
