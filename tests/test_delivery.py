@@ -5,6 +5,7 @@ import logging
 import random
 import threading
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -86,7 +87,9 @@ def test_what_waits_is_delivered_in_order_to_each(store, delivery):
     assert far.got == []
     views = {view.name: view for view in delivery.views()}
     assert (views["far"].waiting.queued, views["far"].trouble) == (120, "the network is down")
-    assert views["far"].alarm == "waiting"
+    # Trouble that is soon over is no alarm.
+    assert views["far"].alarm == ""
+    assert replace(views["far"], trouble_s=11.0).alarm == "waiting"
 
 
 def test_what_waited_while_nobody_ran_is_delivered_by_the_next(store):

@@ -23,6 +23,8 @@ _LOOK_EVERY_S = 0.5
 _STATS_EVERY_S = 30.0
 _LONGEST_WAIT_S = 60.0
 _NEAR_FULL = 0.8
+_PATIENCE_S = 10.0
+"""Trouble that is over sooner is no alarm."""
 _END_S = 2.5
 
 
@@ -36,10 +38,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """How one destination stands. `trouble`: why nothing is delivered now, "" where all is well."""
+    """How one destination stands. `trouble`: why nothing is delivered now, "" where all is well;
+    `trouble_s`: for how long that has been so.
+    """
 
     waiting: Waiting
     trouble: str
+    trouble_s: float = 0.0
 
     @property
     def name(self) -> str:
@@ -55,7 +60,7 @@ class DeliveryView:
             return "nearly full"
         if self.waiting.refused:
             return "refused"
-        return "waiting" if self.trouble else ""
+        return "waiting" if self.trouble and self.trouble_s >= _PATIENCE_S else ""
 
     @property
     def detail(self) -> str:
@@ -80,6 +85,8 @@ class Courier:
         self._stop = threading.Event()
         self._stats: str | None = None
         self.trouble = ""
+        self.troubled_since_s = 0.0
+        """By the host's monotonic clock, where there is trouble."""
         self._thread = threading.Thread(target=self._run, name=f"to {self._name}", daemon=True)
         self._thread.start()
 
@@ -129,6 +136,8 @@ class Courier:
 
     def _say(self, trouble: str) -> None:
         if trouble != self.trouble:
+            if not self.trouble:
+                self.troubled_since_s = time.monotonic()
             self.trouble = trouble
             if trouble:
                 _log.warning("delivery to %s waits: %s", self._name, trouble)
@@ -161,8 +170,9 @@ class Delivery:
 
     def views(self) -> list[DeliveryView]:
         """How each destination stands. Raises StoreError."""
+        now_s = time.monotonic()
         return [
-            DeliveryView(waiting, courier.trouble)
+            DeliveryView(waiting, courier.trouble, now_s - courier.troubled_since_s)
             for waiting in self._outbox.waiting()
             if (courier := self._couriers.get(waiting.destination.name)) is not None
         ]

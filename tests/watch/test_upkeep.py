@@ -152,7 +152,8 @@ def test_violations_go_where_the_site_file_says_also_after_it_was_edited(tmp_pat
     assert tended(upkeep).deliveries == ()
 
 
-def test_a_receiver_that_is_away_is_an_alarm_and_an_event(tmp_path, store, ends):
+def test_a_receiver_that_stays_away_is_an_alarm_and_an_event(tmp_path, store, ends, monkeypatch):
+    monkeypatch.setattr("traffic_ai.delivery._PATIENCE_S", 0.0)
     store.start_source(records.KEY, "rtsp://gate/cam")
     upkeep, _ = upkeep_of(tmp_path, store, ends, Disk(600), HOOK.format(free_port()))
     store.add_findings(records.KEY, [records.violation()])

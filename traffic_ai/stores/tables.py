@@ -224,6 +224,8 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 Index("outbox_of_destination", outbox.c.destination, outbox.c.number)
+# Skips what was refused, however much of it lies before the next.
+Index("outbox_to_take", outbox.c.destination, outbox.c.refusal, outbox.c.number)
 Index("outbox_of_subject", outbox.c.subject)
 
 # What happened to a watch as a whole: its disk, its store, its deliveries, what was deleted.

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("outbox_of_destination", "outbox", ["destination", "number"])
+    op.create_index("outbox_to_take", "outbox", ["destination", "refusal", "number"])
     op.create_index("outbox_of_subject", "outbox", ["subject"])
     op.create_table(
         "watch_events",
