@@ -45,6 +45,16 @@ def test_no_cell_of_an_export_is_a_formula(call, tmp_path, text):
     assert None not in row  # nothing ran over into another column
 
 
+def test_an_error_that_names_a_folder_cannot_steer_the_terminal(call, tmp_path):
+    folder = tmp_path / "run\x1b[2J\r\x07"
+    folder.mkdir()
+    for command in ("explain", "replay", "verify", "export"):
+        said = call(command, folder)
+        assert said.code == 2
+        assert "run?[2J??" in said.err
+        assert not set("\x1b\r\x07") & set(said.out + said.err)
+
+
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>&amp;'
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import typer
 
+from traffic_ai.core.printable import printable
 from traffic_ai.core.redact import redact
 
 _OF_A_CAMERA = "camera %s"
@@ -72,7 +73,8 @@ def say(text: str, level: int = logging.WARNING) -> None:
     if _json_handlers():
         logging.getLogger("traffic_ai").log(level, "%s", text)
     else:
-        typer.echo(text, err=True)
+        # A name in it may be by whoever made a file or folder.
+        typer.echo("\n".join(map(printable, text.split("\n"))), err=True)
 
 
 def _json_handlers() -> list[logging.Handler]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from traffic_ai.cli.options import person
+from traffic_ai.core.printable import printable
 
 if TYPE_CHECKING:
     from traffic_ai.evidence.encryption import Reader
@@ -43,7 +44,7 @@ def note_table_read(
 
     signer = cache(lambda: load_signer(keys_folder(keys)))
     for problem in note_table(run, counts, how, by or person(), signer):
-        typer.echo(f"note: {problem}", err=True)
+        typer.echo(f"note: {printable(problem)}", err=True)
 
 
 def note_read(packages: Sequence[Path], how: str, by: str, keys: Path | None) -> None:
@@ -53,4 +54,4 @@ def note_read(packages: Sequence[Path], how: str, by: str, keys: Path | None) ->
 
     signer = cache(lambda: load_signer(keys_folder(keys)))
     for problem in note_packages_read(packages, how, by or person(), signer):
-        typer.echo(f"note: {problem}", err=True)
+        typer.echo(f"note: {printable(problem)}", err=True)
