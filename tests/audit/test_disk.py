@@ -4,12 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from tests.blocks import ROOT, WRONG, Block, packages_of, write_blocks, write_site
 from tests.disk import FILM_MARKS, files_below, owned_by_records, unowned, with_pictures
+from tests.rtsp import needs_rtsp
+from tests.watch.conftest import blocks_video, run_watch, serve
 from traffic_ai.evidence.encryption import make_reader
+
+__all__ = ["blocks_video", "run_watch", "serve"]
 
 # Two offenders, and others who do nothing.
 TRAFFIC = (*WRONG, Block(0.1, leftwards=False, y_px=40), Block(2.0, leftwards=False, y_px=80))
@@ -92,3 +97,21 @@ def test_of_a_run_with_readers_no_picture_lies_there_at_any_moment(made, tmp_pat
             assert not any(mark in data for mark in FILM_MARKS if len(mark) > 3), path
     assert len(packages_of(tmp_path / "run")) == 2
     assert unowned(tmp_path / "run", elsewhere) == set()
+
+
+class TestOfAWatch:
+    pytestmark = needs_rtsp
+
+    def test_a_watch_leaves_none_either(self, serve, run_watch, tmp_path, monkeypatch):
+        """Everything a live camera shows passes through memory; of it, records keep theirs."""
+        run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        monkeypatch.setenv("TMPDIR", str(elsewhere))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        site = write_site(tmp_path / "site.yaml", {"id": "gate", "source": serve().url()})
+        running = run_watch(site, run)
+        running.until(lambda views: (run / "evidence").is_dir() and packages_of(run))
+        running.stop()
+        assert packages_of(run)
+        assert owned_by_records(run)
+        assert with_pictures(run, elsewhere) == set()
