@@ -12,7 +12,7 @@ from traffic_ai.core.redact import redact
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a receiver listens. `target`: path and query. `shown`: all of it without secrets."""
+    """Where a receiver listens. `target`: path and query."""
 
     scheme: str
     host: str
@@ -52,8 +52,8 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The address without secrets."""
-        return redact(f"{self.scheme}://{self.host}:{self.port}{self.target}", self.url)
+        """Scheme, host and port: a path may hold a secret that nothing marks as one."""
+        return f"{self.scheme}://{self.host}:{self.port}"
 
     def without_secrets(self, text: str) -> str:
         """A text that may quote this address, without its secrets."""

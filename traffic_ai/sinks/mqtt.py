@@ -178,8 +178,7 @@ class MqttSink:
             client.loop_stop()
 
     def _said(self, why: str) -> str:
-        where = f"{self._address.scheme}://{self._address.host}:{self._address.port}"
-        return self._address.without_secrets(f"the broker {where} {why}")
+        return self._address.without_secrets(f"the broker {self._address.shown} {why}")
 
     # In paho's thread ---------------------------------------------------------------------------
 

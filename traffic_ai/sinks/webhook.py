@@ -48,7 +48,6 @@ class WebhookSink:
     ) -> None:
         self._address = Address.of(url, PORTS)
         self._key = _key(secret)
-        self._secret = secret
         self._tls = tls_context(ca_file) if self._address.scheme == "https" else None
         self._timeout_s = timeout_s
         self._clock = clock
@@ -99,8 +98,7 @@ class WebhookSink:
         is_refusal: bool = False,
         wait_s: float = 0.0,
     ) -> Receipt:
-        where = f"{self._address.scheme}://{self._address.host}:{self._address.port}"
-        said = self._address.without_secrets(f"the receiver {where} {why}")
+        said = self._address.without_secrets(f"the receiver {self._address.shown} {why}")
         return Receipt(frozenset(delivered), refused, said, is_refusal, wait_s)
 
     def _post(self, message: Message) -> tuple[int, float, str]:
