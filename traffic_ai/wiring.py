@@ -6,7 +6,8 @@ callable (scene, provenance, parameters mapping) -> core.ports.Rule, with an att
 """
 
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -202,12 +203,23 @@ def new_routes(delivery: DeliverySite, run_folder: Path) -> list[Route]:
     if (broker := delivery.broker) is not None:
         here = f"{socket.gethostname()} {run_folder.resolve()}"
         client_id = broker.client_id or f"traffic-ai-{sha256(here.encode()).hexdigest()[:12]}"
-        mqtt = MqttSink(broker.url, client_id, broker.prefix, broker.ca_file)
+        with _of_destination(MQTT_NAME):
+            mqtt = MqttSink(broker.url, client_id, broker.prefix, broker.ca_file)
         routes.append(Route(_destination(MQTT_NAME, delivery), mqtt))
     for webhook in delivery.webhooks:
-        http = WebhookSink(webhook.url, webhook.secret, webhook.ca_file)
+        with _of_destination(webhook.name):
+            http = WebhookSink(webhook.url, webhook.secret, webhook.ca_file)
         routes.append(Route(_destination(webhook.name, delivery), http))
     return routes
+
+
+@contextmanager
+def _of_destination(name: str) -> Iterator[None]:
+    """Have errors say whose they are."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"delivery to {name}: {error}") from None
 
 
 def _destination(name: str, delivery: DeliverySite) -> Destination:

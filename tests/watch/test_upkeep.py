@@ -12,7 +12,7 @@ from tests import records
 from tests.blocks import write_site
 from tests.broker import Receiver, free_port
 from traffic_ai.config.delivery import Kept
-from traffic_ai.core.errors import StoreError
+from traffic_ai.core.errors import ConfigError, StoreError
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evidence.recorder import EvidenceRecorder
@@ -164,6 +164,23 @@ def test_a_receiver_that_stays_away_is_an_alarm_and_an_event(tmp_path, store, en
     assert "1 messages wait" in said
     assert "Connection refused" in said
     assert events(store) == [("delivery webhook", "waiting")]
+
+
+def test_a_delivery_that_cannot_be_is_refused_and_what_was_there_goes_on(
+    tmp_path, store, ends, monkeypatch
+):
+    receiver = Receiver()
+    ends.callback(receiver.close)
+    upkeep, _ = upkeep_of(tmp_path, store, ends, Disk(600), HOOK.format(receiver.port))
+    monkeypatch.setenv("HOOK_SECRET", "short")
+    edited = site_with(tmp_path, HOOK.format(free_port()))
+    with pytest.raises(ConfigError, match="delivery to webhook: a webhook's secret has 5 bytes"):
+        upkeep.check(edited)
+    with pytest.raises(ConfigError):
+        upkeep.apply(edited)
+    store.start_source(records.KEY, "rtsp://gate/cam")
+    (one,) = store.add_findings(records.KEY, [records.violation()])
+    receiver.until(lambda r: r.ids() == [one.id])
 
 
 # -- deletion --------------------------------------------------------------------------------------

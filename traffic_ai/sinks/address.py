@@ -26,20 +26,23 @@ class Address:
     def of(cls, url: str, ports: dict[str, int]) -> "Address":
         """The address of a URL whose scheme is one of `ports`, each with its usual port.
 
-        Raises ConfigError.
+        Raises ConfigError, which tells nothing of the URL but its scheme.
         """
-        shown = redact(url, url)
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise ConfigError(f"{shown!r} is not an address; check its port") from None
+            raise ConfigError("an address that messages go to has an odd port; check it") from None
         if parts.scheme not in ports:
-            raise ConfigError(f"{shown!r} is not an address of {_schemes(ports)}")
+            raise ConfigError(
+                f"{parts.scheme or 'what was given'!r} is not an address of {_schemes(ports)}"
+            )
         if not url.isascii() or not url.isprintable() or " " in url:
-            raise ConfigError(f"{shown!r} holds signs that no address has; percent-encode them")
+            raise ConfigError(
+                f"an address of {parts.scheme}:// holds signs that none has; percent-encode them"
+            )
         if not parts.hostname:
-            raise ConfigError(f"{shown!r} names no host; write {parts.scheme}://HOST")
+            raise ConfigError(f"an address names no host; write {parts.scheme}://HOST")
         return cls(
             parts.scheme,
             parts.hostname,

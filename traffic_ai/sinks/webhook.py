@@ -125,11 +125,13 @@ class WebhookSink:
         self._connection.request("POST", self._address.target, body, dict(headers))
         answer = self._connection.getresponse()
         answer.read(_LONGEST_ANSWER)
+        # Only where: a path may hold a secret.
         place = answer.getheader("Location", "") if 300 <= answer.status < 400 else ""
+        place = "/".join(place.partition("?")[0].split("/")[:3])
         wait_s = _retry_after(answer.getheader("Retry-After"), self._clock())
         if not answer.isclosed():
             self.close()  # there is more than anybody needs to read
-        return answer.status, wait_s, self._address.without_secrets(place.partition("?")[0])
+        return answer.status, wait_s, self._address.without_secrets(place)
 
     def _connected(self) -> http.client.HTTPConnection:
         host, port = self._address.host, self._address.port
