@@ -116,8 +116,9 @@ def test_a_watch_that_cannot_reach_who_is_told_keeps_their_secrets(
     monkeypatch.setenv("BROKER", form.format(scheme="mqtt", host=closed_port))
     monkeypatch.setenv("HOOK", form.format(scheme="http", host=closed_port))
     monkeypatch.setenv("HOOK_SECRET", SIGNING)
+    monkeypatch.setenv("CAMERA_URL", f"rtsp://op:s3same@{closed_port}/cam")
     caplog.set_level(logging.DEBUG)
-    site = write_site(tmp_path / "site.yaml", {"id": "gate", "source": f"rtsp://{closed_port}/cam"})
+    site = write_site(tmp_path / "site.yaml", {"id": "gate", "source": "${CAMERA_URL}"})
     with site.open("a") as stream:
         stream.write(
             "delivery: {mqtt: {broker: '${BROKER}'}, "
@@ -138,7 +139,7 @@ def test_a_watch_that_cannot_reach_who_is_told_keeps_their_secrets(
         for path in (tmp_path / "out").rglob("*")
         if path.is_file()
     ]
-    for hidden in (secret, SIGNING):
+    for hidden in (secret, SIGNING, "s3same"):
         assert shows(caplog.text, hidden) == []
         assert shows("".join(said), hidden) == []
 
