@@ -97,7 +97,7 @@ class Traffic:
     seed: int = 0
 
     def frames(self, seconds: float) -> Iterator[tuple[Frame, Detections]]:
-        """Frames without a picture, and what a detector would find in them."""
+        """Frames with an empty picture, and what a detector would find in them."""
         random = np.random.default_rng(self.seed)
         lane = np.arange(self.vehicles) % self.zones
         speed_mps = np.where(lane % 4 == 3, 18.0, 11.0 + 2.0 * (lane % 2))
@@ -107,7 +107,7 @@ class Traffic:
         speed_mps = np.minimum(speed_mps, MOST_A_LANE_HZ * way_m / rows)
         start_m = (row + 0.37 * (lane % 3)) / rows * way_m
         x_m = LANE_M * (lane + 0.5 - self.zones / 2.0)
-        nothing = np.zeros((0, 0, 3), np.uint8)
+        nothing = np.zeros((9, 16, 3), np.uint8)
         for index in range(round(seconds * self.rate_hz)):
             t_s = index / self.rate_hz
             y_m = NEAR_M + (start_m + speed_mps * t_s) % way_m

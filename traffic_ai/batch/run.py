@@ -6,14 +6,16 @@ detections that were logged. A file that cannot be read is reported and the othe
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from traffic_ai import __version__
+from traffic_ai.batch.beside import BesideWriter
 from traffic_ai.batch.files import camera_of
 from traffic_ai.batch.read_ahead import read_ahead
 from traffic_ai.config.site import CameraSite, Site, started_hash
@@ -23,6 +25,7 @@ from traffic_ai.core.frame import Frame
 from traffic_ai.core.ports import Detector
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
+from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.chain import Chain
@@ -178,6 +181,7 @@ class _FileRun:
         self._place = (number, total)
         self._unwritten: list[str] = []
         self._catches_up = False
+        self._writer = BesideWriter()
         self._recorder = EvidenceRecorder(
             batch.out_dir / EVIDENCE_NAME,
             time_zone=camera.time_zone,
@@ -245,7 +249,9 @@ class _FileRun:
             done = not self._batch.stop.is_set()
             if done:
                 self._finish(analysis)
+            self._writer.finish()
         except SourceError as error:
+            self._writer.finish()
             self._store.finish_source(
                 key,
                 SourceState.FAILED,
@@ -255,6 +261,7 @@ class _FileRun:
             )
             raise
         finally:
+            self._writer.close()
             footage.close()
             # With evidence still owed the log stays, and the next run needs no detector.
             log.close(done=done and not self._unwritten)
@@ -326,14 +333,25 @@ class _FileRun:
             return
         for violation in self._store.without_evidence(violations):
             decision = step.decisions.get(violation.id)
-            result = self._recorder.record(
-                violation,
-                analysis.footage,
-                analysis.scene,
-                step.observation.signals,
-                None if decision is None else Grounds(analysis.grounds, decision),
+            grounds = None if decision is None else Grounds(analysis.grounds, decision)
+            self._writer.hand_over(
+                partial(
+                    self._write_evidence, violation, analysis, step.observation.signals, grounds
+                )
             )
-            self._outcome.evidence_problems += len(result.problems)
-            self._store.set_evidence(violation.id, result.state, result.path, result.message)
-            if result.state is EvidenceState.FAILED:
-                self._unwritten.append(result.message)
+
+    def _write_evidence(
+        self,
+        violation: Violation,
+        analysis: _Analysis,
+        signals: Mapping[str, SignalHistory],
+        grounds: Grounds | None,
+    ) -> None:
+        """In the writer's thread, which alone uses what this touches until it is done."""
+        result = self._recorder.record(
+            violation, analysis.footage, analysis.scene, signals, grounds
+        )
+        self._outcome.evidence_problems += len(result.problems)
+        self._store.set_evidence(violation.id, result.state, result.path, result.message)
+        if result.state is EvidenceState.FAILED:
+            self._unwritten.append(result.message)
