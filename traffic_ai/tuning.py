@@ -21,7 +21,7 @@ from traffic_ai.detectors.agreement import Agreement, compare
 from traffic_ai.detectors.engines import EngineChoice, engines_here, open_session
 from traffic_ai.detectors.exported import Export
 from traffic_ai.detectors.models import sha256_of
-from traffic_ai.detectors.prepared import Prepared, keep_prepared, prepared_path
+from traffic_ai.detectors.prepared import Prepared, int8_path, keep_prepared
 from traffic_ai.detectors.quantise import in_eight_bits
 from traffic_ai.detectors.regions import Box, RegionDetector
 from traffic_ai.detectors.remembered import Remembered, remember
@@ -181,7 +181,7 @@ class Tuning:
 
     def _keep(self, trials: Sequence[Trial], chosen: Trial) -> None:
         accepted = tuple(dict.fromkeys(t.choice.engine for t in trials if not t.problems))
-        path = prepared_path(self._folder, self._weights_hash, "int8")
+        path = int8_path(self._folder, self._weights_hash, self._size_px)
         if self._int8 is not None and any(engine.is_int8 for engine in accepted):
             keep_prepared(path, self._weights_hash, self._int8)
         else:

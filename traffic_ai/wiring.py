@@ -32,7 +32,7 @@ from traffic_ai.detectors.engines import DEFAULT_CHOICE, EngineChoice, words
 from traffic_ai.detectors.models import prepared_folder, sha256_of, weights
 from traffic_ai.detectors.onnx import OnnxDetector
 from traffic_ai.detectors.regions import RegionDetector, SizedDetector
-from traffic_ai.detectors.remembered import recall
+from traffic_ai.detectors.remembered import is_anything_remembered, recall
 from traffic_ai.detectors.riders import RiderDetector
 from traffic_ai.evidence.grounds import CalibrationFit, CameraGrounds
 from traffic_ai.pipeline import Session
@@ -76,8 +76,10 @@ def choose_engine(
     """
     if name and name not in list(Engine):
         raise UsageError(f"--engine {name!r} is not known; give one of {', '.join(Engine)}")
+    if name and options.weights.endswith(".pt"):
+        raise UsageError(f"--engine {name} is for .onnx weights; {options.weights} needs PyTorch")
     folder = prepared_folder()
-    if options.weights.endswith(".pt") or (not name and not folder.is_dir()):
+    if options.weights.endswith(".pt") or (not name and not is_anything_remembered(folder)):
         return options, ""
     kept = recall(folder, sha256_of(weights(options.weights, progress)), options.size_px)
     if not name:

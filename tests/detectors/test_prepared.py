@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def kept(weights: Path, folder: Path) -> Path:
     """The file that is made by a first load."""
     OnnxDetector(weights, folder=folder)
-    path = prepared_path(folder, sha256_of(weights), "float")
+    path = prepared_path(folder, sha256_of(weights))
     assert [p.name for p in folder.iterdir()] == [path.name]
     return path
 

@@ -9,7 +9,13 @@ import pytest
 from traffic_ai.core.kinds import Engine
 from traffic_ai.detectors import remembered
 from traffic_ai.detectors.engines import EngineChoice
-from traffic_ai.detectors.remembered import Remembered, forget, recall, remember
+from traffic_ai.detectors.remembered import (
+    Remembered,
+    forget,
+    is_anything_remembered,
+    recall,
+    remember,
+)
 
 WEIGHTS = "a" * 64
 FOUND = Remembered(
@@ -20,9 +26,11 @@ FOUND = Remembered(
 def test_a_choice_is_remembered_and_forgotten(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     assert recall(folder, WEIGHTS, 640) is None
+    assert not is_anything_remembered(folder)
     path = remember(folder, WEIGHTS, 640, FOUND)
     assert recall(folder, WEIGHTS, 640) == FOUND
-    graph = folder / "x.int8.graph"
+    assert is_anything_remembered(folder)
+    graph = folder / "x.int8-640.graph"
     graph.write_bytes(b"")
     other = folder / "x.float.graph"
     other.write_bytes(b"")

@@ -15,7 +15,7 @@ from traffic_ai.core.frame import Image
 from traffic_ai.core.kinds import Engine
 from traffic_ai.detectors.engines import EngineChoice, engines_here
 from traffic_ai.detectors.models import prepared_folder, sha256_of
-from traffic_ai.detectors.prepared import Prepared, prepared_path
+from traffic_ai.detectors.prepared import Prepared, int8_path
 from traffic_ai.detectors.remembered import forget, recall
 from traffic_ai.tuning import Look, Material, Trial, Tuning, best
 from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector
@@ -73,7 +73,7 @@ def test_every_engine_is_tried_and_the_choice_is_kept(weights: Path) -> None:
     assert kept is not None
     assert kept.choice == chosen.choice
     assert set(kept.accepted) == set(engines_here())
-    assert prepared_path(prepared_folder(), sha256_of(weights), "int8").is_file()
+    assert int8_path(prepared_folder(), sha256_of(weights), 96).is_file()
 
 
 def test_an_eight_bit_graph_that_finds_something_else_is_refused_and_not_kept(
@@ -85,7 +85,7 @@ def test_an_eight_bit_graph_that_finds_something_else_is_refused_and_not_kept(
     wrong = of(trials, Engine.ORT_INT8)
     assert any("precision" in problem or "recall" in problem for problem in wrong[0].problems)
     assert not chosen.choice.engine.is_int8
-    assert not prepared_path(prepared_folder(), sha256_of(weights), "int8").exists()
+    assert not int8_path(prepared_folder(), sha256_of(weights), 96).exists()
     with pytest.raises(ModelError, match=r"ort-int8 was not found good here.*traffic-ai tune"):
         choose_engine(DetectorOptions(str(weights), 96), "ort-int8")
 
@@ -146,13 +146,27 @@ def test_a_kept_eight_bit_graph_that_is_spoilt_stops_the_run_with_the_way_out(
 ) -> None:
     run(weights)
     options, _ = choose_engine(DetectorOptions(str(weights), 96), "ort-int8")
-    path = prepared_path(prepared_folder(), sha256_of(weights), "int8")
+    path = int8_path(prepared_folder(), sha256_of(weights), 96)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ModelError, match="traffic-ai tune"):
         load_detector(options)
     shutil.rmtree(prepared_folder())
     with pytest.raises(ModelError, match="traffic-ai tune"):
         load_detector(options)
+
+
+def test_an_eight_bit_graph_is_not_used_at_a_size_it_was_not_compared_at(weights: Path) -> None:
+    run(weights)
+    with pytest.raises(ModelError, match=r"not found good here.*at size 128"):
+        choose_engine(DetectorOptions(str(weights), 128), "ort-int8")
+    with pytest.raises(ModelError, match="for size 128"):
+        load_detector(DetectorOptions(str(weights), 128, choice=EngineChoice(Engine.ORT_INT8)))
+
+
+def test_pytorch_weights_have_no_choice_of_engines() -> None:
+    assert choose_engine(DetectorOptions("mine.pt"))[1] == ""
+    with pytest.raises(UsageError, match=r"mine\.pt needs PyTorch"):
+        choose_engine(DetectorOptions("mine.pt"), "openvino")
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from traffic_ai.core.errors import ModelError
 from traffic_ai.detectors.engines import DEFAULT_CHOICE, EngineChoice, open_session, words
 from traffic_ai.detectors.models import sha256_of
-from traffic_ai.detectors.prepared import keep_prepared, prepared_path, read_prepared
+from traffic_ai.detectors.prepared import int8_path, keep_prepared, prepared_path, read_prepared
 from traffic_ai.detectors.suppression import IOU_LIMIT
 from traffic_ai.detectors.yolo import MIN_CONFIDENCE, Network, YoloDetector
 
@@ -43,7 +43,7 @@ class OnnxDetector(YoloDetector):
                 "fetch it anew"
             )
         if choice.engine.is_int8:
-            network, graph_hash = _eight_bits(path, weights_hash, choice, folder)
+            network, graph_hash = _eight_bits(path, weights_hash, size_px, choice, folder)
         else:
             network, graph_hash = load_network(path, weights_hash, choice, folder), ""
         super().__init__(
@@ -62,7 +62,7 @@ def load_network(
     folder: Path | None = None,
 ) -> Network:
     """The network of an ONNX file that has this SHA-256. folder: as above. Raises ModelError."""
-    kept = prepared_path(folder, weights_hash, "float") if folder is not None else None
+    kept = prepared_path(folder, weights_hash) if folder is not None else None
     known = read_prepared(kept, weights_hash) if kept is not None else None
     if known is not None:
         network = known.network(open_session(known.graph, str(path), choice))
@@ -89,15 +89,15 @@ def load_network(
 
 
 def _eight_bits(
-    path: Path, weights_hash: str, choice: EngineChoice, folder: Path | None
+    path: Path, weights_hash: str, size_px: int, choice: EngineChoice, folder: Path | None
 ) -> tuple[Network, str]:
     """The network of the graph that counts in eight bits, and that graph's hash."""
-    kept = prepared_path(folder, weights_hash, "int8") if folder is not None else None
+    kept = int8_path(folder, weights_hash, size_px) if folder is not None else None
     known = read_prepared(kept, weights_hash) if kept is not None else None
     if known is None:
         raise ModelError(
-            f"there is no eight-bit graph of {path} here; `traffic-ai tune` makes one, and keeps "
-            "it where it finds the same"
+            f"there is no eight-bit graph of {path} for size {size_px} here; `traffic-ai tune` "
+            "makes one, and keeps it where it finds the same"
         )
     return known.network(open_session(known.graph, str(path), choice)), known.graph_hash
 

@@ -1,5 +1,6 @@
 """OpenVINO sessions: the same graphs as in ONNX Runtime, in Intel's runtime. An extra."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,8 +23,8 @@ _CONFIG = {
 class OpenVinoSession:
     """A graph with one float32 input [1, 3, H, W]; implements `networks.GraphSession`.
 
-    data: serialised ONNX; where: names the weights in messages. For one thread at a time. Raises
-    ModelError.
+    data: serialised ONNX; where: names the weights in messages. Threads that call at once wait for
+    each other. Raises ModelError.
     """
 
     def __init__(self, data: bytes, where: str, threads: int) -> None:
@@ -38,16 +39,17 @@ class OpenVinoSession:
             raise ModelError(f"{where} cannot be run by OpenVINO: {_first_line(error)}") from error
         self.input_px = checked_input(where, [_described(i) for i in self._model.inputs])
         self._request: Any = self._model.create_infer_request()
+        self._turn = threading.Lock()
 
     def run(
         self, blob: NDArray[np.float32], outputs: Sequence[str] | None = None
     ) -> list[NDArray[np.float32]]:
         """As `networks.GraphSession` says."""
+        wanted = range(len(self._model.outputs)) if outputs is None else outputs
         try:
-            found = self._request.infer([blob], share_inputs=True)
-            if outputs is None:
-                return [np.asarray(found[i], np.float32) for i in range(len(self._model.outputs))]
-            return [np.asarray(found[name], np.float32) for name in outputs]
+            with self._turn:
+                found = self._request.infer([blob], share_inputs=True)
+            return [np.asarray(found[name], np.float32) for name in wanted]
         except RuntimeError as error:
             size = list(blob.shape)
             raise ModelError(

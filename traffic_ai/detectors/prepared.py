@@ -54,14 +54,19 @@ class Prepared:
         """The network of this graph in a runtime."""
         return CutNetwork(session, self.scales, self.classes)
 
-    def fits(self, network: CutNetwork, tolerance: float = 1.0) -> bool:
+    def fits(self, network: CutNetwork) -> bool:
         """Whether a network finds in the made-up picture what this graph found."""
-        return same_rows(rows(network.propose(trial_blob(TRIAL_PX), 0.0)[0]), self.trial, tolerance)
+        return same_rows(rows(network.propose(trial_blob(TRIAL_PX), 0.0)[0]), self.trial)
 
 
-def prepared_path(folder: Path, weights_hash: str, kind: str) -> Path:
-    """Where the prepared graph of weights is kept. kind: "float" or "int8"."""
-    return folder / f"{weights_hash[:32]}.{kind}.graph"
+def prepared_path(folder: Path, weights_hash: str) -> Path:
+    """Where the prepared graph of weights is kept."""
+    return folder / f"{weights_hash[:32]}.float.graph"
+
+
+def int8_path(folder: Path, weights_hash: str, size_px: int) -> Path:
+    """Where the eight-bit graph of weights is kept that was made for a size, and found good."""
+    return folder / f"{weights_hash[:32]}.int8-{size_px}.graph"
 
 
 def read_prepared(path: Path, weights_hash: str) -> Prepared | None:
@@ -126,15 +131,11 @@ def rows(found: Detections) -> np.ndarray:
     return np.column_stack([found.xyxy_px, found.confidence])
 
 
-def same_rows(found: np.ndarray, wanted: np.ndarray, tolerance: float = 1.0) -> bool:
-    """Whether boxes and scores (N, 5) are the same but for rounding, times `tolerance`."""
+def same_rows(found: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether boxes and scores (N, 5) are the same but for rounding."""
     return found.shape == wanted.shape and bool(
-        np.allclose(
-            found[:, :4], wanted[:, :4], rtol=1e-4 * tolerance, atol=BOX_TOLERANCE_PX * tolerance
-        )
-        and np.allclose(
-            found[:, 4], wanted[:, 4], rtol=SCORE_TOLERANCE * tolerance, atol=1e-5 * tolerance
-        )
+        np.allclose(found[:, :4], wanted[:, :4], rtol=1e-4, atol=BOX_TOLERANCE_PX)
+        and np.allclose(found[:, 4], wanted[:, 4], rtol=SCORE_TOLERANCE, atol=1e-5)
     )
 
 

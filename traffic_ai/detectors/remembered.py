@@ -56,6 +56,11 @@ def recall(folder: Path, weights_hash: str, size_px: int) -> Remembered | None:
     return found
 
 
+def is_anything_remembered(folder: Path) -> bool:
+    """Whether there is any choice to look for."""
+    return any(folder.glob(f"{_PREFIX}*.json"))
+
+
 def remember(folder: Path, weights_hash: str, size_px: int, found: Remembered) -> Path:
     """Keep a choice; the file's path. Raises OSError."""
     path = _path(folder, weights_hash, size_px)
@@ -74,7 +79,7 @@ def remember(folder: Path, weights_hash: str, size_px: int, found: Remembered) -
 
 def forget(folder: Path) -> list[Path]:
     """Delete all that is remembered, and the eight-bit graphs; what was deleted. Raises OSError."""
-    found = sorted([*folder.glob(f"{_PREFIX}*.json"), *folder.glob("*.int8.graph")])
+    found = sorted([*folder.glob(f"{_PREFIX}*.json"), *folder.glob("*.int8-*.graph")])
     for path in found:
         path.unlink(missing_ok=True)
     return found
