@@ -85,9 +85,11 @@ def process(
     from traffic_ai.cli.keys import signer_or_note
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.progress import BatchProgress
+    from traffic_ai.core.memory import give_back_large_blocks
     from traffic_ai.detectors.models import weights as weights_file
     from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector, open_site
 
+    give_back_large_blocks()
     paths = find_videos(videos)
     begins_at = _start(start_time, len(paths))
     the_site = open_site(site)
@@ -161,9 +163,11 @@ class _Job:
 
     def batch(self) -> "Batch":
         """The batch of a worker: all is read and loaded here."""
+        from traffic_ai.core.memory import give_back_large_blocks
         from traffic_ai.evidence.keys import keys_folder, load_signer
         from traffic_ai.wiring import load_detector, open_site
 
+        give_back_large_blocks()
         signer = load_signer(keys_folder(self.keys)) if self.evidence else None
         return self.batch_of(
             open_site(self.site), load_detector(self.options), signer, threading.Event()

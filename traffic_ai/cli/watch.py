@@ -74,6 +74,7 @@ def watch(
     from traffic_ai.cli.live_table import LiveTable
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.process import stopping_on_signals
+    from traffic_ai.core.memory import give_back_large_blocks
     from traffic_ai.watch.board import Board, parse_address
     from traffic_ai.watch.notify import Notifier
     from traffic_ai.watch.run import Watch
@@ -82,6 +83,7 @@ def watch(
 
     if log_format is LogFormat.JSON:
         log_json()
+    give_back_large_blocks()
     the_site = open_site(site)
     for warning in the_site.warnings:
         say(f"warning: {warning}")
