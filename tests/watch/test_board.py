@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -168,3 +169,10 @@ def test_the_table_shows_them_on_a_terminal():
     shown = console.file.getvalue()
     assert "disk 2.5 GB free; evidence 2 owed, 1 failed; mqtt 90 waiting" in shown
     assert "delivery mqtt: dropping: 90 messages wait" in shown
+
+
+def test_a_caller_that_says_nothing_is_hung_up_on(board, monkeypatch):
+    handler = board._server.RequestHandlerClass
+    monkeypatch.setattr(handler, "timeout", 0.2)
+    with socket.create_connection(("127.0.0.1", board.port), timeout=10.0) as caller:
+        assert caller.recv(100) == b""

@@ -90,6 +90,8 @@ def parse_address(text: str) -> tuple[str, int]:
 
 def _server(board: Board, address: tuple[str, int]) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
+        timeout = 10.0  # a caller that says nothing holds a thread no longer
+
         def do_GET(self) -> None:
             code, text = board.answer(self.path.partition("?")[0])
             body = text.encode()
