@@ -32,7 +32,7 @@ from traffic_ai.wiring import open_site
 CONNECTIONS = 504
 """One lost every twenty minutes of a week."""
 LOOKS = 12
-EVIDENCE_EVERY = 24
+EVIDENCE_EVERY = 12
 STEP_S = 0.08
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -51,8 +51,8 @@ class Week:
         self.videos, self.clock = videos, clock
         self.rng = random.Random(seed)
         self.calls = 0
-        self.room = threading.Semaphore(0)
-        """Released whenever a frame was analysed: what a live camera does by its pace."""
+        self.room = threading.Event()
+        """Set whenever no frame waits: the pace at which the camera sends."""
         self.answers = ()
 
     @property
@@ -78,7 +78,8 @@ class Eventful:
 
     def packets(self):
         for packet in self._event(self._real.packets(), self._week.rng):
-            self._week.room.acquire(timeout=0.004)
+            self._week.room.wait(0.5)
+            self._week.room.clear()
             self._week.clock.now_s += STEP_S
             yield packet
 
@@ -158,10 +159,10 @@ def test_a_week_of_losses_leaves_descriptors_threads_and_memory_flat(tmp_path):
         try:
             while not week.is_over:
                 with live._latest._changed:
-                    live._latest._changed.wait_for(lambda: watched.waits, 0.02)
+                    live._latest._changed.wait_for(lambda: watched.waits, 0.004)
                 watched._evidence = writer if week.calls % EVIDENCE_EVERY == 0 else None
-                if watched.work(clock.monotonic_s):
-                    week.room.release()
+                watched.work(clock.monotonic_s)
+                week.room.set()
                 watched.tend()
                 if len(seen) < week.calls * LOOKS // CONNECTIONS:
                     seen.append(resources())
