@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.files import write
+from tests.config.files import SECTIONS, write
 from traffic_ai.config import load_site
 from traffic_ai.config.schema import CameraModel
 from traffic_ai.rules.parameters import (
@@ -59,3 +59,20 @@ def test_sample_site_is_right_and_its_camera_stands_where_it_was_drawn() -> None
     assert report is not None
     assert report.rms_error_m < 0.01
     assert report.camera_height_m == pytest.approx(7.5, abs=0.05)
+
+
+def test_the_delivery_that_its_page_shows_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    kept = re.findall(r"```\n(retention:\n.*?)```", PAGE, re.DOTALL)[0]
+    for name in re.findall(r"\$\{(\w+)\}", example):
+        monkeypatch.setenv(name, "k" * 32)
+    site = load_site(write(tmp_path, SECTIONS + example + kept))
+    assert site.warnings == ()
+    assert site.delivery.broker is not None
+    assert site.delivery.broker.prefix == "traffic-ai"
+    (office,) = site.delivery.webhooks
+    assert office.url.endswith("key=" + "k" * 32)
+    assert len(site.retention) == 4
