@@ -8,8 +8,9 @@ is taken for their red-light record.
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ import numpy as np
 from benchmarks.accuracy.drive import Driven
 from benchmarks.accuracy.pools import Part, red_light, speed, stops
 from benchmarks.accuracy.table import percent, table
+from benchmarks.accuracy.work import each, kept
 from traffic_ai.core.errors import UsageError
 from traffic_ai.core.signal import Aspect
 from traffic_ai.core.violation import ViolationKind
@@ -166,63 +168,79 @@ SPEED_HEAD = ("", "vehicles", "measured", "bias", "p95", "worst", "within +-3 km
 LINE_HEAD = ("", "vehicles", "ran the red", "of them called", "others called")
 
 
-def _every_frame(part: Part) -> Part:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What every method said of one world. calls: the vehicles called for crossing on red, beside
+    those that did; speeds: measured and true.
+    """
+
+    vehicles: int
+    calls: Mapping[str, tuple[set[int], set[int]]] = field(default_factory=dict)
+    speeds: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+
+
+def _driven(part: Part) -> Driven:
     """Peers look at every frame, and tell time by their number."""
-    return replace(part, look_at=replace(part.look_at, every_frame=True))
+    return replace(part, look_at=replace(part.look_at, every_frame=True)).driven()
 
 
-def lines_of(parts: Sequence[Part], environments: Sequence[Environment]) -> list[list[str]]:
-    """Rows of a table: red-light records by every method over some worlds."""
-    calls: dict[str, list[tuple[set[int], set[int]]]] = {OURS: []}
-    vehicles = 0
-    for part in parts:
-        driven = _every_frame(part).driven()
-        truth = driven.truth
-        vehicles += len(driven.world.vehicles)
-        ran = {
-            one.vehicle
-            for one in truth.violations
-            if one.kind is ViolationKind.RED_LIGHT and one.vehicle is not None
-        }
-        hits = {hit.place.vehicle for hit in driven.report.hits}
-        false = {-n for n, _ in enumerate(driven.report.false_alarms, 1)}
-        calls[OURS].append(({v for v in hits if v is not None} | false, ran))
-        tracks = tracks_of(driven)
-        for environment in environments:
-            for method in LINE.get(environment.package, ()):
-                answer = environment.ask(method, tracks)
-                crossings = [(int(i), float(t)) for i, t in answer["crossings"]]
-                called = called_on_red(crossings, driven, truth)
-                calls.setdefault(method, []).append((called, ran))
-    return [_line_row(name, found, vehicles) for name, found in calls.items()]
+def lines_of(part: Part, environments: Sequence[Environment]) -> Said:
+    """Red-light records by every method in one world."""
+    driven = _driven(part)
+    truth, report = driven.truth, driven.report
+    red = ViolationKind.RED_LIGHT
+    ran = {v.vehicle for v in truth.violations if v.kind is red and v.vehicle is not None}
+    hits = {hit.place.vehicle for hit in report.hits if hit.place.kind is red}
+    false = [one for one in report.false_alarms if one.place.kind is red]
+    own = {v for v in hits if v is not None} | {-n for n in range(1, len(false) + 1)}
+    calls, tracks = {OURS: (own, ran)}, tracks_of(driven)
+    for environment in environments:
+        for method in LINE.get(environment.package, ()):
+            answer = environment.ask(method, tracks)
+            crossings = [(int(i), float(t)) for i, t in answer["crossings"]]
+            calls[method] = called_on_red(crossings, driven, truth), ran
+    return Said(len(driven.world.vehicles), calls=calls)
 
 
-def _line_row(name: str, found: Sequence[tuple[set[int], set[int]]], vehicles: int) -> list[str]:
-    due = sum(len(ran) for _, ran in found)
-    right = sum(len(called & ran) for called, ran in found)
-    wrong = sum(len(called - ran) for called, ran in found)
-    return [name, str(vehicles), str(due), str(right), str(wrong)]
+def speeds_of(part: Part, environments: Sequence[Environment]) -> Said:
+    """Speeds by every method in one world."""
+    driven = _driven(part)
+    own = driven.report.speeds
+    speeds = {OURS: [(r.measured_kmh, r.true_kmh) for r in own if r.true_kmh is not None]}
+    tracks = tracks_of(driven)
+    for environment in environments:
+        for method in SPEED[environment.package]:
+            answer = environment.ask(method, tracks)["speeds"]
+            speeds[method] = speed_errors(answer, driven, driven.truth)
+    return Said(len(driven.world.vehicles), speeds=speeds)
 
 
-def speeds_of(parts: Sequence[Part], environments: Sequence[Environment]) -> list[list[str]]:
-    """Rows of a table: speeds by every method over some worlds."""
-    pairs: dict[str, list[tuple[float, float]]] = {OURS: []}
-    vehicles = 0
-    for part in parts:
-        driven = _every_frame(part).driven()
-        vehicles += len(driven.world.vehicles)
-        own = driven.report.speeds
-        pairs[OURS] += [(r.measured_kmh, r.true_kmh) for r in own if r.true_kmh is not None]
-        tracks = tracks_of(driven)
-        for environment in environments:
-            for method in SPEED[environment.package]:
-                speeds = environment.ask(method, tracks)["speeds"]
-                pairs.setdefault(method, []).extend(speed_errors(speeds, driven, driven.truth))
-    return [speed_row(name, found, vehicles) for name, found in pairs.items()]
+def _speed_table(said: Sequence[Said]) -> str:
+    vehicles = sum(one.vehicles for one in said)
+    rows = [
+        speed_row(name, [pair for one in said for pair in one.speeds[name]], vehicles)
+        for name in said[0].speeds
+    ]
+    return table(SPEED_HEAD, rows)
 
 
-def show(environments: Sequence[Environment], share: float) -> None:
-    """Print the peers' tables, and why a peer is left out."""
+def _line_table(said: Sequence[Said]) -> str:
+    vehicles = sum(one.vehicles for one in said)
+    rows = []
+    for name in said[0].calls:
+        both = [one.calls[name] for one in said]
+        counts = (
+            vehicles,
+            sum(len(ran) for _, ran in both),
+            sum(len(called & ran) for called, ran in both),
+            sum(len(called - ran) for called, ran in both),
+        )
+        rows.append([name, *map(str, counts)])
+    return table(LINE_HEAD, rows)
+
+
+def show(environments: Sequence[Environment], share: float, out: Path, jobs: int) -> None:
+    """Print the peers' tables, and why a peer is left out. What is done is kept under `out`."""
     there = []
     for environment in environments:
         reason = environment.missing()
@@ -230,14 +248,20 @@ def show(environments: Sequence[Environment], share: float) -> None:
             print(f"Left out: {reason}")
         else:
             there.append(environment)
+    names = " ".join(environment.package for environment in there)
+
+    def said(parts: Sequence[Part], ask: Callable[..., Said]) -> list[Said]:
+        keys = [f"{ask.__name__} {p.group} {p.seed} {p.look_at} {names}" for p in parts]
+        return list(each(partial(ask, environments=there), kept(parts, keys, out), jobs, "peers"))
+
     count = max(1, round(10 * share))
     passes = [part for part in speed(1.0) if part.seed < 500 + count]
     for kind in ("car", "truck"):
-        rows = speeds_of([p for p in passes if p.group.startswith(kind)], there)
-        print(f"\nSpeeds of {kind}s, 30 to 250 km/h\n\n{table(SPEED_HEAD, rows)}", flush=True)
-    rows = lines_of(red_light(0.2 * share), there)
-    print(f"\nRed light\n\n{table(LINE_HEAD, rows)}", flush=True)
+        found = said([p for p in passes if p.group.startswith(kind)], speeds_of)
+        print(f"\nSpeeds of {kind}s, 30 to 250 km/h\n\n{_speed_table(found)}", flush=True)
+    found = said(red_light(0.2 * share), lines_of)
+    print(f"\nRed light\n\n{_line_table(found)}", flush=True)
     for view in ("rear", "front"):
         parts = [p for p in stops(0.1 * share) if p.group.startswith(f"stops, {view}")]
-        rows = lines_of(parts, there)
-        print(f"\nStops at the line, {view} view\n\n{table(LINE_HEAD, rows)}", flush=True)
+        found = said(parts, lines_of)
+        print(f"\nStops at the line, {view} view\n\n{_line_table(found)}", flush=True)

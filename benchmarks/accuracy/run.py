@@ -25,6 +25,7 @@ from benchmarks.accuracy.suite import Case, Outcome, read_cases, run_case, verdi
 from benchmarks.accuracy.table import case_table, differences, kind_table, speed_table
 from benchmarks.accuracy.work import each, kept
 from traffic_ai.evaluate.json_report import report_document
+from traffic_ai.evaluate.page import page
 from traffic_ai.evaluate.report import Report
 
 
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.short:
         return _short(options.update)
     if options.peers:
-        show([Environment(name, python) for name, python in _peers(options)], options.share)
+        environments = [Environment(name, python) for name, python in _peers(options)]
+        show(environments, options.share, options.out, options.jobs)
         return 0
     if options.rendered:
         _rendered(options)
@@ -97,6 +99,7 @@ def _cases(options: argparse.Namespace) -> None:
     print(f"\n#### What is not as it should be\n\n{differences(outcomes)}", flush=True)
     _write(options.out / "cases.json", {o.case.name: verdict(o.report) for o in outcomes})
     _write(options.out / "cases.report.json", report_document(whole))
+    _write_page(options.out / "cases.html", whole, "Accuracy: cases in the fast mode")
     refused = [f"{o.case.name}: {why}" for o in outcomes for why in o.refused]
     if refused:
         sys.exit("scenes that cannot be:\n" + "\n".join(refused))
@@ -127,6 +130,7 @@ def _rendered(options: argparse.Namespace) -> None:
         whole = Report.merge(outcome.report for outcome in outcomes)
         _write(options.out / f"{name}.json", {o.case.name: verdict(o.report) for o in outcomes})
         _write(options.out / f"{name}.report.json", report_document(whole))
+        _write_page(options.out / f"{name}.html", whole, f"Accuracy: {name} cases")
         print(f"\n{kind_table({name: whole})}\n\n{speed_table(_by_class(name, whole))}", flush=True)
 
 
@@ -193,3 +197,8 @@ def _grouped(
 def _write(path: Path, content: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_page(path: Path, report: Report, title: str) -> None:
+    """The page of `traffic-ai evaluate`, of all worlds together."""
+    path.write_text(page(report, title), encoding="utf-8")
