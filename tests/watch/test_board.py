@@ -7,11 +7,13 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from tests import records
+from traffic_ai.cli.live_table import LiveTable
 from traffic_ai.cli.main import app
 from traffic_ai.core.errors import UsageError
 from traffic_ai.delivery import DeliveryView
@@ -72,6 +74,7 @@ def test_metrics_tell_each_camera(board):
     assert 'traffic_ai_analysis_errors_total{camera="b"} 1' in lines
     assert 'traffic_ai_unsaved_entries{camera="b"} 3' in lines
     assert 'traffic_ai_thinned{camera="b"} 0' in lines
+    assert 'traffic_ai_starved{camera="b"} 0' in lines
     assert get(board, "/elsewhere")[0] == 404
 
 
@@ -176,3 +179,15 @@ def test_a_caller_that_says_nothing_is_hung_up_on(board, monkeypatch):
     monkeypatch.setattr(handler, "timeout", 0.2)
     with socket.create_connection(("127.0.0.1", board.port), timeout=10.0) as caller:
         assert caller.recv(100) == b""
+
+
+def test_a_camera_of_which_too_few_frames_are_analysed_is_told_from_one_that_is_thinned(capsys):
+    def seen(analysed_fps):
+        return replace(view(), analysed_fps=analysed_fps)
+
+    told = [(seen(fps).is_thinned, seen(fps).is_starved) for fps in (24.0, 8.0, 1.4)]
+    assert told == [(False, False), (True, False), (True, True)]
+    LiveTable().show([seen(8.0)])
+    assert "hardly anything" not in capsys.readouterr().err
+    LiveTable().show([seen(8.0), seen(1.4)])
+    assert "hardly anything can be decided" in capsys.readouterr().err

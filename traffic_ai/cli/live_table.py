@@ -16,8 +16,8 @@ from traffic_ai.watch.view import CameraView, UpkeepView
 
 _log = logging.getLogger(__name__)
 
-_SETTLED = 50
-"""Frames analysed before a camera is said to be thinned: its rate is over the last seconds."""
+_SETTLED = 150
+"""Frames received before a camera is said to be thinned: its rate is over the last seconds."""
 _COLUMNS = ("camera", "state", "stream fps", "analysed fps", "lag s", "skipped", "violations")
 
 
@@ -79,7 +79,7 @@ class LiveTable:
 
     def _say_thinned(self, views: Sequence[CameraView]) -> None:
         """Say, once until it is over, that the analysis does not keep up."""
-        settled = [view for view in views if view.analysed_count > _SETTLED]
+        settled = [view for view in views if view.status.frames_received > _SETTLED]
         thinned = {view.camera_id for view in settled if view.is_thinned}
         if thinned and not self._thinned:
             stream = sum(view.status.received_fps for view in views)
@@ -88,11 +88,19 @@ class LiveTable:
                 f"the analysis keeps up with {done:.0f} of {stream:.0f} frames a second; "
                 "frames of all cameras are skipped alike"
             )
+            if any(view.is_starved for view in settled):
+                said += "; so few are left that hardly anything can be decided: watch fewer cameras"
             if self._only_log:
                 _log.warning("%s", said)
             else:
                 self._console.print(said, markup=False, soft_wrap=True)
         self._thinned = thinned
+
+
+def _skipping(view: CameraView) -> str:
+    if view.is_starved:
+        return " too few to decide"
+    return " thinned" if view.is_thinned else ""
 
 
 def _table(views: Sequence[CameraView], upkeep: UpkeepView | None = None) -> Table:
@@ -106,7 +114,7 @@ def _table(views: Sequence[CameraView], upkeep: UpkeepView | None = None) -> Tab
             view.camera_id,
             state,
             f"{status.received_fps:.1f}",
-            f"{view.analysed_fps:.1f}" + (" thinned" if view.is_thinned else ""),
+            f"{view.analysed_fps:.1f}" + _skipping(view),
             f"{max(status.lag_s, view.lag_s):.2f}",
             str(status.frames_skipped),
             str(view.violation_count),

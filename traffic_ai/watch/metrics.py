@@ -28,6 +28,7 @@ def _of_cameras(views: Sequence[CameraView]) -> Iterator[str]:
         ("lag_seconds", "gauge", lambda v: max(v.status.lag_s, v.lag_s)),
         ("unsaved_entries", "gauge", lambda v: v.unsaved_count),
         ("thinned", "gauge", lambda v: int(v.is_thinned)),
+        ("starved", "gauge", lambda v: int(v.is_starved)),
     )
     for name, kind, figure in figures:
         yield f"# TYPE traffic_ai_{name} {kind}"

@@ -26,6 +26,7 @@ def view_row(view: CameraView) -> dict[str, object]:
         "stream_fps": round(status.received_fps, 2),
         "analysed_fps": round(view.analysed_fps, 2),
         "thinned": view.is_thinned,
+        "starved": view.is_starved,
         "lag_s": round(max(status.lag_s, view.lag_s), 3),
         "frames_received": status.frames_received,
         "frames_skipped": status.frames_skipped,

@@ -7,6 +7,8 @@ from traffic_ai.delivery import DeliveryView
 from traffic_ai.sources.live_status import CameraState, LiveStatus
 
 _THINNED_SHARE = 0.9
+_STARVED_FPS = 2.0
+"""Below it the red-light rule has gaps that it does not decide over (rules/passage.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ class CameraView:
     inference_s: float = 0.0
     error_count: int = 0
     unsaved_count: int = 0
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether so few frames are analysed that hardly anything can be decided."""
+        return self.is_thinned and self.analysed_fps < _STARVED_FPS
 
     @property
     def is_thinned(self) -> bool:
