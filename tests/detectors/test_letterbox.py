@@ -97,3 +97,14 @@ def test_the_blob_is_what_opencv_makes_of_the_padded_picture(picture_px: tuple[i
     padded[y : y + h, x : x + w] = cv2.resize(picture, (w, h), interpolation=method)
     wanted = cv2.dnn.blobFromImage(padded, 1.0 / 255.0, swapRB=True)
     assert np.allclose(canvas.blob[1], wanted[0], atol=1e-7)
+
+
+@pytest.mark.parametrize("size_px", [96, 256, 640])
+def test_a_part_of_a_picture_is_drawn_like_a_picture_of_its_own(size_px: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (360, 640, 3), np.uint8)
+    part = picture[40:232, 100:356]
+    box = Letterbox.rectangular((256, 192), size_px)
+    one, other = Canvas(box), Canvas(box)
+    one.draw(part)
+    other.draw(np.ascontiguousarray(part))
+    assert np.array_equal(one.blob, other.blob)

@@ -27,7 +27,6 @@ class WhiteBlocks:
     def detect(self, image: Image, size_px: int | None = None) -> Detections:
         import cv2
 
-        assert image.flags.c_contiguous
         self.runs.append((image.shape[1], image.shape[0], size_px))
         _, _, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(image[:, :, 0]))
         boxes = np.array([[x, y, x + w, y + h] for x, y, w, h, _ in stats[1:]], np.float32)

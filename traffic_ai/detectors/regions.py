@@ -100,8 +100,7 @@ class RegionDetector:
         seen = []
         for view in self._views[picture_px]:
             x0, y0, x1, y1 = view.box_px
-            crop = np.ascontiguousarray(image[y0:y1, x0:x1])
-            seen.append(self._detector.detect(crop, view.size_px))
+            seen.append(self._detector.detect(image[y0:y1, x0:x1], view.size_px))
         return merge([v.box_px for v in self._views[picture_px]], seen, picture_px)
 
     def _plan(self, picture_px: tuple[int, int]) -> list[_View]:
