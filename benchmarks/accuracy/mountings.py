@@ -1,4 +1,4 @@
-"""Cameras of all kinds beside the same straight road, as if put up and calibrated by hand.
+"""Cameras of all kinds beside the same road, as if put up and calibrated by hand.
 
 What a site file states of its calibration is true here: every click is off by the stated pixel, so
 that a camera's speeds have the common error that the stated uncertainty must cover.
@@ -12,6 +12,7 @@ from numpy.random import Generator, default_rng
 
 from benchmarks.accuracy.passes import empty_world
 from traffic_ai.core.errors import ConfigError
+from traffic_ai.simulate.fast.site import world_camera
 from traffic_ai.simulate.world import World
 
 _SIZES = ((800, 600), (1280, 720), (1920, 1080), (2560, 1440))
@@ -22,20 +23,24 @@ _LEAST_STRETCH_M, _LEAST_LANES = 15.0, 2
 _TRIES = 50
 
 
-def mounted(number: int, changes: dict[str, object]) -> tuple[World, float]:
-    """The straight road with nobody on it before a camera of its own, and the frame rate.
+def mounted(
+    number: int, changes: dict[str, object], of: str = "straight-day"
+) -> tuple[World, float]:
+    """The road of a scenario with nobody on it before a camera of its own, and the frame rate.
 
     4.5 to 12 m high, up to 8 m to either side of the middle, 33 to 80 degrees wide.
     """
     random = default_rng([number, 77])
     for _ in range(_TRIES):
         try:
-            world = empty_world("straight-day", {**changes, "camera": _camera(random)})
+            world = empty_world(of, {**changes, "camera": _camera(random)})
+            watched = [lane.centre_m for lane in world.road.lanes if lane.watched]
+            if len(watched) >= _LEAST_LANES and min(map(_stretch_m, watched)) >= _LEAST_STRETCH_M:
+                clicked = _clicked(world, random)
+                world_camera(clicked)
+                return clicked, float(random.choice(_FRAME_RATES))
         except ConfigError:
             continue
-        watched = [lane.centre_m for lane in world.road.lanes if lane.watched]
-        if len(watched) >= _LEAST_LANES and min(map(_stretch_m, watched)) >= _LEAST_STRETCH_M:
-            return _clicked(world, random), float(random.choice(_FRAME_RATES))
     raise ConfigError(f"camera {number}: none of {_TRIES} sees the road; take another number")
 
 

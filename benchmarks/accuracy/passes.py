@@ -170,9 +170,50 @@ def stops_at_line(
             course = drive.course(x_m, made.length_m)
             deed = f"stops {off_m:+.2f} m"
             vehicles.append(Vehicle(len(vehicles) + 1, made, course, lane.id, deed))
-    program = SignalProgram(line.group_id, tuple(phases))
-    others = tuple(one for one in world.signals if one.group_id != line.group_id)
-    return timed(replace(world, signals=(program, *others)), vehicles, fps)
+    return timed(_signalled(world, phases), vehicles, fps)
+
+
+CROSSES_S = (-2.5, 6.5)
+"""When the fronts of `crossings` are on the line, from the onset of red."""
+_CROSSING_CYCLE_S, _CROSSING_RED_S, _CROSSING_YELLOW_S = 16.0, 9.0, 3.0
+# Nobody catches up with the one before him.
+_CROSSING_MPS = (8.0, 16.0)
+
+
+def crossings(world: World, random: Generator, cycles: int, fps: float) -> World:
+    """In every cycle one vehicle a lane crosses the line without slowing down, some on yellow, most
+    on red.
+    """
+    line = world.road.stop_lines[0]
+    at_m = float(line.ends_m[0, 1])
+    lanes = [world.road.lane(lane_id) for lane_id in line.lane_ids]
+    phases, vehicles = [Phase(0.0, Aspect.GREEN)], []
+    for cycle in range(cycles):
+        red_s = 14.0 + _CROSSING_CYCLE_S * cycle
+        phases += [
+            Phase(red_s - _CROSSING_YELLOW_S, Aspect.YELLOW),
+            Phase(red_s, Aspect.RED),
+            Phase(red_s + _CROSSING_RED_S, Aspect.GREEN),
+        ]
+        for lane in lanes:
+            made = some_body(random, str(random.choice(KINDS)))
+            speed, into_s = float(random.uniform(*_CROSSING_MPS)), float(random.uniform(*CROSSES_S))
+            way, crosses_s = lane_way(lane), red_s + into_s
+            before_m, beyond_m = (at_m - NEAR_M, FAR_M - at_m)[::way]
+            moments = (crosses_s - before_m / speed, crosses_s + beyond_m / speed)
+            drive = Drive(moments, (speed, speed), at_m, crosses_s, way)
+            x_m = float(lane.centre_m[0, 0] + random.normal(0.0, 0.2))
+            deed = f"crosses {into_s:+.2f} s into red" if into_s > 0.0 else ""
+            course = drive.course(x_m, made.length_m)
+            vehicles.append(Vehicle(len(vehicles) + 1, made, course, lane.id, deed))
+    return timed(_signalled(world, phases), vehicles, fps)
+
+
+def _signalled(world: World, phases: Sequence[Phase]) -> World:
+    """The world with these phases at its watched stop line."""
+    group_id = world.road.stop_lines[0].group_id
+    others = tuple(one for one in world.signals if one.group_id != group_id)
+    return replace(world, signals=(SignalProgram(group_id, tuple(phases)), *others))
 
 
 def _stopping(random: Generator, front_m: float, red_s: tuple[float, float], way: int) -> Drive:

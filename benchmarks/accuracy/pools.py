@@ -7,7 +7,13 @@ from numpy.random import default_rng
 
 from benchmarks.accuracy.drive import Driven, LookAt, drive
 from benchmarks.accuracy.mountings import mounted
-from benchmarks.accuracy.passes import KINDS, empty_world, steady_stream, stops_at_line
+from benchmarks.accuracy.passes import (
+    KINDS,
+    crossings,
+    empty_world,
+    steady_stream,
+    stops_at_line,
+)
 from traffic_ai.evaluate.report import Report
 from traffic_ai.simulate.traffic import load_scenario, make_world
 from traffic_ai.simulate.world import World
@@ -66,6 +72,33 @@ class _RedLight:
             "site": {"rules": _ONLY["red"]},
         }
         return make_world(load_scenario("junction-day").with_changes(changes), seed)
+
+
+def crossing(share: float) -> list[Part]:
+    """4,800 crossings from 2.5 s before to 6.5 s after the onset of red, before forty cameras, from
+    behind and from ahead.
+    """
+    return [
+        Part(f"crossings, {view} view", 200 + n, _Crossings(view))
+        for n in range(round(40 * share) or 1)
+        for view in ("rear", "front")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Crossings:
+    """Twenty cycles, three lanes, a camera of the seed's own."""
+
+    view: str
+    cycles: int = 20
+
+    def __call__(self, seed: int) -> World:
+        changes: dict[str, object] = {
+            "road": {"view": self.view, "lanes": 3, "lanes_back": 3},
+            "site": {"rules": _ONLY["red"]},
+        }
+        world, fps = mounted(seed, changes, "junction-day")
+        return crossings(world, default_rng([seed, 11]), self.cycles, fps)
 
 
 def right_way(share: float) -> list[Part]:
@@ -172,6 +205,7 @@ class _Stops:
 
 POOLS: dict[str, Callable[[float], Sequence[Part]]] = {
     "red-light": red_light,
+    "crossings": crossing,
     "right-way": right_way,
     "wrong-way": wrong_way,
     "speed": speed,

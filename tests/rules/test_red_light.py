@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.road import (
     PROVENANCE,
+    Camera,
     Road,
     Vehicle,
     drive,
@@ -101,6 +102,38 @@ def test_a_bus_first_seen_over_the_line_came_from_before_it_if_it_is_fast():
     (found,) = violations(run(bus, Road(stop_y_m=22.0), noise_px=1.0))
     assert found.explanation[0].measured == "by its speed"
     assert found.measurement.front_earliest_s <= crossing_s
+
+
+@pytest.mark.parametrize("road_user", [RoadUser.BUS, RoadUser.TRUCK])
+@pytest.mark.parametrize("height_m", [7.0, 10.0])
+@pytest.mark.parametrize("speed_mps", [8.0, 14.0])
+def test_a_long_vehicle_is_seen_to_come_by_its_upper_edge_before_its_rear_is(
+    road_user, height_m, speed_mps
+):
+    crossing_s = RED_AT_S + 4.0
+    camera = Camera(height_m=height_m, pitch_deg=18.0, focal_px=1500.0)
+    road = Road(camera=camera, stop_y_m=24.0, near_m=23.0)
+    vehicle = Vehicle(straight(1.75, speed_mps, 24.0, crossing_s), road_user)
+    found = violations(run(vehicle, road, noise_px=1.0))
+    for violation in found:
+        assert violation.measurement.front_earliest_s <= crossing_s
+    if speed_mps > 10.0 and height_m >= 10.0:
+        assert found
+
+
+@pytest.mark.parametrize("road_user", [RoadUser.BUS, RoadUser.TRUCK])
+@pytest.mark.parametrize("height_m", [7.0, 10.0])
+@pytest.mark.parametrize("over_m", [0.2, 2.0, 6.0])
+@pytest.mark.parametrize("acceleration_mps2", [1.2, 2.5])
+def test_a_long_vehicle_that_stood_over_the_line_since_green_and_pulls_away_is_not_reported(
+    road_user, height_m, over_m, acceleration_mps2
+):
+    def path(t_s):
+        return 1.75, 24.0 + over_m + acceleration_mps2 * max(t_s - RED_AT_S - 2.0, 0.0) ** 2 / 2.0
+
+    camera = Camera(height_m=height_m, pitch_deg=18.0, focal_px=1500.0)
+    road = Road(camera=camera, stop_y_m=24.0, near_m=23.0)
+    assert not violations(run(Vehicle(path, road_user), road, noise_px=1.0, seconds=16.0))
 
 
 def test_a_bus_whose_front_passed_both_lines_on_red_is_reported_though_its_rear_did_not():

@@ -5,7 +5,7 @@ import pytest
 
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.rules.passage import crossing_interval
-from traffic_ai.rules.run_up import crossed_since
+from traffic_ai.rules.run_up import RunUp
 
 T_S = np.arange(0.0, 2.0, 0.1)
 SIGMA_M = np.full(len(T_S), 0.1)
@@ -13,7 +13,8 @@ SIGMA_M = np.full(len(T_S), 0.1)
 
 def since(speed_mps, over_m, acceleration_mps2=0.0, road_user=RoadUser.BUS):
     place_m = over_m + speed_mps * T_S + acceleration_mps2 * T_S**2 / 2.0
-    return crossed_since(T_S, place_m, SIGMA_M, 3.0, road_user)
+    run_up = RunUp.of(T_S, place_m, SIGMA_M, road_user)
+    return run_up.crossed_since(0.0, over_m + 3.0 * SIGMA_M[0])
 
 
 def test_a_fast_vehicle_crossed_shortly_before_and_never_later_than_at_even_speed():
@@ -32,6 +33,13 @@ def test_who_pulled_away_from_beyond_the_line_may_have_stood_there(acceleration_
 def test_a_car_may_pull_away_harder_than_a_bus():
     assert np.isfinite(since(11.0, 7.0))
     assert since(11.0, 7.0, road_user=RoadUser.CAR) == -np.inf
+
+
+def test_what_was_over_the_line_before_its_speed_was_known_may_have_been_slower():
+    run_up = RunUp.of(T_S + 5.0, 12.0 * T_S, SIGMA_M, RoadUser.BUS)
+    assert run_up.crossed_since(5.0, 1.0) == pytest.approx(4.9, abs=0.03)
+    assert 3.6 < run_up.crossed_since(4.0, 1.0) < 3.9
+    assert run_up.crossed_since(1.0, 1.0) == -np.inf
 
 
 def test_a_crossing_while_nothing_was_seen_may_be_at_either_end_of_that_time():

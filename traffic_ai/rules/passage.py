@@ -20,7 +20,7 @@ from traffic_ai.core.violation import VehicleEnd
 from traffic_ai.rules.box_size import whole
 from traffic_ai.rules.lanes import lane_of_points
 from traffic_ai.rules.length_range import length_range_m
-from traffic_ai.rules.run_up import crossed_since
+from traffic_ai.rules.run_up import RunUp
 from traffic_ai.rules.upper_edge import BORDER_PX, UpperEdge, edge_sigma_px
 
 # A bumper's lower edge stands at most this high above the road.
@@ -276,14 +276,44 @@ def _front_bounds(
         earliest = max(earliest, _earliest(t_s, rear_m + longest_m, CHARGE_SIGMAS * sigma_m))
         n = len(covered)
         if not np.isfinite(earliest):
-            earliest = crossed_since(
-                t_s[n:], rear_m[n:] + longest_m, sigma_m[n:], CHARGE_SIGMAS, track.road_user
-            )
+            rear = (t_s[n:], rear_m[n:], sigma_m[n:])
+            earliest = _earliest_by_speed(rear, longest_m, upper, track.road_user)
             by_motion = bool(np.isfinite(earliest))
         sooner = crossing_interval(t_s[n:], rear_m[n:] + shortest_m, MARGIN_SIGMAS * sigma_m[n:])
         if sooner is not None and np.isfinite(sooner[0]):
             latest = min(latest, sooner[1])
     return min(earliest, latest), latest, by_motion
+
+
+def _earliest_by_speed(
+    rear: tuple[Array, Array, Array],
+    longest_m: float,
+    upper: UpperEdge | None,
+    road_user: RoadUser,
+) -> float:
+    """From where the front was at most when it was first seen, and how fast the vehicle then was.
+
+    rear: moments, places and their noise. The upper edge is seen sooner; it moves as the vehicle
+    does, and tells no more speed than the rear has later.
+    """
+    t_s, rear_m, sigma_m = rear
+    run_ups = [RunUp.of(t_s, rear_m, sigma_m, road_user)]
+    at_most = [(t_s, rear_m + longest_m, CHARGE_SIGMAS * sigma_m)]
+    if upper is not None:
+        at_most += upper.front_bounds()
+        way = upper.least_way()
+        sooner = RunUp.of(*way, road_user) if way is not None else None
+        mean_mps = float(rear_m[-1] - rear_m[0]) / max(float(t_s[-1] - t_s[0]), 1e-9)
+        run_ups += [sooner.no_faster_than(mean_mps)] if sooner is not None else []
+    return max(
+        (
+            run_up.crossed_since(float(at[0]), float(place_m[0] + margin_m[0]))
+            for run_up in run_ups
+            if run_up is not None
+            for at, place_m, margin_m in at_most
+        ),
+        default=-np.inf,
+    )
 
 
 def _earliest(t_s: Array, value: Array, margin: Array) -> float:

@@ -57,6 +57,8 @@ _WANDER_PX = 30.0
 # Only who drives straight over the line: greatest sine between travel and the line's normal.
 _STRAIGHT = 0.2
 _FAR_M = 1e6
+# No vehicle is higher (Directive 96/53/EC), and the camera must look down on it by this much.
+_HIGHEST_M, _LEAST_ABOVE_M = 4.0, 1.0
 
 
 def edge_sigma_px(xyxy_px: Array) -> Array:
@@ -124,6 +126,17 @@ class UpperEdge:
             lowest = slope[0] * (1.0 - _SLOPE_SHARE) - _SLOPE_SIGMAS * slope[1]
             if lowest > 1.0:
                 yield self._bound(1.0 / lowest, _OVERHANG_M.get(self.road_user, 3.2))
+
+    def least_way(self) -> tuple[Array, Array, Array] | None:
+        """Times (M,), places that move no faster than the vehicle does, and their noise; None for a
+        camera that is no higher than vehicles.
+        """
+        above_m = self.camera_height_m - _HIGHEST_M
+        near = self.beyond_m < _FAR_M
+        if above_m < _LEAST_ABOVE_M or near.sum() < 2:
+            return None
+        share = above_m / self.camera_height_m
+        return self.t_s[near], share * self.beyond_m[near], share * self.sigma_m[near]
 
     def may_be(self, road_user: RoadUser) -> bool:
         """Whether a vehicle called a car is no larger than one."""
