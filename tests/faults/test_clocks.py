@@ -72,6 +72,7 @@ def test_a_host_clock_set_by_an_hour_changes_no_time_and_no_order(
     play(watched, live, first, clock, 25)
     clock.ahead_s = step_s
     play(watched, live, first, clock, 30)
+    assert "the host's clock was set by" in watched.view(clock.now_s).status.detail
     first.end()
     play(watched, live, second, clock)
     ended = clock.true_utc()

@@ -176,7 +176,7 @@ class LiveCamera:
         if self._damaged_s is not None and now_s - self._damaged_s < _CLEAN_AFTER_S:
             return CameraState.DEGRADED, "pictures are damaged; nothing is decided on them"
         ahead_s = health.clock_ahead_s if health is not None else None
-        return CameraState.LIVE, clock_note(self._pace, ahead_s)
+        return CameraState.LIVE, clock_note(self._pace, ahead_s, self._host.now().step_s)
 
     # -- the listening thread ----------------------------------------------------------------
 

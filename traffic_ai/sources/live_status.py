@@ -57,13 +57,15 @@ def state_after(error: SourceError) -> CameraState:
     return CameraState.OFFLINE
 
 
-def clock_note(pace: float | None, clock_ahead_s: float | None) -> str:
-    """What is to be said of a camera's time, "" where all is well; see LiveStatus."""
+def clock_note(pace: float | None, clock_ahead_s: float | None, host_step_s: float) -> str:
+    """What is to be said of a camera's time, "" where all is well; see LiveStatus, HostMoment."""
     if not is_true_pace(pace):
         return (
             f"time stamps advance {pace or 0.0:.2f} s in a second, so nothing that rests on time "
             "is reported; check the camera's frame rate setting"
         )
+    if host_step_s:
+        return f"the host's clock was set by {host_step_s:+.0f} s and is not synchronised (NTP)"
     if clock_ahead_s and abs(clock_ahead_s) > _CLOCK_NOTE_S:
         way = "ahead of" if clock_ahead_s > 0.0 else "behind"
         return f"its clock is {abs(clock_ahead_s):.0f} s {way} the host's"

@@ -6,6 +6,7 @@ is gone with it. Run by link.py as `python -m traffic_ai.sources.reader DESCRIPT
 """
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -177,6 +178,8 @@ def main() -> None:
     """The reader process; the parent alone decides when it ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    # What is to be said is told through the channel.
+    logging.getLogger("traffic_ai").addHandler(logging.NullHandler())
     serve(Channel(int(sys.argv[1])), lambda: os._exit(0))
     # Not through the interpreter's end, which waits for FFmpeg to say goodbye to a dead camera.
     os._exit(0)
