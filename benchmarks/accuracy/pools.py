@@ -145,6 +145,27 @@ def speed(share: float) -> list[Part]:
     ]
 
 
+def speed_noise(share: float) -> list[Part]:
+    """Speeds from boxes that are worse than the detector's: noise on every edge, new in each
+    picture or drifting. All classes in turn.
+    """
+    looks = {
+        "+2 px": LookAt(extra_px=2.0),
+        "+4 px in 0.3 s": LookAt(extra_px=4.0, extra_s=0.3),
+    }
+    return [
+        Part(
+            f"{name}, {band[0]}-{band[1]} km/h",
+            560 + n,
+            _Speed(KINDS[n % len(KINDS)], band, 4),
+            look_at,
+        )
+        for n in range(round(40 * share) or 1)
+        for name, look_at in looks.items()
+        for band in SPEED_BANDS_KMH
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Speed:
     """Passes of a kind within a band of speed, before a camera of the seed's own."""
@@ -209,6 +230,7 @@ POOLS: dict[str, Callable[[float], Sequence[Part]]] = {
     "right-way": right_way,
     "wrong-way": wrong_way,
     "speed": speed,
+    "speed-noise": speed_noise,
     "stops": stops,
     "over-line": over_line,
 }

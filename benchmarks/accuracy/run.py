@@ -163,7 +163,7 @@ def _pools(options: argparse.Namespace) -> None:
         keys = [f"{name} {part.group} {part.seed} {part.look_at}" for part in parts]
         reports = list(each(_part, kept(parts, keys, options.out), options.jobs, name))
         print(f"\n### Pool {name}\n")
-        if name == "speed":
+        if name.startswith("speed"):
             for of_group in _SPEED_GROUPS:
                 print(speed_table(_grouped(parts, reports, of_group)) + "\n", flush=True)
         else:
@@ -171,7 +171,7 @@ def _pools(options: argparse.Namespace) -> None:
         _write(options.out / f"{name}.json", report_document(Report.merge(reports)))
 
 
-# Of "car, 30-50 km/h": each by itself, by class, by band, all.
+# Of "car, 30-50 km/h": each by itself, by class (or noise), by band, all.
 _SPEED_GROUPS: tuple[Callable[[str], str], ...] = (
     str,
     lambda group: group.split(", ")[0],
