@@ -77,6 +77,12 @@ def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
     score = np.concatenate([m.score for m in models])
     weight = np.exp(-0.5 * (score - score.min()))
     evidence = float(np.log(weight.sum()) - 0.5 * score.min())
+    even = len(shapes) * len(models[0].score)
+    steady = float(weight[:even].sum() / weight.sum())
+    if highest > 1:
+        # No driver keeps exactly one speed: noise that hides the change is no reason to be sure.
+        weight = np.exp(-0.5 * (score - score[even:].min()))
+        weight[:even] = 0.0
     weight /= weight.sum()
     speed = np.concatenate([m.speed_mps for m in models])
     mean = float(weight @ speed)
@@ -89,7 +95,7 @@ def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
         end_s=float(samples.t_s[-1]),
         speed_mps=mean,
         noise_mps=float(np.sqrt(variance)),
-        steady=float(weight[: len(shapes) * len(models[0].score)].sum()),
+        steady=steady,
         evidence=evidence,
         sensitivity_mps=weight @ np.concatenate([m.sensitivity for m in models]),
         length_m=mean * float(samples.t_s[-1] - samples.t_s[0]),
