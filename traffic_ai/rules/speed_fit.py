@@ -8,6 +8,7 @@ averaged with their weights, so that a doubtful choice enlarges the uncertainty 
 it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,9 @@ _EVEN_SHARE = 0.2
 # of the place in time: m/s2 (hard braking is four of these and still found), m/s3, m/s4. It keeps a
 # drift of the box from being taken for a change of speed; on long passes it is silent.
 _DERIVATIVE_SIGMAS = (1.5, 2.0, 3.0)
+# Who keeps his speed does so about as well as this, m/s2. That he keeps it exactly is only held
+# against a change that would have to be evident.
+_KEPT_SIGMAS = (0.2,)
 
 # Nodes of the integral that gives the path's length, and where the speed is told; -1..1.
 _NODES, _NODE_WEIGHTS = legendre.leggauss(16)
@@ -73,14 +77,15 @@ def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
     highest = min(HIGHEST_ORDER, (len(samples) - 1) // 3)
     rho = _correlations(np.diff(samples.t_s), steps_px)
     shapes = [_Equations(_with_own_noise(s), highest, rho, shifts_m) for s in _shapes(samples)]
-    models = [shape.solve(order) for order in range(1, highest + 1) for shape in shapes]
+    motions = [(1, _KEPT_SIGMAS), (2, _KEPT_SIGMAS)][:highest]
+    motions += [(order, _DERIVATIVE_SIGMAS) for order in range(2, highest + 1)]
+    models = [shape.solve(*motion) for motion in motions for shape in shapes]
     score = np.concatenate([m.score for m in models])
     weight = np.exp(-0.5 * (score - score.min()))
     evidence = float(np.log(weight.sum()) - 0.5 * score.min())
     even = len(shapes) * len(models[0].score)
     steady = float(weight[:even].sum() / weight.sum())
     if highest > 1:
-        # No driver keeps exactly one speed: noise that hides the change is no reason to be sure.
         weight = np.exp(-0.5 * (score - score[even:].min()))
         weight[:even] = 0.0
     weight /= weight.sum()
@@ -89,7 +94,7 @@ def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
     variance = float(weight @ (np.concatenate([m.variance for m in models]) + (speed - mean) ** 2))
     middle, half = unit_time(samples)
     of_model, of_time = divmod(int(np.argmax(weight)), len(models[0].score))
-    of_order, of_shape = divmod(of_model, len(shapes))
+    of_motion, of_shape = divmod(of_model, len(shapes))
     return Motion(
         start_s=float(samples.t_s[0]),
         end_s=float(samples.t_s[-1]),
@@ -101,7 +106,9 @@ def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
         length_m=mean * float(samples.t_s[-1] - samples.t_s[0]),
         profile_s=middle + half * _PROFILE,
         profile_mps=weight @ np.concatenate([m.profile_mps for m in models]),
-        residual_px=shapes[of_shape].residual_px(of_order + 1, models[of_model].beta[of_time]),
+        residual_px=shapes[of_shape].residual_px(
+            motions[of_motion][0], models[of_model].beta[of_time]
+        ),
     )
 
 
@@ -179,11 +186,11 @@ class _Equations:
         self._log_noise = 2.0 * np.log1p(-(rho**2)).sum(axis=1)
         self._log_noise += 2.0 * float(np.log(samples.sigma_px).sum())
 
-    def solve(self, order: int) -> _Models:
-        """The fits of one order."""
+    def solve(self, order: int, sigmas: Sequence[float]) -> _Models:
+        """The fits of one order; sigmas: of the derivatives from the second on."""
         n, all_k = len(self._samples), 2 * (self._highest + 1)
         of = np.concatenate([np.arange(order + 1), self._highest + 1 + np.arange(order + 1)])
-        precision = _prior_precision(order, self._half_s)
+        precision = _prior_precision(order, sigmas, self._half_s)
         matrix = self._normal[:, of[:, None], of] + np.diag(np.tile(precision, 2) ** 2)
         right = self._normal[:, of, all_k:]
         inverse = np.linalg.inv(matrix)
@@ -240,14 +247,14 @@ def _derivative_terms(order: int) -> tuple[Array, Array]:
 _DERIVATIVES = {order: _derivative_terms(order) for order in range(1, HIGHEST_ORDER + 1)}
 
 
-def _prior_precision(order: int, half_s: float) -> Array:
+def _prior_precision(order: int, sigmas: Sequence[float], half_s: float) -> Array:
     """Inverse standard deviations (order + 1,) of the coefficients; 0 for place and speed.
 
     The j-th derivative d alone gives the j-th Legendre coefficient d h^j / (2 j - 1)!!.
     """
     precision = np.zeros(order + 1)
     odd = 1.0
-    for j, sigma in zip(range(2, order + 1), _DERIVATIVE_SIGMAS, strict=False):
+    for j, sigma in zip(range(2, order + 1), sigmas, strict=False):
         odd *= 2.0 * j - 1.0
         precision[j] = odd / (sigma * half_s**j)
     return precision
