@@ -77,7 +77,8 @@ def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
     highest = min(HIGHEST_ORDER, (len(samples) - 1) // 3)
     rho = _correlations(np.diff(samples.t_s), steps_px)
     shapes = [_Equations(_with_own_noise(s), highest, rho, shifts_m) for s in _shapes(samples)]
-    motions: list[tuple[int, Sequence[float]]] = [(1, _KEPT_SIGMAS), (2, _KEPT_SIGMAS)][:highest]
+    motions: list[tuple[int, Sequence[float]]]
+    motions = [(order, _KEPT_SIGMAS) for order in range(1, min(highest, 2) + 1)]
     motions += [(order, _DERIVATIVE_SIGMAS) for order in range(2, highest + 1)]
     models = [shape.solve(*motion) for motion in motions for shape in shapes]
     score = np.concatenate([m.score for m in models])
