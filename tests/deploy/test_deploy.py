@@ -59,12 +59,16 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command",
-    [unit_command()[1:], container_lists()["CMD"]],
-    ids=["unit", "container"],
+    ("command", "number"),
+    [
+        (unit_command()[1:], signal.SIGTERM),
+        (container_lists()["CMD"], signal.SIGTERM),
+        (unit_command()[1:], signal.SIGHUP),
+    ],
+    ids=["unit", "container", "terminal gone"],
 )
-def test_what_is_started_tells_the_service_manager_and_ends_on_sigterm(
-    tmp_path, silent_port, command
+def test_what_is_started_tells_the_service_manager_and_ends_cleanly(
+    tmp_path, silent_port, command, number
 ):
     url = f"rtsp://127.0.0.1:{silent_port}/cam"
     site = write_site(tmp_path / "site.yaml", {"id": "gate", "source": url})
@@ -81,13 +85,14 @@ def test_what_is_started_tells_the_service_manager_and_ends_on_sigterm(
             env=os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify")},
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # as without nohup
         )
         try:
             first = channel.recv(4096).decode().split("\n")
             assert first[:2] == ["READY=1", "WATCHDOG=1"]
             assert first[2] == "STATUS=0 of 1 cameras give pictures"
             assert channel.recv(4096).decode().startswith("WATCHDOG=1")
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
             while (word := channel.recv(4096).decode()) != "STOPPING=1":
                 assert word.startswith("WATCHDOG=1")
             _, said = process.communicate(timeout=20)
