@@ -200,3 +200,14 @@ def test_a_store_that_another_program_locks_costs_a_moment_and_no_record(impatie
         watched.stop()
     assert len(rows_of(tmp_path)["violations"]) == 1
     assert watched.view(0.0).trouble == ""
+
+
+def test_a_rule_that_breaks_at_the_end_keeps_nothing_else_from_being_written(
+    make, impatient, monkeypatch
+):
+    watched, stream, store = make()
+    work_all(watched, stream, film(session(1), 0.0, 1.0))
+    monkeypatch.setattr(watched._running.session, "close", lambda: 1 / 0)
+    watched.stop()
+    assert [event.state for event in store.camera_events("gate")] == ["live", "offline"]
+    assert watched.view(0.0).error_count == 1

@@ -149,12 +149,11 @@ class WatchedCamera:
     def stop(self) -> None:
         """End the stream and the session in work."""
         self.hang_up()
-        try:
-            self._end_session()
-            self._note_state()
-            self._ledger.close()
-        except Exception as error:  # the edge of a camera: the others end too
-            self._broke(error)
+        for end in (self._end_session, self._note_state, self._ledger.close):
+            try:
+                end()
+            except Exception as error:  # the edge of a camera: the rest, and the others, end too
+                self._broke(error)
 
     def view(self, now_s: float) -> CameraView:
         """What an operator sees now."""
