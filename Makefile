@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests that wait for real streams have the computer to themselves.
+REAL_TIME := tests/faults tests/watch tests/sources tests/shared/test_watch.py
 
 .PHONY: demo test lint check test-ultralytics clean
 
@@ -10,7 +12,8 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/traffic-ai models pull yolov8n
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(REAL_TIME))
+	$(BIN)/python -m pytest $(REAL_TIME)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
