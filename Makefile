@@ -34,7 +34,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable ".[evaluate,mqtt]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[evaluate,mqtt,openvino]" --group dev
 	touch $@
 
 clean:
