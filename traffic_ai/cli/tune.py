@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # Drawn roads, nobody's footage: the eight-bit graph is made with some and compared on others.
 MADE_WITH = ("junction-day", "junction-night", "junction-front", "motorway", "junction-rain")
-COMPARED_ON = ("junction-motorcycles", "straight-day", "junction-dusk-glare", "curve")
-_PICTURES = 4  # of each
+COMPARED_ON = ("junction-queue", "junction-motorcycles", "junction-dusk-glare", "curve")
+_MADE_PICTURES, _COMPARED_PICTURES = 4, 8  # of each
 _MADE_SEED, _COMPARED_SEED = 11, 12
 _DEFAULT_PICTURE = "1280x720"
 
@@ -136,8 +136,8 @@ def _material() -> "Material":
     from traffic_ai.detectors.engines import core_count
     from traffic_ai.tuning import Material
 
-    jobs = [(name, _MADE_SEED) for name in MADE_WITH]
-    jobs += [(name, _COMPARED_SEED) for name in COMPARED_ON]
+    jobs = [(name, _MADE_PICTURES, _MADE_SEED) for name in MADE_WITH]
+    jobs += [(name, _COMPARED_PICTURES, _COMPARED_SEED) for name in COMPARED_ON]
     with ProcessPoolExecutor(core_count(), mp_context=get_context("spawn")) as pool:
         drawn = list(pool.map(_drawn, jobs))
     made = [p for pictures in drawn[: len(MADE_WITH)] for p in pictures]
@@ -145,11 +145,10 @@ def _material() -> "Material":
     return Material(made, compared)
 
 
-def _drawn(job: tuple[str, int]) -> "list[Image]":
+def _drawn(job: tuple[str, int, int]) -> "list[Image]":
     from traffic_ai.simulate.pictures import pictures
 
-    name, seed = job
-    return pictures(name, _PICTURES, seed)
+    return pictures(*job)
 
 
 def _show(trials: "list[Trial]", chosen: "Trial") -> None:
