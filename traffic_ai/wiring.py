@@ -83,10 +83,11 @@ def choose_engine(
         return options, ""
     kept = recall(folder, sha256_of(weights(options.weights, progress)), options.size_px)
     if not name:
-        if kept is None or kept.choice.engine is Engine.ORT:
-            return (options, "") if kept is None else (replace(options, choice=kept.choice), "")
+        if kept is None:
+            return options, ""
         said = f"engine: {words(kept.choice.engine)}, chosen by `traffic-ai tune` on {kept.at[:10]}"
-        return replace(options, choice=kept.choice), said
+        usual = kept.choice.engine is Engine.ORT
+        return replace(options, choice=kept.choice), "" if usual else said
     engine = Engine(name)
     if engine.is_int8 and (kept is None or engine not in kept.accepted):
         raise ModelError(
