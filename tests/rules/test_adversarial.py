@@ -185,6 +185,35 @@ def test_a_rider_on_a_motorcycle_that_was_found_too_is_not_judged_twice():
     assert not is_carried(rider, [rider, beside], 0.7)
 
 
+def _see(track, homography, t_s, box, grounded=True):
+    anchor = np.array([[(box[0] + box[2]) / 2.0, box[3]]])
+    place, cov = homography.to_ground(anchor), homography.ground_covariance(anchor, np.eye(2))
+    track.append(t_s, box, place[0], cov[0], True, grounded)
+
+
+@pytest.mark.parametrize("hidden_edge", [1, 3])
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_covered_vehicle_is_never_charged_for_more_than_it_did(way, hidden_edge):
+    """Around the line a neighbour hides some of it; in one picture that neighbour is not found."""
+    stop_m, crosses_s = (25.0, 2.0) if way > 0 else (45.0, 3.0)
+    road = Road(lanes=[("lane", 0.0, 3.5, way)], stop_y_m=stop_m)
+    scene, homography = road.scene(), road.scene().homography
+    path = straight(1.75, way * 9.0, stop_m, crosses_s)
+    rider = Vehicle(path, RoadUser.MOTORCYCLE, heading=(0.0, float(way)))
+    track = Track(1, 0.0)
+    track.vote(RoadUser.MOTORCYCLE, 1.0)
+    random = np.random.default_rng(2)
+    for t_s in np.arange(crosses_s - 1.2, crosses_s + 2.5, 0.08):
+        box = box_of(road.camera, rider, t_s) + random.normal(0.0, 0.7, 4)
+        covered = abs(t_s - crosses_s - 0.1) < 0.5
+        if covered:
+            box[hidden_edge] += (2 - hidden_edge) * 0.4 * (box[3] - box[1])
+        not_found = abs(t_s - crosses_s - 0.08) < 0.04
+        _see(track, homography, t_s, box, not covered or (not_found and hidden_edge == 3))
+    passage = front_passage(track, StopLineGeometry(scene.stop_lines[0], scene))
+    assert passage is None or passage.front_earliest_s <= crosses_s
+
+
 def test_who_was_another_vehicle_before_a_long_time_unseen_is_judged_by_what_came_after():
     """Far away a truck is lost, and seconds later its track goes on with the next that comes."""
     road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=45.0)

@@ -199,7 +199,12 @@ def _whole_points(track: Track, geometry: StopLineGeometry) -> NDArray[np.int64]
     seen = np.flatnonzero(track.observed)
     again = seen[1:][np.diff(track.t_s[seen]) > ANOTHER_AFTER_S]
     again = again[geometry.seen_distance_px(track.xyxy_px[again]) < 0.0]
-    good = np.flatnonzero(track.grounded)
+    # One that is free between covered ones is so because what covers it was not found.
+    free = track.grounded[seen]
+    alone = free.copy()
+    alone[1:] &= ~free[:-1]
+    alone[:-1] &= ~free[1:]
+    good = seen[free & ~alone]
     good = good[good >= again[-1]] if len(again) else good
     return good[whole_boxes(track.xyxy_px[good], geometry.scene.homography)]
 

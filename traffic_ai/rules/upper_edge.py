@@ -98,7 +98,10 @@ class UpperEdge:
         if homography is None:
             return None
         height_m, foot = homography.camera_height_m, homography.camera_ground_m
-        seen = track.observed & (track.xyxy_px[:, 1] > BORDER_PX)
+        # Amid good boxes a covered one may be of a part, which has an upper edge of its own.
+        first_s = track.t_s[whole[0]] if len(whole) else np.inf
+        seen = track.grounded | (track.observed & (track.t_s < first_s))
+        seen &= track.xyxy_px[:, 1] > BORDER_PX
         if height_m is None or foot is None or seen.sum() < 2:
             return None
         boxes = track.xyxy_px[seen]
