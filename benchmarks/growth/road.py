@@ -2,8 +2,8 @@
 
 Vehicles drive evenly along their lanes, leave the picture at its top and come again as others at
 its bottom; the boxes are off by about a pixel. Those of a lane keep their distance. Each lane is a
-zone with a stop line and a limit, the signal of all of them shows red half of the time; every
-fourth lane is driven above the limit.
+zone with a stop line and a limit. Everybody keeps to the rules, or, where it is lawless, every
+fourth lane is driven too fast and red lights, which show half of the time, stop nobody.
 """
 
 from collections.abc import Iterator, Mapping
@@ -72,16 +72,17 @@ def _px(points_m: object) -> Array:
 
 
 class MadeSignals:
-    """The signal of every lane: red and green in turn; implements `core.ports.SignalReader`."""
+    """The signal of every lane; implements `core.ports.SignalReader`."""
 
-    def __init__(self) -> None:
+    def __init__(self, lawless: bool) -> None:
+        self._turns = 2 if lawless else 1
         self._states: tuple[SignalState, ...] = ()
 
     def read(self, frame: Frame) -> Mapping[str, SignalHistory]:
         """The last phases."""
         phase = int(frame.info.t_s // PHASE_S)
         if not self._states or self._states[-1].since_s < phase * PHASE_S:
-            aspect = Aspect.RED if phase % 2 else Aspect.GREEN
+            aspect = Aspect.RED if phase % self._turns else Aspect.GREEN
             state = SignalState("main", aspect, phase * PHASE_S, 0.0, SignalSource.FEED)
             self._states = (*self._states[-7:], state)
         return {"main": SignalHistory("main", self._states, frame.info.t_s)}
@@ -93,6 +94,7 @@ class Traffic:
 
     vehicles: int
     zones: int
+    lawless: bool = False
     rate_hz: float = 10.0
     seed: int = 0
 
@@ -100,7 +102,7 @@ class Traffic:
         """Frames with an empty picture, and what a detector would find in them."""
         random = np.random.default_rng(self.seed)
         lane = np.arange(self.vehicles) % self.zones
-        speed_mps = np.where(lane % 4 == 3, 18.0, 11.0 + 2.0 * (lane % 2))
+        speed_mps = np.where(self.lawless & (lane % 4 == 3), 18.0, 11.0 + lane % 2)
         row = np.arange(self.vehicles) // self.zones
         rows = max(1, -(-self.vehicles // self.zones))
         way_m = FAR_M - NEAR_M

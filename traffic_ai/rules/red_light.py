@@ -212,6 +212,8 @@ class RedLight:
         signal: SignalHistory,
         observation: Observation,
     ) -> Finding | None:
+        if not _red_since(signal, float(track.t_s[0])):
+            return None
         passage = front_passage(track, watched.geometry)
         lane = watched.geometry.lane_of(track)
         if passage is None or lane is None:
@@ -355,6 +357,12 @@ class RedLight:
             grace_s=self._parameters.grace_s,
             yellow_duration_s=yellow_s,
         )
+
+
+def _red_since(signal: SignalHistory, t_s: float) -> bool:
+    """Whether red showed at t_s or later; nobody who was first seen then crossed on red else."""
+    first = max(signal.index_at(t_s), 0)
+    return any(state.aspect is Aspect.RED for state in signal.states[first:])
 
 
 def _red_at(signal: SignalHistory, times_s: Sequence[float]) -> SignalState | None:
