@@ -37,6 +37,7 @@ from benchmarks.throughput.contestants import OURS, PEERS_PYTHON, Contestant, Ru
 from benchmarks.throughput.process import ROOT, run
 from benchmarks.throughput.same import compared
 from benchmarks.throughput.stages import profile, told
+from traffic_ai.detectors.engines import EngineChoice
 from traffic_ai.detectors.models import weights
 from traffic_ai.detectors.onnx import OnnxDetector
 from traffic_ai.sources.footage import FileFootage
@@ -143,7 +144,7 @@ def analyse(
         result["contestants"] = rows
         result["floor"] = floors(video, site, ours[-1])
         print("\nfloor: " + ", ".join(f"{k} {v:g}" for k, v in result["floor"].items()), flush=True)
-    detector = OnnxDetector(weights("yolov8n"), threads=1)
+    detector = OnnxDetector(weights("yolov8n"), choice=EngineChoice(threads=1))
     if options.profile:
         found = profile(video, open_site(site), detector, every_frame=False)
         print(f"\n{video.name} by stage: {told(found)}", flush=True)

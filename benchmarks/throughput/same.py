@@ -6,6 +6,7 @@ directions turned round, where all who drive well drive wrong, and a limit that 
 Near misses are no records and are not compared.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,22 +66,24 @@ def _compared(name: str, clip: Path, site: Site, detector: RememberingDetector) 
         [f for f in findings_of(clip, site, detector, every_frame=e) if isinstance(f, Violation)]
         for e in (True, False)
     )
-    return Same(name, len(every), len(some), _missing(every, some), _missing(some, every))
+    lost, gained = unmatched(every, some)
+    return Same(name, len(every), len(some), lost, gained)
 
 
-def _missing(wanted: list[Violation], found: list[Violation]) -> list[str]:
-    """Those that nothing in `found` stands for, each of which stands for one."""
-    left = list(found)
-    missing = []
-    for one in wanted:
-        alike = [
-            other
-            for other in left
-            if (other.kind, other.lane_id) == (one.kind, one.lane_id)
-            and abs(other.t_s - one.t_s) <= APART_S
-        ]
-        if alike:
-            left.remove(min(alike, key=lambda other: abs(other.t_s - one.t_s)))
-        else:
-            missing.append(f"{one.kind} {one.lane_id} {one.t_s:.2f} s")
-    return missing
+def unmatched(every: list[Violation], some: list[Violation]) -> tuple[list[str], list[str]]:
+    """Those of each list that stand for none of the other; the nearest in time stand together."""
+    gaps = sorted(
+        (abs(one.t_s - other.t_s), i, j)
+        for i, one in enumerate(every)
+        for j, other in enumerate(some)
+        if (one.kind, one.lane_id) == (other.kind, other.lane_id)
+    )
+    lost, gained = dict(enumerate(every)), dict(enumerate(some))
+    for gap_s, i, j in gaps:
+        if gap_s <= APART_S and i in lost and j in gained:
+            del lost[i], gained[j]
+    return _told(lost.values()), _told(gained.values())
+
+
+def _told(violations: Iterable[Violation]) -> list[str]:
+    return [f"{one.kind} {one.lane_id} {one.t_s:.2f} s" for one in violations]

@@ -66,7 +66,7 @@ def site_of(folder, sources, regions):
 def kinds(run_folder):
     """Violations by kind."""
     with ViolationStore.open(run_folder / STORE_NAME, read_only=True) as store:
-        return Counter(one.violation.kind.value for one in store.violations())
+        return Counter(one.kind.value for one in store.violations())
 
 
 def offline(folder, detector, regions):
