@@ -86,6 +86,7 @@ def test_the_help_comes_without_loading_what_is_heavy():
         (["process", "{video}", "-s", "{two}"], ["wrong.mp4", "--camera (a, b)"]),
         (["process", "{video}", "-s", "{site}", "--size", "100"], ["--size 100", "640"]),
         (["process", "{video}", "-s", "{site}", "--size", "big"], ["--size"]),
+        (["process", "{video}", "-s", "{site}", "--workers", "0"], ["--workers", "1"]),
         (
             ["process", "{video}", "-s", "{site}", "--start-time", "noon"],
             ["'noon'", "2026-01-31T08:00:00+07:00"],
