@@ -138,10 +138,15 @@ def test_a_read_only_run_folder_ends_with_1_and_words(command, site_path, video,
 @needs_mounts
 @pytest.mark.parametrize(
     ("size_kb", "said"),
-    [(40, "error: cannot open the store"), (300, "failed (no evidence of 2 violations")],
+    [
+        (40, ["error: cannot open the store"]),
+        (300, ["failed (no evidence of 2 violations", "the disk is full; nothing of this step"]),
+    ],
 )
 def test_a_full_disk_ends_with_1_and_words(command, site_path, tmp_path, size_kb, said):
-    """Too small for the store, and for the evidence beside it."""
+    """Too small for the store, and for the evidence beside it: there what is written first, the
+    store's next entry or a package that is given up again, finds the room.
+    """
     out = tmp_path / "out"
     out.mkdir()
     long = write_blocks(tmp_path / "long.mp4", WRONG, 40.0, step_ms=40)
@@ -149,7 +154,7 @@ def test_a_full_disk_ends_with_1_and_words(command, site_path, tmp_path, size_kb
     ended = command("process", long, "-s", site_path, "-o", out, prefix=prefix)
     assert "Traceback" not in ended.err
     assert ended.code == 1
-    assert said in ended.err
+    assert any(words in ended.err for words in said)
 
 
 @needs_mounts
