@@ -155,6 +155,52 @@ def test_state_is_dropped_when_the_track_ends_and_only_then_counted():
     assert rule.close() == ()
 
 
+def test_a_vehicle_that_two_tracks_are_on_is_reported_once():
+    """Such as a motorcycle and its rider; another one in its place two seconds later counts."""
+    road = Road(lanes=LANES, stop_y_m=None)
+    rule = Speeding(road.scene(), PROVENANCE, SpeedingParameters())
+    whole, upper, next_one = (Track(track_id, 0.0) for track_id in (1, 2, 3))
+    found = []
+    for late_s, those in ((0.0, (whole, upper)), (2.0, (next_one,))):
+        for track in those:
+            track.vote(RoadUser.MOTORCYCLE, 1.0)
+        for t_s in np.arange(0.0, 1.6, 0.04):
+            place = np.array([1.75, 16.0 + 22.0 * t_s])
+            px = road.camera.road([place])[0]
+            for track in those:
+                low_px = px[1] - (4 if track is upper else 0)
+                box = np.array([px[0] - 15, px[1] - 60, px[0] + 15, low_px])
+                at_s = float(t_s) + late_s
+                track.append(at_s, box, place, 0.01 * np.eye(2), True, True)
+                found += rule.update(observe(track, at_s, seen=True))
+        for track in those:
+            found += rule.update(observe(track, late_s + 1.7, seen=False, ended=(track.track_id,)))
+    assert [v.track_id for v in violations(found)] == [1, 3]
+    (near,) = near_misses(found)
+    assert (near.track_id, near.reason) == (2, "same_vehicle")
+    assert [c.name for c in near.explanation if not c.met] == ["reported under another track"]
+
+
+@pytest.mark.parametrize(("gap_m", "reported"), [(0.0, [1]), (12.0, [1, 2])])
+def test_a_track_that_takes_over_a_reported_vehicle_is_no_second_speeder(gap_m, reported):
+    """One that follows it at a distance is."""
+    road = Road(lanes=LANES, stop_y_m=None)
+    rule = Speeding(road.scene(), PROVENANCE, SpeedingParameters())
+    first, second = Track(1, 0.0), Track(2, 0.0)
+    found = []
+    for track, behind_m, since_s in ((first, 0.0, 0.0), (second, gap_m, 1.0)):
+        track.vote(RoadUser.CAR, 1.0)
+        for t_s in np.arange(since_s, since_s + 0.92, 0.04).tolist():
+            place = np.array([1.75, 14.0 + 20.0 * t_s - behind_m])
+            px = road.camera.road([place])[0]
+            box = np.array([px[0] - 40, px[1] - 60, px[0] + 40, px[1]])
+            track.append(t_s, box, place, 0.001 * np.eye(2), True, True)
+            found += rule.update(observe(track, t_s, seen=True))
+        found += rule.update(observe(track, t_s + 0.04, seen=False, ended=(track.track_id,)))
+    assert [v.track_id for v in violations(found)] == reported
+    assert [n.reason for n in near_misses(found)] == ["same_vehicle"] * (2 - len(reported))
+
+
 def test_points_that_do_not_touch_the_road_are_not_measured():
     """The same fast track, first with its wheels seen, then covered by a nearer vehicle."""
     road = Road(lanes=LANES, stop_y_m=None)

@@ -41,6 +41,7 @@ _PHRASES = {
     "baseline": "measured over",
     "points": "sightings measured from",
     "rough speed, not measured": "rough speed, not a measurement",
+    "reported under another track": "the same vehicle was reported already",
 }
 # These must be exceeded; a value at the threshold is not enough.
 _STRICT = frozenset(

@@ -1,9 +1,9 @@
 """The vehicles reported so far, to know one again under another track.
 
-Used by the wrong-way rule, and for riders by red light. A track may break and begin anew; two
-tracks may be on one vehicle; or the reported track went over to another vehicle and a third one
-carries on. Two vehicles that are both seen where they ought to be are two, however near to each
-other.
+Used by the rules of wrong way and speeding, and for riders by red light. A track may break and
+begin anew; two tracks may be on one vehicle; or the reported track went over to another vehicle
+and a third one carries on. Two vehicles that are both seen where they ought to be are two, however
+near to each other.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,10 @@ _WAY_SHARE, _LANE_SHARE = 0.25, 0.1
 # Two tracks on one vehicle: this share of the smaller box lies in the other, mostly.
 _ON_ONE_SHARE = 0.5
 _LEAST_COMMON = 3
+# On the road plane: how far from where it is expected, of that the share of the way since; and how
+# much of the time the other track may still be seen.
+_MISS_M, _MISS_SHARE = 3.0, 0.1
+_STILL_SHARE = 0.2
 _NOW_S = 0.2
 
 
@@ -88,6 +92,36 @@ def on_one(one: Track, other: Track, start_s: float, end_s: float) -> bool:
         return False
     share = _share_inside(one.xyxy_px[a[during]], other.xyxy_px[b[during]])
     return bool(np.median(share) >= _ON_ONE_SHARE)
+
+
+def carries_on(lost: Track, other: Track, start_s: float, end_s: float) -> bool:
+    """Whether in [start_s, end_s] a track is on the vehicle that another one was on before.
+
+    It is where that one's motion on the road plane leads, and that one is hardly seen any more.
+    """
+    last_s, path_m = _path(lost, -np.inf, start_s)
+    seen_s, places_m = _path(other, start_s, end_s)
+    still_seen = _path(lost, start_s, end_s)[0]
+    if len(last_s) < _LEAST_COMMON or len(seen_s) < _LEAST_COMMON:
+        return False
+    if start_s - last_s[-1] > _SAME_VEHICLE_S or len(still_seen) > _STILL_SHARE * len(seen_s):
+        return False
+    recent = last_s >= last_s[-1] - _LAST_MOTION_S
+    if recent.sum() < _LEAST_COMMON:
+        return False
+    velocity, place = np.polyfit(last_s[recent] - last_s[-1], path_m[recent], 1)
+    first = seen_s <= seen_s[0] + _LAST_MOTION_S / 2.0
+    since_s = (seen_s[first] - last_s[-1])[:, None]
+    miss_m = np.linalg.norm(places_m[first] - place - velocity * since_s, axis=1)
+    way_m = float(np.linalg.norm(velocity)) * float(np.median(since_s))
+    return bool(np.median(miss_m) <= _MISS_M + _MISS_SHARE * way_m)
+
+
+def _path(track: Track, start_s: float, end_s: float) -> tuple[Array, Array]:
+    """Times (N,) in [start_s, end_s) and places (N, 2) where a track touched the road."""
+    known = track.observed & track.grounded & ~np.isnan(track.ground_m[:, 0])
+    known &= (track.t_s >= start_s) & (track.t_s < end_s)
+    return track.t_s[known], track.ground_m[known]
 
 
 def _goes_on(reported: _Reported, axis: LaneAxis, way: Stretch) -> bool:

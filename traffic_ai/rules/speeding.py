@@ -4,7 +4,8 @@ Each vehicle is judged when it has left the calibrated area or its track has end
 measurement rests on all of its pass. Where the scene has no road plane, its speed sections are
 used instead. A vehicle is reported when the speed less coverage_factor standard uncertainties is
 above limit and tolerance, the second method agrees, and what the authority's deduction leaves is
-above the limit; a reading above the limit that falls short of that, or was refused, is logged.
+above the limit; a reading above the limit that falls short of that, or was refused, is logged. A
+vehicle that two tracks are on, together or one after the other, is reported once.
 """
 
 from collections.abc import Sequence
@@ -30,11 +31,13 @@ from traffic_ai.core.violation import (
     ViolationKind,
     at_least,
     at_most,
+    is_so,
 )
 from traffic_ai.rules.deduction import deduct
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged, lane_of_points
 from traffic_ai.rules.parameters import SpeedingParameters
+from traffic_ai.rules.same_vehicle import carries_on, on_one
 from traffic_ai.rules.section import measure_section
 from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_gates import gate_speed_kmh
@@ -45,6 +48,12 @@ RULE_VERSION = "speeding-4"
 
 # A vehicle outside the area for this long does not come back by jitter at its border.
 _LEFT_AFTER_S = 1.0
+# Two tracks on one vehicle end at most so far apart; they are together for this share of the
+# shorter track.
+_REMEMBERED_S = 30.0
+_TOGETHER_SHARE = 0.5
+# A way in less time than this gives no rough speed.
+_ROUGH_S = 1.0
 
 # Conditions, and what a near miss is called that fails one of them first.
 _SPEED, _LEAST_SPEED = "speed", "speed less its uncertainty"
@@ -103,6 +112,7 @@ class Speeding:
         self._report = Reporter(scene.camera_id, ViolationKind.SPEEDING, RULE_VERSION, provenance)
         self._followed = _Followed.none()
         self._rows = TrackRows(self._followed.grow)
+        self._reported: list[Track] = []
 
     def update(self, observation: Observation) -> Sequence[Finding]:
         """Findings of the vehicles whose pass ended with this frame."""
@@ -189,6 +199,8 @@ class Speeding:
         if isinstance(result, SpeedEstimate):
             anchors = anchors[(points.t_s >= result.start_s) & (points.t_s <= result.end_s)]
             gates_kmh = gate_speed_kmh(points, result, homography, track.road_user)
+        else:  # the few places where it touched the road to be seen may lie beside every lane
+            anchors = track.anchor_px[track.observed & (track.t_s >= start_s)]
         lane = lane_of_points(self._scene.lanes, anchors)
         return None if lane is None else _Reading(lane, result, SpeedMethod.PLANE_FIT, gates_kmh)
 
@@ -213,9 +225,10 @@ class Speeding:
     ) -> Finding | None:
         """A near miss where the rough speed would have been too high."""
         threshold_kmh = limit_kmh + self._tolerance_kmh(track.road_user)
-        if refusal.rough_kmh is None or refusal.rough_kmh <= threshold_kmh:
+        rough_kmh = _rough_kmh(track) if refusal.rough_kmh is None else refusal.rough_kmh
+        if rough_kmh is None or rough_kmh <= threshold_kmh:
             return None
-        rough = _above("rough speed, not measured", refusal.rough_kmh, threshold_kmh, "km/h")
+        rough = _above("rough speed, not measured", rough_kmh, threshold_kmh, "km/h")
         return self._report.near_miss(
             track,
             lane.id,
@@ -241,6 +254,18 @@ class Speeding:
         explanation = self._explanation(measurement)
         middle_s = (estimate.start_s + estimate.end_s) / 2.0
         if all(condition.met for condition in explanation):
+            if self._is_reported(track, estimate, info.t_s):
+                twice = is_so("reported under another track", "yes", "no", met=False)
+                return self._report.near_miss(
+                    track,
+                    reading.lane.id,
+                    info,
+                    middle_s,
+                    "same_vehicle",
+                    (*explanation, twice),
+                    measurement,
+                )
+            self._reported.append(track)
             stills_s = (estimate.start_s, middle_s, estimate.end_s)
             return self._report.violation(
                 track, reading.lane.id, info, middle_s, stills_s, measurement, explanation
@@ -249,6 +274,16 @@ class Speeding:
         reason = _REASONS.get(failed, "uncertainty")
         return self._report.near_miss(
             track, reading.lane.id, info, middle_s, reason, explanation, measurement
+        )
+
+    def _is_reported(self, track: Track, estimate: SpeedEstimate, now_s: float) -> bool:
+        """Whether the vehicle was reported: under a track beside this one, or before it."""
+        self._reported = [
+            other for other in self._reported if now_s - float(other.t_s[-1]) <= _REMEMBERED_S
+        ]
+        return any(
+            _together(other, track) or carries_on(other, track, estimate.start_s, estimate.end_s)
+            for other in self._reported
         )
 
     def _measurement(
@@ -299,6 +334,24 @@ class Speeding:
             return Condition(_AGREEMENT, "not measured", most_percent, "%", met=False)
         apart_percent = 100.0 * abs(m.gate_speed_kmh / m.speed_kmh - 1.0)
         return at_most(_AGREEMENT, apart_percent, most_percent, "%")
+
+
+def _together(one: Track, other: Track) -> bool:
+    """Whether two tracks were on one vehicle for much of the shorter one's time."""
+    start_s = max(float(one.t_s[0]), float(other.t_s[0]))
+    end_s = min(float(one.t_s[-1]), float(other.t_s[-1]))
+    shorter_s = min(float(track.t_s[-1] - track.t_s[0]) for track in (one, other))
+    much = end_s - start_s >= _TOGETHER_SHARE * shorter_s
+    return much and on_one(one, other, start_s, end_s)
+
+
+def _rough_kmh(track: Track) -> float | None:
+    """Net way by time of all that was seen on the plane, also where the lower edge was hidden."""
+    known = np.flatnonzero(track.observed & ~np.isnan(track.ground_m[:, 0]))
+    if len(known) < 2 or track.t_s[known[-1]] - track.t_s[known[0]] < _ROUGH_S:
+        return None
+    way_m = float(np.linalg.norm(track.ground_m[known[-1]] - track.ground_m[known[0]]))
+    return 3.6 * way_m / float(track.t_s[known[-1]] - track.t_s[known[0]])
 
 
 def _above(name: str, measured: float, threshold: float, unit: str) -> Condition:
