@@ -152,6 +152,18 @@ def test_who_is_covered_while_crossing_is_decided_when_seen_again():
     assert any(abs(f.t_s - RED_AT_S - 2.0) < 0.5 for f in found)
 
 
+def test_who_stays_covered_from_the_line_on_is_logged_not_reported():
+    """The next vehicle follows closely for as long as either is seen."""
+    first = crossing_at(RED_AT_S + 2.0)
+    second = Vehicle(straight(1.75, 10.0, STOP_M - 6.5, RED_AT_S + 2.0))
+    found = run(first, others=[second])
+    (near,) = near_misses(found)
+    assert (near.reason, near.lane_id) == ("crossing_seen", "up")
+    assert near.track_id not in {v.track_id for v in violations(found)}
+    green = {"main": [(0.0, Aspect.GREEN)]}
+    assert run(first, others=[second], phases=green) == []
+
+
 def test_time_into_red_is_bounded_and_the_earliest_counts():
     (found,) = violations(run(crossing_at(RED_AT_S + 2.0), noise_px=1.0))
     m = found.measurement

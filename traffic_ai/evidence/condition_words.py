@@ -10,6 +10,7 @@ from traffic_ai.core.violation import Condition
 _PHRASES = {
     # red light
     "seen_before_line": "seen before the stop line",
+    "crossing_seen": "seen while it crossed the stop line",
     "time_into_red": "red had been shown when the front crossed at the earliest",
     "red_at_latest_crossing": "signal when the front crossed at the latest",
     "passed_second_line": "went on past the second line",

@@ -12,7 +12,7 @@ import numpy as np
 
 from traffic_ai.core.geometry import Polygons
 from traffic_ai.core.ports import Observation
-from traffic_ai.core.scene import Scene, StopLine
+from traffic_ai.core.scene import Lane, Scene, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import (
@@ -216,8 +216,10 @@ class RedLight:
             return None
         passage = front_passage(track, watched.geometry)
         lane = watched.geometry.lane_of(track)
-        if passage is None or lane is None:
+        if lane is None:
             return None
+        if passage is None:
+            return self._not_seen_crossing(track, lane, state, signal, observation)
         measured = watched.geometry.ground_line is not None
         road_user = taken_for(track, lane, in_metres=measured)
         if not is_judged(lane, road_user):
@@ -254,6 +256,24 @@ class RedLight:
             conditions,
         )
         return replace(violation, road_user=road_user)
+
+    def _not_seen_crossing(
+        self,
+        track: Track,
+        lane: Lane,
+        state: _Passing,
+        signal: SignalHistory,
+        observation: Observation,
+    ) -> NearMiss | None:
+        """Of one that went on past the second line on red, covered while it crossed the first."""
+        beyond_s = state.beyond_s
+        if beyond_s is None or not is_judged(lane, track.road_user):
+            return None
+        if _red_at(signal, (beyond_s,)) is None:
+            return None
+        not_seen = is_so("crossing_seen", "no", "yes", met=False)
+        info = observation.frame_info
+        return self._report.near_miss(track, lane.id, info, beyond_s, not_seen.name, (not_seen,))
 
     @staticmethod
     def _before_s(track: Track, red: SignalState, crossing_s: float) -> float:
