@@ -265,15 +265,13 @@ class RedLight:
         signal: SignalHistory,
         observation: Observation,
     ) -> NearMiss | None:
-        """Of one that went on past the second line on red, covered while it crossed the first."""
-        beyond_s = state.beyond_s
-        if beyond_s is None or not is_judged(lane, track.road_user):
-            return None
-        if _red_at(signal, (beyond_s,)) is None:
+        """Of one that was over the line on red, whose way over it was not seen."""
+        at_s = float(track.t_s[-1]) if state.beyond_s is None else state.beyond_s
+        if not is_judged(lane, track.road_user) or _red_at(signal, (at_s,)) is None:
             return None
         not_seen = is_so("crossing_seen", "no", "yes", met=False)
         info = observation.frame_info
-        return self._report.near_miss(track, lane.id, info, beyond_s, not_seen.name, (not_seen,))
+        return self._report.near_miss(track, lane.id, info, at_s, not_seen.name, (not_seen,))
 
     @staticmethod
     def _before_s(track: Track, red: SignalState, crossing_s: float) -> float:
