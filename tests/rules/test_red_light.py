@@ -300,6 +300,19 @@ def test_a_motorcycle_of_which_only_the_rider_was_found_is_judged_by_its_speed(w
     assert at(4.0) == []
 
 
+def test_a_track_that_catches_a_box_now_and_then_until_the_line_is_logged_not_reported():
+    """As where a second track on one vehicle catches its parts, and takes it over beyond."""
+    way = straight(1.75, 10.0, STOP_M, RED_AT_S + 3.0)
+
+    def seen(t_s):
+        is_caught = t_s > RED_AT_S + 3.5 or round(t_s * 25) % 4 == 0
+        return way(t_s) if is_caught else (1.75, -50.0)
+
+    found = run(Vehicle(seen))
+    assert violations(found) == []
+    assert [n.reason for n in near_misses(found)] == ["share_of_pictures_it_was_seen_in"]
+
+
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_a_vehicle_moving_200_px_a_frame_is_not_missed(calibrated):
     # 5 frames a second and 35 m/s: 7 m between frames, some 200 px near the line

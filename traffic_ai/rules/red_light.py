@@ -45,7 +45,8 @@ RULE_VERSION = "red-light-5"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
 # The vehicle is followed from this long before its crossing, with no longer time unseen after it
-# than LONGEST_GAP_S, and seen in at least this share of the pictures.
+# than LONGEST_GAP_S, and seen in at least this share of the pictures, up to the crossing too: what
+# is caught now and then there may be a part of it, whose edges tell no place.
 FOLLOWED_S = 1.0
 MIN_SEEN_SHARE = 0.4
 # The second line counts as passed when the vehicle was observed beyond it this often.
@@ -333,7 +334,10 @@ class RedLight:
                 ),
                 at_least(
                     "share_of_pictures_it_was_seen_in",
-                    seen_share(track, start_s, state.beyond_s),
+                    min(
+                        seen_share(track, start_s, passage.seen_crossing_s),
+                        seen_share(track, start_s, state.beyond_s),
+                    ),
                     MIN_SEEN_SHARE,
                     "",
                 ),
