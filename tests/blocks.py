@@ -160,8 +160,9 @@ def rows_of(out):
 
 
 def packages_of(out):
-    """The evidence packages of a run folder, by the violation's id."""
-    return {path.parent.name: path.parent for path in out.glob(f"{EVIDENCE_NAME}/**/manifest.json")}
+    """The evidence packages of a run folder under their final names, by the violation's id."""
+    found = [path.parent for path in out.glob(f"{EVIDENCE_NAME}/**/manifest.json")]
+    return {folder.name: folder for folder in found if not folder.name.endswith(".partial")}
 
 
 def leftovers_of(out):
