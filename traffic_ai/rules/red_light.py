@@ -323,25 +323,7 @@ class RedLight:
                     signal.surely(red, second_s),
                 )
             )
-            start_s = passage.seen_crossing_s - FOLLOWED_S
-            conditions += [
-                at_most("leap", largest_leap(track, start_s, state.beyond_s), 1.0, "of possible"),
-                at_most(
-                    "longest_time_unseen",
-                    longest_gap_s(track, passage.seen_crossing_s, state.beyond_s),
-                    LONGEST_GAP_S,
-                    "s",
-                ),
-                at_least(
-                    "share_of_pictures_it_was_seen_in",
-                    min(
-                        seen_share(track, start_s, passage.seen_crossing_s),
-                        seen_share(track, start_s, state.beyond_s),
-                    ),
-                    MIN_SEEN_SHARE,
-                    "",
-                ),
-            ]
+            conditions += _as_one_vehicle(track, passage.seen_crossing_s, state.beyond_s)
         conditions.append(
             is_so("permitted_turn", "yes" if state.turned else "no", "no", not state.turned)
         )
@@ -379,6 +361,19 @@ class RedLight:
             grace_s=self._parameters.grace_s,
             yellow_duration_s=yellow_s,
         )
+
+
+def _as_one_vehicle(track: Track, crossing_s: float, beyond_s: float) -> list[Condition]:
+    """That the track followed one vehicle, from before its crossing until it was beyond."""
+    start_s = crossing_s - FOLLOWED_S
+    seen = min(seen_share(track, start_s, end_s) for end_s in (crossing_s, beyond_s))
+    return [
+        at_most("leap", largest_leap(track, start_s, beyond_s), 1.0, "of possible"),
+        at_most(
+            "longest_time_unseen", longest_gap_s(track, crossing_s, beyond_s), LONGEST_GAP_S, "s"
+        ),
+        at_least("share_of_pictures_it_was_seen_in", seen, MIN_SEEN_SHARE, ""),
+    ]
 
 
 def _red_since(signal: SignalHistory, t_s: float) -> bool:
