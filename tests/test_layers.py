@@ -23,6 +23,7 @@ ROWS = (
         "attention",
         "rules",
         "sources",
+        "viewpoint",
         "detectors",
         "tracking",
         "signals",

@@ -47,7 +47,10 @@ _EARLY_S = 0.01  # a look may come so much early, lest it come a whole frame lat
 
 
 class SceneAttention:
-    """Which frames of one camera session to look at. kinds: of violation that are judged."""
+    """Which frames of one camera session to look at. kinds: of violation that are judged.
+
+    pause_s: how soon after the last look the next one is wanted, unless nothing moves.
+    """
 
     def __init__(self, scene: Scene, kinds: Collection[str]) -> None:
         self._judges_direction = ViolationKind.WRONG_WAY in kinds
@@ -64,6 +67,7 @@ class SceneAttention:
         self._gates = [line for section in sections for line in (section.entry, section.exit)]
         self._looks: deque[tuple[float, Tracks]] = deque()
         self._seen_s = self._due_s = -np.inf
+        self.pause_s = ORDINARY_S
         self._aspects: Mapping[str, Aspect | None] = {}
         self._still: NDArray[np.int16] | None = None
 
@@ -84,7 +88,8 @@ class SceneAttention:
         new = self._is_judged(unknown)
         going = moves.those(~moves.stand)
         often = new or self._crosses(going) or self._is_against(going) or self._is_fast(going)
-        self._due_s = t_s + (OFTEN_S if often else ORDINARY_S)
+        self.pause_s = OFTEN_S if often else ORDINARY_S
+        self._due_s = t_s + self.pause_s
         self._still = None if len(unknown) or len(going) else _thumbnail(frame.image)
 
     def _moves(self, t_s: float, tracks: Tracks) -> "_Moves":

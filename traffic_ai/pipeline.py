@@ -52,6 +52,11 @@ class Session:
         self._last: FrameInfo | None = None
         self._known: Mapping[str, SignalHistory] = {}
 
+    @property
+    def pause_s(self) -> float:
+        """How soon after the last look the next one is wanted; 0 where every frame is."""
+        return self._attention.pause_s if self._attention is not None else 0.0
+
     def wants(self, frame: Frame) -> bool:
         """Whether a frame is to be looked at; its signals are read either way."""
         self._read(frame)

@@ -6,7 +6,7 @@ detections that were logged. A file that cannot be read is reported and the othe
 
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from traffic_ai import __version__
 from traffic_ai.batch.beside import BesideWriter
 from traffic_ai.batch.files import camera_of
 from traffic_ai.batch.read_ahead import read_ahead
+from traffic_ai.batch.steady import SteadyView
 from traffic_ai.config.site import CameraSite, Site, started_hash
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import SourceError, UsageError
@@ -47,9 +48,12 @@ from traffic_ai.stores.run_folder import (
     track_log_path,
 )
 from traffic_ai.stores.track_log import TrackLog
+from traffic_ai.viewpoint.withheld import without_place
 from traffic_ai.wiring import camera_grounds, new_session, rules_version, scene_detector
 
 _FLUSH_EVERY = 50
+
+Filter = Callable[[Sequence[Finding]], Sequence[Finding]]
 
 
 class FileState(StrEnum):
@@ -149,15 +153,21 @@ class Batch:
         return outcomes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Analysis:
-    """What a file is analysed with, and what its evidence is made from."""
+    """What a file is analysed with, and what its evidence is made from.
+
+    session: None while the camera looks elsewhere.
+    """
 
     key: SourceKey
     scene: Scene
-    session: Session
+    detector: Detector
     footage: FileFootage
     grounds: CameraGrounds
+    log: DetectionLog
+    tracks: TrackLog | None
+    session: Session | None = None
 
 
 class _FileRun:
@@ -223,32 +233,20 @@ class _FileRun:
 
     def _analyse(self, video: VideoFile, key: SourceKey) -> None:
         outcome = self._outcome
-        scene = self._camera.scene(video.width_px, video.height_px)
-        provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
-        session = new_session(scene, self._camera, provenance, every_frame=self._batch.every_frame)
-        detector = scene_detector(self._batch.detector, scene)
-        footage = FileFootage(video.path, self._camera.id, video.start)
-        grounds = camera_grounds(self._camera, scene, self._batch.detector, self._batch.begins_at)
-        analysis = _Analysis(key, scene, session, footage, grounds)
-        log = self._log(scene, key)
-        tracks = self._track_log(key)
+        analysis = self._begin(video, key)
+        view = SteadyView(analysis.scene)
         self._store.start_source(key, str(video.path))
         self._listener.file_begins(video.path, *self._place, video.duration_s)
         done = False
         try:
             for frame in read_ahead(video, self._batch.stop):
-                if session.wants(frame):
-                    step = session.process(frame, self._detect(detector, frame, log))
-                    self._record(step, analysis)
-                    if tracks is not None:
-                        tracks.add(frame.info.t_s, step.observation.tracks)
-                    outcome.look_count += 1
+                self._take(view.seen(frame), analysis)
                 self._listener.frame_done(frame.info.t_s, self._catches_up)
                 outcome.frame_count += 1
                 outcome.duration_s = frame.info.t_s
             done = not self._batch.stop.is_set()
             if done:
-                self._finish(analysis)
+                self._close_session(analysis)
             self._writer.finish()
         except SourceError as error:
             self._writer.finish()
@@ -262,16 +260,57 @@ class _FileRun:
             raise
         finally:
             self._writer.close()
-            footage.close()
+            analysis.footage.close()
             # With evidence still owed the log stays, and the next run needs no detector.
-            log.close(done=done and not self._unwritten)
-            if tracks is not None:
-                tracks.close(done=done)
-        outcome.notes = video.report.notes()
+            analysis.log.close(done=done and not self._unwritten)
+            if analysis.tracks is not None:
+                analysis.tracks.close(done=done)
+        outcome.notes = [*video.report.notes(), *view.notes()]
         if done:
             self._end(key)
         else:
             outcome.state, outcome.message = FileState.INTERRUPTED, "run again to go on"
+
+    def _begin(self, video: VideoFile, key: SourceKey) -> _Analysis:
+        scene = self._camera.scene(video.width_px, video.height_px)
+        return _Analysis(
+            key,
+            scene,
+            scene_detector(self._batch.detector, scene),
+            FileFootage(video.path, self._camera.id, video.start),
+            camera_grounds(self._camera, scene, self._batch.detector, self._batch.begins_at),
+            self._log(scene, key),
+            self._track_log(key),
+        )
+
+    def _take(self, frame: Frame | None, analysis: _Analysis) -> None:
+        """Analyse a frame; None: the camera looks elsewhere, and what is underway is withheld."""
+        if frame is None:
+            self._close_session(analysis, without_place)
+            return
+        if analysis.session is None:
+            analysis.session = self._new_session(analysis)
+        if not analysis.session.wants(frame):
+            return
+        step = analysis.session.process(frame, self._detect(frame, analysis))
+        self._record(step, step.findings, analysis)
+        if analysis.tracks is not None:
+            analysis.tracks.add(frame.info.t_s, step.observation.tracks)
+        self._outcome.look_count += 1
+
+    def _new_session(self, analysis: _Analysis) -> Session:
+        key = analysis.key
+        provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
+        every_frame = self._batch.every_frame
+        return new_session(analysis.scene, self._camera, provenance, every_frame=every_frame)
+
+    def _close_session(self, analysis: _Analysis, withhold: Filter | None = None) -> None:
+        """End what is underway; withhold: what becomes of its findings."""
+        session, analysis.session = analysis.session, None
+        last = session.close() if session is not None else None
+        if last is not None:
+            findings = last.findings if withhold is None else withhold(last.findings)
+            self._record(last, findings, analysis)
 
     def _end(self, key: SourceKey) -> None:
         """Note that the whole file was analysed."""
@@ -301,27 +340,22 @@ class _FileRun:
             return None
         return TrackLog(track_log_path(self._batch.out_dir, key.id))
 
-    def _detect(self, detector: Detector, frame: Frame, log: DetectionLog) -> Detections:
+    def _detect(self, frame: Frame, analysis: _Analysis) -> Detections:
+        log = analysis.log
         known = log.get(frame.info.t_s)
         self._catches_up = known is not None
         if known is not None:
             return known
-        found = detector.detect(frame.image)
+        found = analysis.detector.detect(frame.image)
         log.add(frame.info.t_s, found)
         if self._outcome.look_count % _FLUSH_EVERY == 0:
             log.flush()
         return found
 
-    def _finish(self, analysis: _Analysis) -> None:
-        last = analysis.session.close()
-        if last is not None:
-            self._record(last, analysis)
-
-    def _record(self, step: Step, analysis: _Analysis) -> None:
+    def _record(self, step: Step, found: Sequence[Finding], analysis: _Analysis) -> None:
         """Store what a frame brought, and make the evidence that is owed."""
-        if not step.findings:
+        if not found:
             return
-        found: Sequence[Finding] = step.findings
         violations = [f for f in found if isinstance(f, Violation)]
         self._outcome.violation_count += len(violations)
         self._outcome.near_miss_count += sum(isinstance(f, NearMiss) for f in found)

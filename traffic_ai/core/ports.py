@@ -82,6 +82,11 @@ class Observation:
 class Attention(Protocol):
     """Chooses the frames that are looked at. Same frames and detections, same choice."""
 
+    @property
+    def pause_s(self) -> float:
+        """How soon after the last look the next one is wanted."""
+        ...
+
     def wants(self, frame: Frame, signals: Mapping[str, SignalHistory]) -> bool:
         """Whether a frame must be looked at; signals: as known with it."""
         ...

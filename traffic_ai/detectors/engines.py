@@ -57,6 +57,13 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def callers_at_once() -> int:
+    """How many threads should use one session at once, so that no core is left idle: between two
+    calls each does what the network does not.
+    """
+    return min(core_count(), max(2, core_count() // MOST_THREADS))
+
+
 def open_session(data: bytes, where: str, choice: EngineChoice = DEFAULT_CHOICE) -> GraphSession:
     """A graph (serialised ONNX) in the chosen engine. `where` names the weights in messages.
 

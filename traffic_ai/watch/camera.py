@@ -1,6 +1,7 @@
 """One watched camera: its stream's sessions analysed, findings stored, evidence owed and paid."""
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -23,19 +24,23 @@ from traffic_ai.pipeline import Session, Step
 from traffic_ai.sources.live import CameraState, LiveCamera, LiveFrame, LiveSession, LiveStatus
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import CameraEvent, SourceKey, SourceState
+from traffic_ai.viewpoint.withheld import without_place
 from traffic_ai.watch.condition import PictureCondition
 from traffic_ai.watch.errors import CameraErrors
 from traffic_ai.watch.evidence import EvidenceWriter, Owed
 from traffic_ai.watch.ledger import Ledger
 from traffic_ai.watch.references import References
 from traffic_ai.watch.view import CameraView
-from traffic_ai.watch.withheld import without_place, without_true_time
+from traffic_ai.watch.withheld import without_true_time
 from traffic_ai.wiring import camera_grounds, new_session, rules_version, scene_detector
 
 _log = logging.getLogger(__name__)
 _RATE_WINDOW_S = 5.0
 _GAP_S = 3.0
 """After so long without a picture, nothing is known of who is who and since when a lamp is lit."""
+_LEAST_PAUSE_S = 0.04
+_LAST_FRAME_S = 30.0
+"""No picture takes so long."""
 
 Filter = Callable[[Sequence[Finding]], Sequence[Finding]]
 
@@ -60,7 +65,7 @@ class _Running:
 
 
 class WatchedCamera:
-    """One camera of a watch. Used by the analysing thread only, but for `hang_up`."""
+    """One camera of a watch. `work`, `tend` and `stop` take turns, whatever thread calls them."""
 
     def __init__(
         self,
@@ -84,6 +89,8 @@ class WatchedCamera:
         self._utc = utc
         self._every_frame = every_frame
         self._condition = PictureCondition(site, references)
+        self._turn = threading.Lock()
+        self._ended = False
         self._running: _Running | None = None
         self._state: CameraState | None = None
         self._analysed: deque[tuple[float, float]] = deque(maxlen=200)
@@ -109,8 +116,19 @@ class WatchedCamera:
         """Whether a frame waits to be analysed."""
         return self._live.waits_since_s is not None
 
+    def need(self, now_s: float) -> float:
+        """How much a frame is needed: the time since the last one, in pauses that would do."""
+        running = self._running
+        pause_s = running.session.pause_s if running is not None else 0.0
+        return (now_s - self.worked_s) / max(pause_s, _LEAST_PAUSE_S)
+
     def tend(self) -> None:
-        """Note how the camera stands; end the analysis of a stream that is lost."""
+        """Note how the camera stands; end the analysis of a stream that is lost.
+
+        Nothing while a frame is in work: a camera that has one is not lost.
+        """
+        if not self._turn.acquire(blocking=False):
+            return
         try:
             self._ledger.settle()
             state = self._note_state()
@@ -119,12 +137,18 @@ class WatchedCamera:
                 self._end_session()
         except Exception as error:  # the edge of a camera: the others go on
             self._broke(error)
+        finally:
+            self._turn.release()
 
     def work(self, clock: Callable[[], float]) -> bool:
         """Analyse the latest frame if there is a new one; whether there was.
 
         clock: the host's monotonic one.
         """
+        with self._turn:
+            return not self._ended and self._work(clock)
+
+    def _work(self, clock: Callable[[], float]) -> bool:
         self.worked_s = clock()
         frame = self._live.latest(0.0)
         if frame is None:
@@ -147,17 +171,24 @@ class WatchedCamera:
         self._live.stop()
 
     def stop(self) -> None:
-        """End the stream and the session in work."""
+        """End the stream and the session in work; one that hangs is left as it is."""
         self.hang_up()
-        for end in (self._end_session, self._note_state, self._ledger.close):
-            try:
-                end()
-            except Exception as error:  # the edge of a camera: the rest, and the others, end too
-                self._broke(error)
+        if not self._turn.acquire(timeout=_LAST_FRAME_S):
+            _log.error("camera %s: its analysis hangs; what was followed is lost", self.id)
+            return
+        try:
+            self._ended = True
+            for end in (self._end_session, self._note_state, self._ledger.close):
+                try:
+                    end()
+                except Exception as error:  # the edge of a camera: the rest, and the others, end
+                    self._broke(error)
+        finally:
+            self._turn.release()
 
     def view(self, now_s: float) -> CameraView:
         """What an operator sees now."""
-        recent = [lag_s for t, lag_s in self._analysed if now_s - t <= _RATE_WINDOW_S]
+        recent = [lag_s for t, lag_s in tuple(self._analysed) if now_s - t <= _RATE_WINDOW_S]
         return CameraView(
             self.id,
             self._status(),

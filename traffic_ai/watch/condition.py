@@ -7,8 +7,8 @@ from traffic_ai.core.errors import UsageError
 from traffic_ai.core.scene import Scene
 from traffic_ai.sources.latest import LiveFrame
 from traffic_ai.sources.live_status import CameraState
+from traffic_ai.viewpoint.steadiness import Steadiness
 from traffic_ai.watch.references import References
-from traffic_ai.watch.steadiness import Steadiness
 from traffic_ai.watch.still_picture import StillPicture
 
 _log = logging.getLogger(__name__)

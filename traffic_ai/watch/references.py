@@ -7,7 +7,7 @@ import numpy as np
 
 from traffic_ai.config.site import CameraSite
 from traffic_ai.core.scene import Scene
-from traffic_ai.watch.steadiness import Reference
+from traffic_ai.viewpoint.steadiness import Reference
 
 REFERENCE_NAME = "views"
 

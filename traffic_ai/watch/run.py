@@ -1,6 +1,6 @@
 """The watch: all cameras of a site, one detector between them, until told to stop.
 
-A process reads each stream, a thread here analyses the latest frame of each camera in turn, another
+A process reads each stream, a few threads here analyse the latest frame of one camera each, another
 writes evidence. A camera's trouble stays its own.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.source import is_url
 from traffic_ai.core.errors import ConfigError, TrafficAiError
+from traffic_ai.detectors.engines import callers_at_once
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.chain import Chain
 from traffic_ai.evidence.keys import Signer
@@ -26,6 +27,7 @@ from traffic_ai.sources.live import LiveCamera
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME, make_run_folder
 from traffic_ai.watch.camera import WatchedCamera
+from traffic_ai.watch.crew import Crew
 from traffic_ai.watch.evidence import TRAIL_S, EvidenceWriter
 from traffic_ai.watch.lock import only_watch
 from traffic_ai.watch.references import References
@@ -37,12 +39,12 @@ from traffic_ai.watch.upkeep import Upkeep
 from traffic_ai.watch.view import CameraView, UpkeepView
 from traffic_ai.wiring import open_site
 
-_IDLE_S = 0.005
+_IDLE_S = 0.02
 _SHOW_EVERY_S = 0.5
 _TEND_EVERY_S = 0.1
 _LOOK_EVERY_S = 1.0
 _STORE_PATIENCE_S = 2.0
-"""All cameras wait with the one whose record another program's lock keeps from the store."""
+"""Other cameras wait with the one whose record another program's lock keeps from the store."""
 Show = Callable[[Sequence[CameraView], UpkeepView], None]
 
 
@@ -93,7 +95,10 @@ class Watch:
                 roster = Roster(lambda camera: self._watched(camera, store, upkeep.evidence, host))
                 ending.callback(roster.stop)
                 roster.apply(cameras)
-                self._loop(roster, upkeep, show)
+                crew = Crew(lambda: roster.cameras, callers_at_once())
+                ending.callback(crew.stop)
+                crew.start()
+                self._loop(roster, crew, upkeep, show)
             views = [camera.view(time.monotonic()) for camera in roster.cameras]
             show(views, upkeep.view())
             return views
@@ -103,7 +108,7 @@ class Watch:
             self.out_dir, store, self.site, self.retire, write_evidence=self.write_evidence
         )
 
-    def _loop(self, roster: Roster, upkeep: Upkeep, show: Show) -> None:
+    def _loop(self, roster: Roster, crew: Crew, upkeep: Upkeep, show: Show) -> None:
         began_s = shown_s = looked_s = time.monotonic()
         tended_s = -math.inf
         file = SiteFile(self.site.path, open_site)
@@ -111,6 +116,10 @@ class Watch:
             now_s = time.monotonic()
             if self.duration_s is not None and now_s - began_s >= self.duration_s:
                 return
+            if crew.is_stuck(now_s):
+                # Nothing is said any more: who waits for word of this watch starts it anew.
+                self.stop.wait(_TEND_EVERY_S)
+                continue
             if now_s - looked_s >= _LOOK_EVERY_S:
                 looked_s = now_s
                 self._follow(file, roster, upkeep)
@@ -125,12 +134,7 @@ class Watch:
                 shown_s = now_s
                 views = [camera.view(now_s) for camera in watched]
                 show(views, upkeep.view())
-            waiting = [camera for camera in watched if camera.waits]
-            if waiting:
-                # Where the analysis is slower than the streams, every camera is thinned alike.
-                min(waiting, key=lambda camera: camera.worked_s).work(time.monotonic)
-            else:
-                self.stop.wait(_IDLE_S)
+            self.stop.wait(_IDLE_S)
 
     def _follow(self, file: SiteFile, roster: Roster, upkeep: Upkeep) -> None:
         """Take up what was edited in the site file."""

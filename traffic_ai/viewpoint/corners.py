@@ -12,6 +12,7 @@ from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
 
 _LOCAL_PX = 41
+_CONTRAST = 48.0
 _LEAST_CONTRAST = 6.0
 """Grey levels; a few times a sensor's noise, so that an even wall stays even."""
 
@@ -22,14 +23,22 @@ that repeats fits at many places, the old one among them.
 _COARSE_PX = 160
 
 
-def without_light(grey: NDArray[np.float32]) -> Image:
+def without_light(grey: Image) -> Image:
     """The picture with the same brightness and contrast everywhere, so that dusk and clouds
     leave it as it is.
     """
-    mean = cv2.blur(grey, (_LOCAL_PX, _LOCAL_PX))
-    variance = cv2.blur(np.square(grey), (_LOCAL_PX, _LOCAL_PX)) - np.square(mean)
-    contrast = np.sqrt(np.maximum(variance, 0.0)) + _LEAST_CONTRAST
-    return np.asarray(np.clip(128.0 + 48.0 * (grey - mean) / contrast, 0, 255), np.uint8)
+    # In place throughout: fresh memory for each step costs more than the arithmetic.
+    size = (_LOCAL_PX, _LOCAL_PX)
+    mean = np.asarray(cv2.boxFilter(grey, cv2.CV_32F, size), np.float32)
+    contrast = np.asarray(cv2.sqrBoxFilter(grey, cv2.CV_32F, size), np.float32)
+    level = np.asarray(cv2.subtract(grey, mean, dtype=cv2.CV_32F), np.float32)
+    contrast -= np.square(mean, out=mean)
+    np.sqrt(np.maximum(contrast, 0.0, out=contrast), out=contrast)
+    contrast += _LEAST_CONTRAST
+    level /= contrast
+    level *= _CONTRAST
+    level += 128.0
+    return np.clip(level, 0.0, 255.0, out=level).astype(np.uint8)
 
 
 def far_shift_px(old: Image, new: Image) -> Array | None:

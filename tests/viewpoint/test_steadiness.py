@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from traffic_ai.core.scene import Lane, Scene
-from traffic_ai.watch.steadiness import Steadiness
+from traffic_ai.viewpoint.steadiness import Steadiness
 
 W, H = 640, 360
 LANE = np.array([[0, 200], [W, 200], [W, H], [0, H]], float)

@@ -1,6 +1,6 @@
 """Whether a camera still looks where it looked when it was set up.
 
-Stands before the detector in a watch: lanes, lines and the road plane are drawn on the picture, so
+Stands before the detector: lanes, lines and the road plane are drawn on the picture, so
 a knocked camera would judge by a road that is elsewhere. Corners of the background are followed
 from a reference picture into the present one. Wind moves them to and fro, a knock moves them for
 good: what counts is each corner's mean place over some seconds.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from traffic_ai.core.frame import Image
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
-from traffic_ai.watch.corners import background, far_shift_px, flow, without_light
+from traffic_ai.viewpoint.corners import background, far_shift_px, flow, without_light
 
 MOVED_PX = 2.0
 BACK_PX = 1.2
@@ -25,7 +25,7 @@ BACK_PX = 1.2
 _WINDOW_S = 8.0
 _SPAN_S = 5.0
 _LEAST_SAMPLES = 10
-_EVERY_S = 0.25
+_EVERY_S = 0.5
 _SETTLE_WITHIN_S = 30.0
 _SHAKE_PX = 10.0
 """Wind does not move a picture further than this for long."""
@@ -72,10 +72,10 @@ class _Sample:
 class Steadiness:
     """Follows one camera's view; `is_moved` and `detail` tell.
 
-    The times are the host's monotonic clock. The first seconds, or `anchor` of an earlier watch
-    with the same site file, are what the camera is held against: a camera that was knocked before
-    its first watch is not found out. `is_shaken`: just now the picture is further off than wind
-    moves it, so nothing should be decided on it.
+    The times are of any clock that rises steadily. The first seconds, or `anchor` of an earlier
+    watch with the same site file, are what the camera is held against: a camera that was knocked
+    before its first watch is not found out. `is_shaken`: just now the picture is further off than
+    wind moves it, so nothing should be decided on it.
     """
 
     def __init__(self, scene: Scene, anchor: Reference | None = None) -> None:
@@ -105,15 +105,22 @@ class Steadiness:
         """The state in words."""
         if not self.is_moved:
             return ""
+        return f"{self.shift}; nothing is judged until it is back, or its lanes are drawn anew"
+
+    @property
+    def shift(self) -> str:
+        """How the view differs from what it was, in words."""
         if self._lost:
-            how = "the view is another than it was"
-        else:
-            how = f"the view moved by {self.moved_px:.1f} px"
-        return f"{how}; nothing is judged until it is back, or its lanes are drawn anew"
+            return "the view is another than it was"
+        return f"the view moved by {self.moved_px:.1f} px"
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it is time for another look."""
+        return now_s >= self._next_s
 
     def see(self, image: Image, now_s: float) -> None:
-        """Look at a frame's picture (H, W, 3) of the scene's size."""
-        if now_s < self._next_s:
+        """Look at a frame's picture (H, W, 3) of the scene's size, if that is due."""
+        if not self.is_due(now_s):
             return
         self._next_s = now_s + _EVERY_S
         grey = self._grey(image)
@@ -140,7 +147,7 @@ class Steadiness:
         if self._scale < 1.0:
             size = (self._background.shape[1], self._background.shape[0])
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        return without_light(np.asarray(grey, np.float32))
+        return without_light(np.asarray(grey, np.uint8))
 
     def _reference(self, grey: Image, offset_px: Array) -> Reference:
         corners = cv2.goodFeaturesToTrack(

@@ -1,0 +1,1 @@
+"""Whether a camera still looks where it looked when its lanes were drawn."""
