@@ -106,10 +106,9 @@ def _cases(options: argparse.Namespace) -> None:
 
 
 def _in_fast_mode(cases: Sequence[Case], options: argparse.Namespace) -> list[Outcome]:
-    seeds = range(1, options.seeds + 1)
     keys = [f"case {case.name} {options.seeds}" for case in cases]
     pieces = kept(cases, keys, options.out)
-    return list(each(partial(_case, seeds=seeds), pieces, options.jobs, "cases"))
+    return list(each(partial(_case, count=options.seeds), pieces, options.jobs, "cases"))
 
 
 def _rendered(options: argparse.Namespace) -> None:
@@ -118,12 +117,11 @@ def _rendered(options: argparse.Namespace) -> None:
     if not cases:
         names = ", ".join(c.name for c in read_cases(DRAWN))
         sys.exit(f"no drawn case {options.case}; there are {names}")
-    seeds, folder = range(1, options.seeds + 1), options.out / "drawn"
     keys = [f"drawn {case.name} {options.seeds}" for case in cases]
-    do = partial(_drawn, seeds=seeds, folder=folder)
+    do = partial(_drawn, count=options.seeds, folder=options.out / "drawn")
     drawn = list(each(do, kept(cases, keys, options.out), options.jobs, "drawn"))
     fast = _in_fast_mode(cases, options)
-    print(f"\n### Drawn cases, {options.seeds} worlds each\n\n{case_table(drawn)}")
+    print(f"\n### Drawn cases, up to {options.seeds} worlds each\n\n{case_table(drawn)}")
     print(f"\n#### What is not as it should be\n\n{differences(drawn)}")
     print(f"\n### The same worlds in the fast mode\n\n{case_table(fast)}")
     for name, outcomes in (("drawn", drawn), ("fast", fast)):
@@ -148,13 +146,13 @@ def _by_class(name: str, report: Report) -> dict[str, Report]:
     return {name: report, **of_class}
 
 
-def _drawn(case: Case, seeds: Sequence[int], folder: Path) -> Outcome:
-    reports = [run_drawn(case, seed, folder) for seed in seeds]
-    return Outcome(case, tuple(seeds), Report.merge(reports))
+def _drawn(case: Case, count: int, folder: Path) -> Outcome:
+    seeds = tuple(case.worlds(count))
+    return Outcome(case, seeds, Report.merge(run_drawn(case, seed, folder) for seed in seeds))
 
 
-def _case(case: Case, seeds: Sequence[int]) -> Outcome:
-    return run_case(case, seeds)
+def _case(case: Case, count: int) -> Outcome:
+    return run_case(case, case.worlds(count))
 
 
 def _pools(options: argparse.Namespace) -> None:

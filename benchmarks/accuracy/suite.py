@@ -19,7 +19,9 @@ CASES = Path(__file__).parent / "cases.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One scene and what a person expects of it. scenario: with all its changes."""
+    """One scene and what a person expects of it. scenario: with all its changes; seeds: of its
+    worlds, where the case names them.
+    """
 
     name: str
     part: str
@@ -27,6 +29,11 @@ class Case:
     scenario: Scenario
     look_at: LookAt
     short: bool
+    seeds: tuple[int, ...] = ()
+
+    def worlds(self, count: int) -> Sequence[int]:
+        """The seeds of so many worlds; of a case that names fewer, all it names."""
+        return self.seeds[:count] or range(1, count + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +71,7 @@ def _case(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Case:
         base.with_changes({**given.get("change", {}), "name": given["name"]}),
         LookAt(**look_at),
         bool(given.get("short", False)),
+        tuple(given.get("seeds", ())),
     )
 
 
