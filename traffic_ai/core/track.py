@@ -46,7 +46,8 @@ class TrackPoint:
 class Track:
     """The history of one vehicle, as arrays, oldest first.
 
-    `road_user` is the class with most votes of all observed points, weighted by confidence. At most
+    `road_user` is the class with most votes of all observed points, weighted by confidence; a person
+    only if it is not called a vehicle more often, as riders are by turns. At most
     HISTORY_LIMIT points are kept; the older half is dropped when they are exceeded, `first_t_s` and
     `observed_count` stay true for the whole track.
     """
@@ -112,9 +113,10 @@ class Track:
         """Count an observed class."""
         votes = self._votes
         votes[road_user] += confidence
-        most = votes[self.road_user]
-        if votes[road_user] > most or (votes[road_user] == most and road_user < self.road_user):
-            self.road_user = RoadUser(road_user)
+        on_foot, *driven = votes
+        most = max(driven)
+        walks = on_foot >= sum(driven)
+        self.road_user = RoadUser.PERSON if walks else RoadUser(1 + driven.index(most))
 
     def __len__(self) -> int:
         return self._n

@@ -15,6 +15,9 @@ COVERED_SHARE = 0.25
 INSIDE_SHARE = 0.85
 AS_WIDE_SHARE = 0.6
 END_SHARE = 0.15
+# A box that shows no more than a part of its vehicle's height: this much of it, and as wide.
+CUT_SHARE = 0.72
+AS_WIDE = (0.8, 1.15)
 
 
 def anchors_px(boxes: Array) -> Array:
@@ -77,6 +80,16 @@ def part_of(boxes: Array, whole: Array) -> tuple[NDArray[np.bool_], NDArray[np.b
     return above, below
 
 
+def cut_short(boxes: Array, whole: Array) -> NDArray[np.bool_]:
+    """Which of boxes (N, 4) are as wide as the whole ones (N, 4) of their vehicles, but much lower
+    than what of those is in the picture, (N,).
+    """
+    size, own = boxes[:, 2:] - boxes[:, :2], whole[:, 2:] - whole[:, :2]
+    height = whole[:, 3] - np.maximum(whole[:, 1], 0.0)
+    as_wide = (size[:, 0] >= AS_WIDE[0] * own[:, 0]) & (size[:, 0] <= AS_WIDE[1] * own[:, 0])
+    return np.asarray(as_wide & (size[:, 1] < CUT_SHARE * height))
+
+
 def within(boxes: Array, whole: Array) -> Array:
     """Where boxes (..., 4) lie in others (..., 4): from their corner, in their sizes."""
     size = np.maximum(whole[..., 2:] - whole[..., :2], 1e-6)
@@ -90,21 +103,37 @@ def grounded(boxes: Array, width_px: int, height_px: int) -> NDArray[np.bool_]:
     Not those cut off at the left, right or bottom border of the picture, nor those whose bottom
     edge a nearer box covers: such an edge is off by 5-12 px.
     """
-    n = len(boxes)
-    if n == 0:
-        return np.zeros(0, bool)
+    return in_picture(boxes, width_px, height_px) & (covered_share(boxes) < COVERED_SHARE)
+
+
+def in_picture(boxes: Array, width_px: int, height_px: int) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) the left, right or bottom border does not cut off, (N,)."""
     bottom = boxes[:, 3]
     border = BORDER_PX + BORDER_SHARE_OF_BOX * (bottom - boxes[:, 1])
-    free = (
+    return np.asarray(
         (boxes[:, 0] > BORDER_PX)
         & (boxes[:, 2] < width_px - BORDER_PX)
         & (bottom < height_px - border)
     )
-    nearer = bottom[None, :] > bottom[:, None] + BORDER_PX
-    contains = nearer & (boxes[None, :, 1] < bottom[:, None])
-    overlap = np.minimum(boxes[:, None, 2], boxes[None, :, 2]) - np.maximum(
-        boxes[:, None, 0], boxes[None, :, 0]
-    )
-    width = np.maximum(boxes[:, 2] - boxes[:, 0], 1.0)
-    share = np.where(contains, np.clip(overlap, 0.0, None), 0.0).max(axis=1) / width
-    return np.asarray(free & (share < COVERED_SHARE))
+
+
+def covered_share(
+    boxes: Array,
+    those: NDArray[np.int64] | slice = slice(None),
+    left_px: Array | None = None,
+    right_px: Array | None = None,
+) -> Array:
+    """How much of the bottom edges of those (K,) of boxes (N, 4) a nearer one covers at most, (K,).
+
+    left_px, right_px (K,): of the edge no more than from here to there.
+    """
+    if not len(boxes):
+        return np.zeros(0)
+    edge = boxes[those]
+    left = edge[:, 0] if left_px is None else left_px
+    right = edge[:, 2] if right_px is None else right_px
+    bottom = edge[:, 3, None]
+    covers = (boxes[:, 3] > bottom + BORDER_PX) & (boxes[:, 1] < bottom)
+    overlap = np.minimum(right[:, None], boxes[:, 2]) - np.maximum(left[:, None], boxes[:, 0])
+    share = np.where(covers, np.clip(overlap, 0.0, None), 0.0).max(axis=1)
+    return np.asarray(share / np.maximum(right - left, 1.0))

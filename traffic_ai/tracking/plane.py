@@ -27,6 +27,8 @@ ACCELERATION_HEIGHTS_PS2 = 3.0
 VELOCITY_GUESS_HEIGHTS_PS = 12.0
 STANDING_MPS = 0.7
 STANDING_HEIGHTS_PS = 0.4
+# Who moves so fast has a direction; the way over which the picture is asked where that leads.
+DIRECTED_MPS, AHEAD_M = 2.0, 5.0
 # Coarser than this the road plane is not used, metres a pixel in any direction.
 COARSEST_M_PER_PX = 4.0
 
@@ -174,6 +176,29 @@ class MotionPlanes:
         ground_m, cov_m2 = self.read(boxes).measured(known)
         ground_m[~known], cov_m2[~known] = np.nan, np.nan
         return ground_m, cov_m2
+
+    def near_sides(self, state: Array, on_ground: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Where in its box each vehicle's (N,) nearer end stands: -1 left, 1 right of its side, 0
+        where it does not move on the road plane.
+        """
+        sides = np.zeros(len(state), np.int64)
+        speed = np.hypot(state[:, 2], state[:, 3])
+        moves = np.flatnonzero(on_ground & (speed >= DIRECTED_MPS))
+        if self._h is None or not len(moves):
+            return sides
+        here_m = state[moves, :2]
+        ahead_m = here_m + AHEAD_M * state[moves, 2:] / speed[moves, None]
+        way_px = self._h.to_image(ahead_m) - self._h.to_image(here_m)
+        known = ~np.isnan(way_px).any(axis=1)
+        # Farther away is higher in the picture.
+        sides[moves[known]] = np.sign(way_px[known, 0] * way_px[known, 1]).astype(np.int64)
+        return sides
+
+    def px_across(self, boxes: Array, width_m: float) -> Array:
+        """How wide (N,) something is in the picture that is so wide where boxes (N, 4) stand."""
+        if self._h is None:
+            return np.full(len(boxes), np.inf)
+        return np.asarray(width_m / np.maximum(self._h.m_per_px_across(anchors_px(boxes)), 1e-6))
 
     def leap_shares(self, old: Array, new: Array, dt_s: Array, top_speed_mps: float) -> Array:
         """Distance (N, M) between boxes as a share of what the fastest vehicle could do."""

@@ -24,7 +24,18 @@ from traffic_ai.tracking.association import (
     size_mismatch2,
     unambiguous_pairs,
 )
-from traffic_ai.tracking.boxes import areas, grounded, iou, part_of, parts, within
+from traffic_ai.tracking.boxes import (
+    COVERED_SHARE,
+    areas,
+    covered_share,
+    cut_short,
+    grounded,
+    in_picture,
+    iou,
+    part_of,
+    parts,
+    within,
+)
 from traffic_ai.tracking.doubles import doubles
 from traffic_ai.tracking.fit import Expected, Fit, fit
 from traffic_ai.tracking.live import LiveTracks
@@ -38,6 +49,9 @@ _PART_OF_S = 0.5
 _COMPARE_EVERY_S = 0.2
 # A known part is found again this near to its place, in sizes of the whole box.
 _SAME_PLACE = 0.2
+_FOUR_WHEELED = (RoadUser.CAR, RoadUser.BUS, RoadUser.TRUCK)
+# Front and rear ends are no wider (buses 2.55 m, and boxes are wider than what they hold).
+_END_M = 2.6
 
 
 class RoadPlaneTracker:
@@ -73,8 +87,12 @@ class RoadPlaneTracker:
         free = np.flatnonzero(detections.confidence >= self._p.sure_confidence)
         if len(self._live):
             shows_road = self._shows_road(detections, on_road)
+            covered = in_picture(boxes, info.width_px, info.height_px) & ~on_road
+            self._add_free_ends(shows_road, boxes, np.flatnonzero(covered))
             fitted = fit(self._planes, self._expected(), boxes, shows_road, self._p)
             rows, columns, free = self._associate(detections, boxes, fitted)
+            whole = ~self._is_cut_short(rows, boxes[columns], on_road[columns])
+            rows, columns = rows[whole], columns[whole]
             self._observe(rows, columns, detections, boxes, fitted, info)
             self._retire(info)
             self._keep_one_each()
@@ -135,6 +153,27 @@ class RoadPlaneTracker:
         rider = detections.class_id == RoadUser.PERSON
         drives = self._live.class_id != RoadUser.PERSON
         return np.asarray(on_road & ~(rider & drives[:, None]))
+
+    def _add_free_ends(
+        self, shows_road: NDArray[np.bool_], boxes: Array, covered: Indices
+    ) -> None:
+        """Let covered boxes (K,) show the road for the tracks whose near end would be free.
+
+        Who is seen askew shows its side beside the end that stands on the road; a neighbour often
+        covers no more than the side.
+        """
+        live = self._live
+        sides = self._planes.near_sides(live.state, live.on_ground)
+        sides[~np.isin(live.class_id, _FOUR_WHEELED)] = 0
+        if not len(covered) or not sides.any():
+            return
+        edges = boxes[covered]
+        end_px = self._planes.px_across(edges, _END_M)
+        for side in (-1, 1):
+            left = edges[:, 0] if side < 0 else np.maximum(edges[:, 0], edges[:, 2] - end_px)
+            right = edges[:, 2] if side > 0 else np.minimum(edges[:, 2], edges[:, 0] + end_px)
+            free = covered[covered_share(boxes, covered, left, right) < COVERED_SHARE]
+            shows_road[np.ix_(sides == side, free)] = True
 
     # -- association ------------------------------------------------------------------------
 
@@ -300,6 +339,17 @@ class RoadPlaneTracker:
         place = within(boxes[:, None], live.whole_px[known])
         again = np.abs(place - live.part[known]).max(axis=2) <= _SAME_PLACE
         return np.asarray(again.any(axis=1))
+
+    def _is_cut_short(
+        self, rows: Indices, boxes: Array, on_road: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Which boxes (K, 4) of tracks show a part, such as the cab, of a four-wheeled vehicle that
+        was seen whole just before, though nothing covers it: their edges tell no place.
+        """
+        live = self._live
+        known = live.confirmed & (self._unobserved_s() <= _PART_OF_S)
+        known &= np.isin(live.class_id, _FOUR_WHEELED)
+        return np.asarray(known[rows] & on_road & cut_short(boxes, live.whole_px[rows]))
 
     def _retire(self, info: FrameInfo) -> None:
         """End the tracks that were unobserved too long or are predicted outside the picture."""
