@@ -170,6 +170,20 @@ def test_the_class_is_voted_and_never_flips():
     assert shown == {int(RoadUser.CAR)}
 
 
+@pytest.mark.parametrize(
+    ("on_foot", "expected"), [(0.45, RoadUser.MOTORCYCLE), (0.6, RoadUser.PERSON)]
+)
+def test_who_is_called_a_vehicle_more_often_than_a_person_is_a_vehicle(on_foot, expected):
+    track = Track(1, 0.0)
+    for called, votes in (
+        (RoadUser.PERSON, on_foot),
+        (RoadUser.CAR, 0.4 * (1.0 - on_foot)),
+        (RoadUser.MOTORCYCLE, 0.6 * (1.0 - on_foot)),
+    ):
+        track.vote(called, votes)
+    assert track.road_user is expected
+
+
 def test_points_of_degraded_frames_are_not_observed():
     scene = Road().scene()
     tracker = RoadPlaneTracker(scene)
@@ -331,6 +345,50 @@ def alternately(part, fps=15.0, seconds=4.0):
 @pytest.mark.parametrize("part", [(0.0, 0.0, 1.0, 0.5), (0.3, 0.0, 1.0, 0.6), (0.0, 0.5, 0.5, 1.0)])
 def test_a_vehicle_seen_now_whole_and_now_in_part_is_one(part):
     assert len(alternately(part)) == 1
+
+
+def test_a_truck_of_which_only_the_cab_is_boxed_for_a_while_is_followed_to_its_place():
+    """Near the camera the detector gives the cab's upper half, four pictures on end."""
+    road = Road()
+    truck = Vehicle(straight(1.75, -9.0, 60.0), RoadUser.TRUCK, heading=(0.0, -1.0))
+    tracker, seen = RoadPlaneTracker(road.scene()), {}
+    for index, t_s in enumerate(moments(4.5, 10.0)):
+        box = np.array(box_of(road.camera, truck, float(t_s)))
+        in_part = 38 <= index < 42
+        if in_part:
+            box[[1, 3]] = box[1] + np.array([0.35, 0.85]) * (box[3] - box[1])
+        detections = Detections(
+            np.array([box], np.float32), np.array([0.9], np.float32), np.array([5], np.int64)
+        )
+        info = FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX)
+        tracks = tracker.update(info, detections)
+        for row, track_id in enumerate(tracks.track_id.tolist()):
+            seen.setdefault(track_id, []).append((index, tracks.observed[row]))
+            away_m = abs(tracks.ground_m[row, 1] - truck.front(float(t_s))[1])
+            assert away_m < 1.0
+    assert len(seen) == 1
+    assert [i for i, observed in seen[1] if not observed] == [38, 39, 40, 41]
+
+
+@pytest.mark.parametrize(("x_m", "front_m", "free"), [(2.4, 24.0, True), (5.2, 17.0, False)])
+def test_a_vehicle_whose_side_alone_is_covered_shows_where_it_stands(x_m, front_m, free):
+    """A bus to the right of the camera shows its left side and its rear: a truck in the lane beside
+    it covers the side, one behind it the rear.
+    """
+    bus = Vehicle(straight(5.2, 9.0, 30.0), RoadUser.BUS)
+    other = Vehicle(straight(x_m, 9.0, front_m), RoadUser.TRUCK)
+    road = Road()
+    tracker, shown = RoadPlaneTracker(road.scene()), []
+    for index, t_s in enumerate(moments(1.8, 10.0)):
+        boxes = np.array([box_of(road.camera, one, float(t_s)) for one in (bus, other)])
+        assert not grounded(boxes, WIDTH_PX, HEIGHT_PX)[0]
+        detections = Detections(
+            boxes.astype(np.float32), np.full(2, 0.9, np.float32), np.array([4, 5], np.int64)
+        )
+        info = FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX)
+        tracks = tracker.update(info, detections)
+        shown += tracks.grounded[tracks.class_id == RoadUser.BUS].tolist()
+    assert all(shown[3:]) if free else not any(shown)
 
 
 def test_who_drives_close_to_another_stays_another():

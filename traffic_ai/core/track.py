@@ -46,8 +46,8 @@ class TrackPoint:
 class Track:
     """The history of one vehicle, as arrays, oldest first.
 
-    `road_user` is the class with most votes of all observed points, weighted by confidence; a person
-    only if it is not called a vehicle more often, as riders are by turns. At most
+    `road_user` is the class with most votes of all observed points, weighted by confidence; a
+    person only if it is not called a vehicle more often, as riders are by turns. At most
     HISTORY_LIMIT points are kept; the older half is dropped when they are exceeded, `first_t_s` and
     `observed_count` stay true for the whole track.
     """

@@ -122,10 +122,12 @@ def covered_share(
     those: NDArray[np.int64] | slice = slice(None),
     left_px: Array | None = None,
     right_px: Array | None = None,
+    reach: float = 0.0,
 ) -> Array:
     """How much of the bottom edges of those (K,) of boxes (N, 4) a nearer one covers at most, (K,).
 
-    left_px, right_px (K,): of the edge no more than from here to there.
+    left_px, right_px (K,): of the edge no more than from here to there. reach: one counts too that
+    begins below the edge, by up to this share of the box's height.
     """
     if not len(boxes):
         return np.zeros(0)
@@ -133,7 +135,8 @@ def covered_share(
     left = edge[:, 0] if left_px is None else left_px
     right = edge[:, 2] if right_px is None else right_px
     bottom = edge[:, 3, None]
-    covers = (boxes[:, 3] > bottom + BORDER_PX) & (boxes[:, 1] < bottom)
+    below = bottom + reach * (bottom - edge[:, 1, None])
+    covers = (boxes[:, 3] > bottom + BORDER_PX) & (boxes[:, 1] < below)
     overlap = np.minimum(right[:, None], boxes[:, 2]) - np.maximum(left[:, None], boxes[:, 0])
     share = np.where(covers, np.clip(overlap, 0.0, None), 0.0).max(axis=1)
     return np.asarray(share / np.maximum(right - left, 1.0))

@@ -50,6 +50,8 @@ _COMPARE_EVERY_S = 0.2
 # A known part is found again this near to its place, in sizes of the whole box.
 _SAME_PLACE = 0.2
 _FOUR_WHEELED = (RoadUser.CAR, RoadUser.BUS, RoadUser.TRUCK)
+# What covers a vehicle begins where that ends, give or take this share of its height.
+_JUST_BELOW = 0.15
 # Front and rear ends are no wider (buses 2.55 m, and boxes are wider than what they hold).
 _END_M = 2.6
 
@@ -91,7 +93,7 @@ class RoadPlaneTracker:
             self._add_free_ends(shows_road, boxes, np.flatnonzero(covered))
             fitted = fit(self._planes, self._expected(), boxes, shows_road, self._p)
             rows, columns, free = self._associate(detections, boxes, fitted)
-            whole = ~self._is_cut_short(rows, boxes[columns], on_road[columns])
+            whole = ~self._is_cut_short(rows, columns, boxes, on_road)
             rows, columns = rows[whole], columns[whole]
             self._observe(rows, columns, detections, boxes, fitted, info)
             self._retire(info)
@@ -154,9 +156,7 @@ class RoadPlaneTracker:
         drives = self._live.class_id != RoadUser.PERSON
         return np.asarray(on_road & ~(rider & drives[:, None]))
 
-    def _add_free_ends(
-        self, shows_road: NDArray[np.bool_], boxes: Array, covered: Indices
-    ) -> None:
+    def _add_free_ends(self, shows_road: NDArray[np.bool_], boxes: Array, covered: Indices) -> None:
         """Let covered boxes (K,) show the road for the tracks whose near end would be free.
 
         Who is seen askew shows its side beside the end that stands on the road; a neighbour often
@@ -341,15 +341,19 @@ class RoadPlaneTracker:
         return np.asarray(again.any(axis=1))
 
     def _is_cut_short(
-        self, rows: Indices, boxes: Array, on_road: NDArray[np.bool_]
+        self, rows: Indices, columns: Indices, boxes: Array, on_road: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """Which boxes (K, 4) of tracks show a part, such as the cab, of a four-wheeled vehicle that
-        was seen whole just before, though nothing covers it: their edges tell no place.
+        """Which pairs (K,) are of a four-wheeled vehicle that was seen whole just before and a box
+        that shows a part of it, such as the cab, though nothing is before it: its edges tell no
+        place.
         """
         live = self._live
         known = live.confirmed & (self._unobserved_s() <= _PART_OF_S)
         known &= np.isin(live.class_id, _FOUR_WHEELED)
-        return np.asarray(known[rows] & on_road & cut_short(boxes, live.whole_px[rows]))
+        short = known[rows] & on_road[columns] & cut_short(boxes[columns], live.whole_px[rows])
+        if short.any():
+            short[short] = covered_share(boxes, columns[short], reach=_JUST_BELOW) <= 0.0
+        return np.asarray(short)
 
     def _retire(self, info: FrameInfo) -> None:
         """End the tracks that were unobserved too long or are predicted outside the picture."""
