@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -183,7 +183,8 @@ def decide_again(
     """
     decision = read_decision(decision_text)
     try:
-        camera = CameraSite.of_text(site_text)
+        info = decision.frames[0]
+        camera, scene = _as_written(site_text, info.width_px, info.height_px)
         version = recorded["rule_version"]
         named = {n: p for n, p in camera.rules.items() if _version(n) == version}
         if not named:
@@ -192,12 +193,17 @@ def decide_again(
                 f"{rules_version(camera) or 'no rule for it'}; use the version "
                 f"{recorded['provenance']['software_version']} that made it"
             )
-        info = decision.frames[0]
-        scene = camera.scene(info.width_px, info.height_px)
         rules = new_rules(scene, named, Provenance(**recorded["provenance"]))
         return compare(recorded, replayed(decision, rules))
     except (ConfigError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise EvidenceError(f"the record cannot be decided again: {error!r}") from error
+
+
+@lru_cache(maxsize=4)
+def _as_written(site_text: str, width_px: int, height_px: int) -> tuple[CameraSite, Scene]:
+    """A camera by its canonical text, and its scene; kept, as a camera's records come together."""
+    camera = CameraSite.of_text(site_text)
+    return camera, camera.scene(width_px, height_px)
 
 
 def new_routes(delivery: DeliverySite, run_folder: Path) -> list[Route]:

@@ -153,17 +153,21 @@ def _mux(
 
 def _check(path: Path, times_s: Sequence[float]) -> None:
     """Read a clip back: it begins with a picture that decodes and has all times."""
-    with av.open(f"file:{path.absolute()}") as clip:
-        stream = clip.streams.video[0]
-        first = next(clip.decode(stream), None)
-        if first is None or first.is_corrupt or not first.key_frame or first.time is None:
-            raise CannotKeepPacketsError("the clip does not begin with a picture")
-        if first.time < 0.0:
-            raise CannotKeepPacketsError("the clip begins before 0")
+    first: av.VideoFrame | None = None
+    found: list[float] = []
     with av.open(f"file:{path.absolute()}") as clip:
         stream = clip.streams.video[0]
         base = stream.time_base or Fraction(1)
-        found = sorted(float(p.pts * base) for p in clip.demux(stream) if p.pts is not None)
+        for packet in clip.demux(stream):
+            if first is None:
+                first = next(iter(packet.decode()), None)
+            if packet.pts is not None:
+                found.append(float(packet.pts * base))
+    if first is None or first.is_corrupt or not first.key_frame or first.time is None:
+        raise CannotKeepPacketsError("the clip does not begin with a picture")
+    if first.time < 0.0:
+        raise CannotKeepPacketsError("the clip begins before 0")
+    found.sort()
     same = len(found) == len(times_s) and all(
         abs((a - found[0]) - b) <= _TOLERANCE_S for a, b in zip(found, times_s, strict=True)
     )

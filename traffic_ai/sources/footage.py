@@ -3,9 +3,10 @@
 A live camera's is in ring.py.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 from traffic_ai.core.errors import EvidenceError, SourceError
@@ -32,7 +33,9 @@ UNCOUNTED = -1
 _STEPS_BACK_S = (0.0, 2.0, 10.0, 60.0)
 """How much earlier than asked to begin, in turn, before the whole file is read."""
 _TOGETHER_S = 5.0
-"""Stills closer than this are read in one go."""
+"""Stills closer than this are read in one go, unless a key frame stands between them..."""
+_WORTH_S = 0.3
+"""...so long after the first at the least: beginning anew takes a few pictures too."""
 _LAST_SHOWN_S = 1.0
 """How long the last picture is taken to be shown."""
 
@@ -72,7 +75,7 @@ class FileFootage:
         """
         found: dict[float, Frame] = {}
         try:
-            for group in _groups(sorted(set(times_s))):
+            for group in self._groups(sorted(set(times_s))):
                 found.update(self._stills(group))
         except SourceError as error:
             raise EvidenceError(str(error)) from error
@@ -103,6 +106,17 @@ class FileFootage:
             return dict(self._match(self._from_key_frame(times_s[0]), times_s))
         except _UnsureError:
             return dict(self._match(self._from_start(), times_s))
+
+    def _groups(self, times_s: Sequence[float]) -> list[list[float]]:
+        """Rising moments, those in one list that are best read in one go."""
+        reading = self._reading()
+        groups: list[list[float]] = []
+        for before_s, t_s in pairwise([-math.inf, *times_s]):
+            apart = t_s > before_s + _TOGETHER_S
+            if apart or reading.has_key_frame(before_s + _WORTH_S, t_s):
+                groups.append([])
+            groups[-1].append(t_s)
+        return groups
 
     def _match(self, shown: Iterator[Shown], times_s: Sequence[float]) -> Iterator[_Still]:
         waiting = deque(times_s)
@@ -216,18 +230,6 @@ def _from_moment(shown: Iterator[Shown], start_s: float) -> Iterator[Shown]:
         before = here
     if before is not None and before.t_s + _LAST_SHOWN_S >= start_s:
         yield before
-
-
-def _groups(times_s: Sequence[float]) -> Iterator[list[float]]:
-    """Rising moments, those close together in one list."""
-    group: list[float] = []
-    for t_s in times_s:
-        if group and t_s > group[-1] + _TOGETHER_S:
-            yield group
-            group = []
-        group.append(t_s)
-    if group:
-        yield group
 
 
 def _coded(video: OpenVideo) -> Iterator[Coded]:

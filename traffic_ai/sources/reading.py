@@ -77,6 +77,12 @@ class Reading:
         reorders = bool(self.video.stream.codec_context.has_b_frames)
         return not (reorders and self.video.container.format.name == "avi")
 
+    def has_key_frame(self, after_s: float, until_s: float) -> bool:
+        """Whether the container tells of a key frame between two moments."""
+        entries = self.video.stream.index_entries
+        found = entries.search_timestamp(self.stamp_at(until_s))
+        return found >= 0 and entries[found].timestamp > self.stamp_at(after_s)
+
     def counts(self) -> ReadCounts:
         """What was left out since the start or the last seek."""
         repair = self._decoder.repair
