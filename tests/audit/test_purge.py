@@ -14,10 +14,10 @@ from tests import sealed
 from tests.audit.test_verify import VIOLATIONS, both, run, signer, template
 from tests.blocks import packages_of
 from tests.mounts import ROOT
-from tests.records import KEY, START, violation
+from tests.records import KEY, START, near_miss, violation
 from traffic_ai.audit.purge import purge, subject
 from traffic_ai.audit.records import open_records
-from traffic_ai.audit.retention import Keeper, PackageSizes, overdue
+from traffic_ai.audit.retention import Keeper, PackageSizes, drop_near_misses, overdue
 from traffic_ai.config.delivery import Kept
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.record import EvidenceState, ReviewState
@@ -254,6 +254,22 @@ def test_a_watch_deletes_by_itself_what_is_beyond_its_retention(run, signer):
     assert [entry.payload["by"] for entry in entries] == ["traffic-ai watch"]
     assert "GB" in str(entries[0].payload["why"])
     assert both(run, [signer.public_key]) == ([], [])
+
+
+def test_near_misses_go_by_the_days_of_their_kind(run, signer):
+    old, new = near_miss(t_s=4.0), near_miss(t_s=4.0 + 40 * 86400.0)
+    undated = near_miss(t_s=5.0, occurred_at=None)
+    other = near_miss(t_s=6.0, kind=ViolationKind.WRONG_WAY)
+    with ViolationStore.open(run / "violations.sqlite") as store:
+        before = len(list(store.near_misses()))
+        store.add_findings(KEY, [old, new, undated, other])
+    kept = {old.kind: Kept(30), ViolationKind.WRONG_WAY: Kept(None, 10**9)}
+    with open_records(run, "nightly", signer) as records:
+        count = drop_near_misses(records, kept, START + timedelta(days=31), threading.Event())
+        left = [row.t_s for row in records.store.near_misses() if row.reason == old.reason]
+    assert count == 1
+    assert len(left) == before + 3
+    assert old.t_s not in left
 
 
 KILLED = """

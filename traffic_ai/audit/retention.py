@@ -17,6 +17,7 @@ from traffic_ai.evidence.keys import Signer
 from traffic_ai.stores.records import RecordFilter
 
 _log = logging.getLogger(__name__)
+_AT_ONCE = 1000
 
 
 class PackageSizes:
@@ -65,13 +66,30 @@ def overdue(
                 yield record, f"kept up to {kept.size_bytes / 1e9:g} GB, and later ones fill them"
 
 
+def drop_near_misses(
+    records: Records, retention: Mapping[ViolationKind, Kept], now: datetime, stop: threading.Event
+) -> int:
+    """Delete the near misses that are older than what is kept of their kind; how many.
+
+    No chain has them, so none tells of it. Others who write wait for a batch at the most.
+    """
+    count = 0
+    for kind, kept in retention.items():
+        gone = _AT_ONCE if kept.days is not None else 0
+        while gone == _AT_ONCE and not stop.is_set():
+            before = now - timedelta(days=kept.days or 0)
+            gone = records.store.drop_near_misses(kind, before, _AT_ONCE)
+            count += gone
+    return count
+
+
 def _moment(record: StoredViolation) -> datetime:
     return record.occurred_at.utc if record.occurred_at else record.created_at
 
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Deletes what is beyond the retention of a run folder; by: in whose name."""
+    """Deletes what is beyond the retention of a run folder, near misses too; by: in whose name."""
 
     run: Path
     signer: Signer | None
@@ -79,7 +97,7 @@ class Keeper:
     by: str = "traffic-ai watch"
 
     def __call__(self, retention: Mapping[ViolationKind, Kept], stop: threading.Event) -> int:
-        """Delete what is overdue, until `stop` is set; how many records.
+        """Delete what is overdue, until `stop` is set; how many violations.
 
         Raises UsageError where the key does not fit the chain, EvidenceError, StoreError.
         """
@@ -95,4 +113,5 @@ class Keeper:
                 entry = purge(records, found, why)
                 count += 1
                 _log.info("%s deleted, entry %d: %s", record.id, entry.sequence, why)
+            drop_near_misses(records, retention, datetime.now(UTC), stop)
         return count

@@ -1,8 +1,9 @@
 """`traffic-ai purge`: delete records; a signed entry says what, when, why and by whom."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,9 @@ from traffic_ai.core.errors import UsageError
 
 if TYPE_CHECKING:
     from traffic_ai.audit.records import Records
+    from traffic_ai.config.delivery import Kept
     from traffic_ai.core.record import DocumentedViolation
+    from traffic_ai.core.violation import ViolationKind
 
 
 def purge(
@@ -40,6 +43,7 @@ def purge(
     that were exported before are not reached.
     """
     from traffic_ai.audit import purge as deletion
+    from traffic_ai.audit import retention as retired
 
     if (subject is None) == (not expired):
         raise UsageError("give --subject ID, or --expired; one of them")
@@ -47,28 +51,37 @@ def purge(
         raise UsageError("--expired needs --site: the site file says what is kept")
     if subject is not None and not why:
         raise UsageError("--subject needs --why: the reason is kept with the deletion")
+    kept = _retention(site) if site is not None and expired else {}
     with acting(run, by, keys) as records:
         if subject is not None:
             chosen: Iterator[tuple[DocumentedViolation, str]] = iter(
                 [(deletion.subject(records, subject), why)]
             )
         else:
-            chosen = _expired(records, site or Path())
+            chosen = _expired(records, kept)
         count = 0
         for record, reason in chosen:
             entry = deletion.purge(records, record, reason)
             typer.echo(f"{record.stored.id} deleted, entry {entry.sequence} of the chain")
             count += 1
-    if expired:
-        typer.echo(f"{count} records were beyond what is kept")
+        if expired:
+            near = retired.drop_near_misses(records, kept, datetime.now(UTC), Event())
+            typer.echo(f"{count} records were beyond what is kept, and {near} near misses")
 
 
-def _expired(records: "Records", site: Path) -> "Iterator[tuple[DocumentedViolation, str]]":
-    from traffic_ai.audit.retention import PackageSizes, overdue
+def _retention(site: Path) -> "Mapping[ViolationKind, Kept]":
     from traffic_ai.wiring import open_site
 
     retention = open_site(site).retention
     if not retention:
         raise UsageError(f"{site} has no retention; say there how long or how much is kept")
+    return retention
+
+
+def _expired(
+    records: "Records", retention: "Mapping[ViolationKind, Kept]"
+) -> "Iterator[tuple[DocumentedViolation, str]]":
+    from traffic_ai.audit.retention import PackageSizes, overdue
+
     for stored, why in overdue(records, retention, PackageSizes(records.run), datetime.now(UTC)):
         yield records.find(stored.id), why

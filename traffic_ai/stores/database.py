@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine, Row, Select, func, insert, select, text, update
+from sqlalchemy import Engine, Row, Select, and_, delete, func, insert, or_, select, text, update
 
 from traffic_ai.core.errors import StoreError
 from traffic_ai.core.message import camera_changed, violation_changed, violation_found
@@ -215,6 +215,18 @@ class ViolationStore:
                     insert_new(connection, tables.near_misses, row)
             enqueue(connection, [violation_found(violation, now) for violation in added])
         return added
+
+    def drop_near_misses(self, kind: ViolationKind, before: datetime, most: int) -> int:
+        """Delete near misses of a kind that are older, `most` of them at once; how many it was.
+
+        One without a wall-clock time is as old as its row.
+        """
+        c = tables.near_misses.c
+        old = or_(c.occurred_at < before, and_(c.occurred_at.is_(None), c.created_at < before))
+        chosen = select(c.id).where(c.kind == kind.value, old).limit(most)
+        statement = delete(tables.near_misses).where(c.id.in_(chosen))
+        with store_errors(self._name, "write to"), writing(self._engine) as connection:
+            return connection.execute(statement).rowcount
 
     def set_evidence(
         self, violation_id: str, state: EvidenceState, path: str | None = None, message: str = ""
