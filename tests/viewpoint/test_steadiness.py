@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from traffic_ai.core.scene import Lane, Scene
-from traffic_ai.viewpoint.steadiness import Steadiness
+from traffic_ai.viewpoint.steadiness import Reference, Steadiness
 
 W, H = 640, 360
 LANE = np.array([[0, 200], [W, 200], [W, H], [0, H]], float)
@@ -168,3 +168,14 @@ def test_a_far_move_is_measured(camera, steady):
     assert camera.show(steady, 10.0, until=lambda: steady.is_moved) is not None
     camera.show(steady, 10.0)
     assert steady.moved_px == pytest.approx(np.hypot(100.0, 40.0), abs=0.5)
+
+
+def test_a_view_kept_at_another_size_is_no_view(camera, steady):
+    anchor = steady.anchor
+    half = Reference(anchor.grey[::2, ::2], anchor.corners / 2, anchor.offset_px)
+    assert Steadiness(SCENE, anchor).anchor is anchor
+    again = Steadiness(SCENE, half)
+    assert again.anchor is None
+    camera.show(again, 15.0)
+    assert again.anchor is not None
+    assert not again.is_moved

@@ -42,7 +42,7 @@ _CORNERS = 80
 _LEAST_CORNERS = 8
 _LEAST_STRENGTH = 0.01
 """Noise of 4 grey levels makes corners of 0.005; the weakest of 80 in five street scenes: 0.03."""
-_WIDEST_PX = 960
+_WIDEST_PX = 640
 _THERE_AND_BACK_PX = 0.7
 
 
@@ -81,6 +81,8 @@ class Steadiness:
     def __init__(self, scene: Scene, anchor: Reference | None = None) -> None:
         self._scale = min(1.0, _WIDEST_PX / scene.width_px)
         self._background = background(scene, self._scale)
+        if anchor is not None and anchor.grey.shape != self._background.shape:
+            anchor = None  # kept by a program that looked at another size
         self._anchor = anchor
         self._recent: Reference | None = None
         self._in_use = anchor
