@@ -35,3 +35,12 @@ def test_a_box_that_is_another_for_a_moment_leaves_the_rest_whole(count, height_
 
 def test_steady_growth_is_no_step():
     assert all(kept(80.0 * np.exp(0.03 * np.arange(40))))
+
+
+def test_who_is_uncovered_little_by_little_is_whole_again_from_its_former_height_on():
+    """One step down, and a way back that has none."""
+    back = 55.0 * np.exp(0.03 * np.arange(13))
+    result = kept([80.0] * 20 + [55.0] * 10 + back.tolist() + [80.0] * 15)
+    assert all(result[:20])
+    assert all(result[-15:])
+    assert not any(result[21:35])

@@ -370,6 +370,62 @@ def test_a_truck_of_which_only_the_cab_is_boxed_for_a_while_is_followed_to_its_p
     assert [i for i, observed in seen[1] if not observed] == [38, 39, 40, 41]
 
 
+def follow_truck(boxes_of, *, seconds=5.0):
+    """By number and frame, what was shown of a truck seen from ahead, and its exact box.
+
+    boxes_of(index, box): what the detector gives of it, with its confidence.
+    """
+    road = Road()
+    truck = Vehicle(straight(1.75, -9.0, 60.0), RoadUser.TRUCK, heading=(0.0, -1.0))
+    tracker, shown = RoadPlaneTracker(road.scene()), {}
+    for index, t_s in enumerate(moments(seconds, 10.0)):
+        box = np.array(box_of(road.camera, truck, float(t_s)))
+        boxes, confidence = zip(*boxes_of(index, box), strict=True)
+        detections = Detections(
+            np.array(boxes, np.float32),
+            np.array(confidence, np.float32),
+            np.full(len(boxes), int(RoadUser.TRUCK), np.int64),
+        )
+        info = FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX)
+        tracks = tracker.update(info, detections)
+        for track_id, seen in zip(tracks.track_id.tolist(), tracks.xyxy_px, strict=True):
+            on_it = np.abs(seen[[0, 2]] - box[[0, 2]]).max() < 0.5 * (box[2] - box[0])
+            if on_it:
+                shown.setdefault(track_id, {})[index] = (seen, box)
+    return shown
+
+
+def part_of(box, part):
+    return box[[0, 1, 0, 1]] + np.array(part) * np.tile(box[2:] - box[:2], 2)
+
+
+def test_whichever_box_of_a_truck_is_surer_it_is_followed_by_the_one_it_was_followed_by():
+    def whole_and_cab(index, box):
+        sure = (0.3, 0.7) if index > 12 and index % 4 in (1, 2) else (0.7, 0.3)
+        return zip((box, part_of(box, (0.1, 0.4, 0.85, 1.0))), sure, strict=True)
+
+    shown = follow_truck(whole_and_cab)
+    assert len(shown) == 1
+    assert all(np.allclose(seen, box, atol=0.1) for seen, box in shown[1].values())
+
+
+def test_the_cab_of_a_truck_whose_side_is_covered_is_at_its_lower_end():
+    """Of a truck beside another only the cab is found for a while, then nothing."""
+
+    def beside_another(index, box):
+        width = box[2] - box[0]
+        neighbour = (box + np.array([0.3 * width, 20.0, 0.9 * width, 60.0]), 0.9)
+        if not 20 <= index < 32:
+            return [(box, 0.8)]
+        cab = (part_of(box, (0.0, 0.35, 0.8, 1.0)), 0.8)
+        return [cab, neighbour] if index < 29 else [neighbour]
+
+    track = follow_truck(beside_another)[1]
+    for index in (29, 30, 31):
+        thought, box = track[index]
+        assert abs(thought[3] - box[3]) < 0.1 * (box[3] - box[1])
+
+
 @pytest.mark.parametrize(("x_m", "front_m", "free"), [(2.4, 24.0, True), (5.2, 17.0, False)])
 def test_a_vehicle_whose_side_alone_is_covered_shows_where_it_stands(x_m, front_m, free):
     """A bus to the right of the camera shows its left side and its rear: a truck in the lane beside

@@ -116,8 +116,22 @@ def _whole_runs(boxes: Array, m_per_px: Array) -> list[tuple[int, int]]:
         levels.append(levels[-1] + float(medians[after, 1] - medians[before, 1]))
     enough = [b - a >= max(_REACH, _SHARE * n) for a, b in runs]
     tallest = max((h for h, long in zip(levels, enough, strict=True) if long), default=-np.inf)
-    found = [run for run, h in zip(runs, levels, strict=True) if h >= tallest - _STEP]
+    found = []
+    for run, h in zip(runs, levels, strict=True):
+        kept = run if h >= tallest - _STEP else _regained(run, medians[:, 1])
+        found += [kept] if kept is not None else []
     return found or runs
+
+
+def _regained(run: tuple[int, int], heights: Array) -> tuple[int, int] | None:
+    """The part of a run, begun by a step down, from where the box is as high again as before the
+    step: what covered it has gone little by little. heights: medians of points from each on.
+    """
+    begin, end = run
+    if begin < _REACH:
+        return None
+    again = np.flatnonzero(heights[begin : max(end - _REACH + 1, begin)] >= heights[begin - _REACH])
+    return (begin + int(again[0]), end) if len(again) else None
 
 
 def _runs(excess: Array, upward: NDArray[np.bool_]) -> list[tuple[int, int]]:

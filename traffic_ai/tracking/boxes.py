@@ -47,17 +47,17 @@ def iou(a: Array, b: Array) -> Array:
     return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0))
 
 
-def parts(boxes: Array, confidence: Array) -> NDArray[np.bool_]:
+def parts(boxes: Array, credence: Array) -> NDArray[np.bool_]:
     """Which boxes (N, 4) show a part of a vehicle that another box shows too, (N,).
 
-    Of two that stand on the road alike the surer one counts.
+    Of two that stand on the road alike the one of more credence (N,) counts.
     """
     if len(boxes) < 2:
         return np.zeros(len(boxes), bool)
     above, below = part_of(boxes, boxes)
     if not above.any() and not below.any():
         return np.zeros(len(boxes), bool)
-    weaker = confidence[:, None] <= confidence[None]
+    weaker = credence[:, None] <= credence[None]
     return np.asarray((above | (below & weaker)).any(axis=1) | (below & ~weaker).any(axis=0))
 
 

@@ -17,6 +17,9 @@ from traffic_ai.tracking.plane import MotionPlanes, Readings
 
 # A covered box may be narrower too; more than this is not the vehicle coming nearer.
 _WIDTH_SCALE = (0.9, 1.1)
+# What covers a vehicle leaves its upper edge; a box whose upper edge is off by this share of its
+# vehicle's height more than the lower one is of its lower part, such as the cab.
+_LOWER_PART = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,11 @@ def _standing(whole: Array, boxes: Array) -> Array:
     stood = boxes.copy()
     size, own = boxes[:, 2:] - boxes[:, :2], whole[:, 2:] - whole[:, :2]
     scale = np.clip(size[:, 0] / np.maximum(own[:, 0], 1.0), *_WIDTH_SCALE)
-    stood[:, 3] = boxes[:, 1] + np.maximum(own[:, 1] * scale, size[:, 1])
+    height = np.maximum(own[:, 1] * scale, size[:, 1])
+    off = np.abs(boxes - whole)
+    is_lower = off[:, 1] > off[:, 3] + _LOWER_PART * own[:, 1]
+    stood[:, 3] = np.where(is_lower, boxes[:, 3], boxes[:, 1] + height)
+    stood[:, 1] = stood[:, 3] - height
     return stood
 
 

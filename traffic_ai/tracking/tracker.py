@@ -47,6 +47,10 @@ _CORNER = [0, 1, 0, 1]
 # A vehicle seen whole so short a time ago is still where it is thought to be.
 _PART_OF_S = 0.5
 _COMPARE_EVERY_S = 0.2
+# Of two boxes on a vehicle that end alike, by this share of its height, the larger is the whole.
+_AS_LOW = 0.1
+# A box is as its vehicle was where both share this much.
+_ALIKE = 0.65
 # A known part is found again this near to its place, in sizes of the whole box.
 _SAME_PLACE = 0.2
 _FOUR_WHEELED = (RoadUser.CAR, RoadUser.BUS, RoadUser.TRUCK)
@@ -79,9 +83,12 @@ class RoadPlaneTracker:
         self._forget_ended()
         self._advance(info.t_s)
         boxes = detections.xyxy_px.astype(np.float64)
-        part = parts(boxes, detections.confidence.astype(np.float64))
+        credence = detections.confidence.astype(np.float64)
         if len(self._live):
             self._move_boxes()
+            credence += self._as_it_was(boxes)
+        part = parts(boxes, credence)
+        if len(self._live):
             part |= self._known_part(boxes)
         if part.any():
             detections, boxes = detections.select(~part), boxes[~part]
@@ -328,6 +335,13 @@ class RoadPlaneTracker:
         above, _ = part_of(boxes, self._live.whole_px[missed])
         return np.asarray(above.any(axis=1))
 
+    def _as_it_was(self, boxes: Array) -> NDArray[np.bool_]:
+        """Which boxes (N, 4) are as one of the vehicles is expected to be seen: its cab or all of
+        it, as before.
+        """
+        alike = iou(boxes[:, None], self._live.box_px[self._live.confirmed])
+        return np.asarray((alike >= _ALIKE).any(axis=1))
+
     def _known_part(self, boxes: Array) -> NDArray[np.bool_]:
         """Which boxes (N, 4) show a part for which a vehicle, seen whole just before, is known to
         be taken.
@@ -384,10 +398,13 @@ class RoadPlaneTracker:
         for kept, dropped in found:
             lives[dropped] = False
             outer, inner = live.whole_px[kept], live.whole_px[dropped]
-            if areas(outer) < areas(inner):
+            larger = areas(outer) < areas(inner)
+            if larger:
                 outer, inner = inner, outer
             part = within(inner, outer)
-            if live.box_px[dropped, 3] > live.box_px[kept, 3]:
+            lower_px = live.box_px[dropped, 3] - live.box_px[kept, 3]
+            as_low_px = _AS_LOW * (outer[3] - outer[1])
+            if lower_px > (-as_low_px if larger else as_low_px):
                 live.take_over(kept, dropped)
             live.part[kept] = part
         self._end(lives)
