@@ -179,3 +179,15 @@ def test_a_view_kept_at_another_size_is_no_view(camera, steady):
     camera.show(again, 15.0)
     assert again.anchor is not None
     assert not again.is_moved
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mast_that_shakes_at_random_by_five_pixels_is_where_it_was(street, seed):
+    camera, steadiness = Camera(street, seed), Steadiness(SCENE)
+    rng = np.random.default_rng(seed)
+
+    def jolted():
+        camera.knock_px = rng.normal(0.0, 5.0 / np.sqrt(2.0), 2)
+        return steadiness.is_moved
+
+    assert camera.show(steadiness, 90.0, until=jolted) is None

@@ -8,6 +8,7 @@ good: what counts is each corner's mean place over some seconds.
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,11 +22,15 @@ from traffic_ai.viewpoint.corners import background, far_shift_px, flow, without
 MOVED_PX = 2.0
 BACK_PX = 1.2
 """A camera is back where it was below this, so that it does not come and go at the threshold."""
+_SURE = 2.0
+"""So many standard errors more, as a mast that shakes is never quite where it was on average."""
 
 _WINDOW_S = 8.0
 _SPAN_S = 5.0
 _LEAST_SAMPLES = 10
-_EVERY_S = 0.5
+_EVERY_S, _OFTEN_S = 0.5, 0.25
+_CALM_PX = 0.2
+"""With a mean place less sure than this, there are more looks."""
 _SETTLE_WITHIN_S = 30.0
 _SHAKE_PX = 10.0
 """Wind does not move a picture further than this for long."""
@@ -57,16 +62,23 @@ class Reference:
     offset_px: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Sample:
     """One comparison: at_s, and each corner's displacement (N, 2), NaN where it is not found."""
 
     at_s: float
     moved_px: Array
 
-    @property
-    def found_share(self) -> float:
-        return float(np.mean(~np.isnan(self.moved_px[:, 0])))
+    @cached_property
+    def place_px(self) -> Array:
+        """Where the view is, (2,)."""
+        place: Array = np.nanmedian(self.moved_px, axis=0)
+        return place
+
+    @cached_property
+    def is_there(self) -> bool:
+        """Whether it is the same view."""
+        return float(np.mean(~np.isnan(self.moved_px[:, 0]))) >= _THERE_SHARE
 
 
 class Steadiness:
@@ -124,7 +136,7 @@ class Steadiness:
         """Look at a frame's picture (H, W, 3) of the scene's size, if that is due."""
         if not self.is_due(now_s):
             return
-        self._next_s = now_s + _EVERY_S
+        self._next_s = now_s + (_EVERY_S if self._unsteadiness_px() < _CALM_PX else _OFTEN_S)
         grey = self._grey(image)
         if not self._settled and now_s - self._begun_s > _SETTLE_WITHIN_S:
             self._anchor = self._in_use = None  # traffic hid too much of it: try the next picture
@@ -165,13 +177,13 @@ class Steadiness:
         """Against the reference in use; where that fails, against the other."""
         assert self._in_use is not None
         sample = self._against(self._in_use, grey, now_s)
-        if sample.found_share >= _THERE_SHARE:
+        if sample.is_there:
             return sample
         for other in (self._anchor, self._recent):
             if other is None or other is self._in_use:
                 continue
             again = self._against(other, grey, now_s)
-            if again.found_share >= _THERE_SHARE:
+            if again.is_there:
                 self._in_use = other
                 self._samples.clear()  # other corners
                 return again
@@ -179,14 +191,14 @@ class Steadiness:
 
     def _against(self, reference: Reference, grey: Image, now_s: float) -> _Sample:
         sample = self._followed(reference, grey, now_s, np.zeros(2))
-        if sample.found_share >= _THERE_SHARE:
+        if sample.is_there:
             return sample
         # Further than corners can be followed; the pictures as a whole may tell how far.
         guess_px = far_shift_px(reference.grey, grey)
         if guess_px is None:
             return sample
         again = self._followed(reference, grey, now_s, guess_px)
-        return again if again.found_share >= _THERE_SHARE else sample
+        return again if again.is_there else sample
 
     def _followed(
         self, reference: Reference, grey: Image, now_s: float, guess_px: Array
@@ -202,7 +214,7 @@ class Steadiness:
 
     def _judge(self, sample: _Sample, grey: Image) -> None:
         self._note_loss(sample)
-        if sample.found_share >= _THERE_SHARE:
+        if sample.is_there:
             self._note_distance(sample)
         mean_px = self._mean_px()
         if mean_px is None:
@@ -213,7 +225,7 @@ class Steadiness:
             self._settle(np.median(mean_px, axis=0))
             return
         self.moved_px = float(np.median(np.linalg.norm(mean_px, axis=1)))
-        limit_px = BACK_PX if self.is_moved else MOVED_PX
+        limit_px = (BACK_PX if self.is_moved else MOVED_PX) + _SURE * self._unsteadiness_px()
         self.is_moved = self._lost or self.moved_px > limit_px or self._is_far
         if not self.is_moved and sample.at_s - self._renewed_s >= _RENEW_S:
             self._renew(sample, grey)
@@ -223,7 +235,7 @@ class Steadiness:
         (or a lorry before the lens, through which nothing can be judged either).
         """
         now_s = sample.at_s
-        if sample.found_share >= _THERE_SHARE:
+        if sample.is_there:
             self._well_s, self._gone_since_s, self._lost = now_s, None, False
         elif self._gone_since_s is None:
             sudden = self._well_s is not None and now_s - self._well_s < _GONE_WITHIN_S
@@ -247,12 +259,12 @@ class Steadiness:
 
     def _mean_px(self) -> Array | None:
         """Each corner's mean displacement over the window (M, 2); None while too little is seen."""
-        good = [s for s in self._samples if s.found_share >= _THERE_SHARE]
+        good = [s for s in self._samples if s.is_there]
         if len(good) < _LEAST_SAMPLES or good[-1].at_s - good[0].at_s < _SPAN_S:
             return None
         stack = np.stack([s.moved_px for s in good])
         # A single mistaken look must not weigh: what is further from the rest than wind, is left.
-        places = np.nanmedian(stack, axis=1)
+        places = np.stack([s.place_px for s in good])
         stack = stack[np.linalg.norm(places - np.median(places, axis=0), axis=1) <= _SHAKE_PX]
         if len(stack) < _LEAST_SAMPLES:
             return None
@@ -261,6 +273,14 @@ class Steadiness:
             return None
         mean: Array = np.nanmean(stack[:, often], axis=0)
         return mean
+
+    def _unsteadiness_px(self) -> float:
+        """Standard error of the view's mean place over the window, for what shakes it."""
+        good = [s.place_px for s in self._samples if s.is_there]
+        if len(good) < 2:
+            return 0.0
+        places = np.stack(good)
+        return float(np.sqrt(places.var(axis=0).mean() / len(places)))
 
     def _settle(self, mean_px: Array) -> None:
         assert self._anchor is not None
@@ -271,7 +291,7 @@ class Steadiness:
     def _renew(self, sample: _Sample, grey: Image) -> None:
         """Keep the present look of the same view, for the hours when the anchor's is gone."""
         self._renewed_s = sample.at_s
-        offset_px = np.nanmedian(sample.moved_px, axis=0)
+        offset_px = sample.place_px
         renewed = self._reference(grey, offset_px)
         if len(renewed.corners) >= _LEAST_CORNERS:
             self._recent = renewed
