@@ -83,6 +83,30 @@ def test_an_over_exposed_picture_is_unknown() -> None:
     assert reader().read(np.full((112, 96, 3), 255, np.uint8), 0.0).aspect is Aspect.UNKNOWN
 
 
+def glowing(light: tuple[int, int, int], row: int, core_px: float = 4.0) -> Image:
+    """A white core at a row of a head by night, in a halo that fills the head."""
+    y, x = np.mgrid[:112, :96]
+    away = np.hypot(y - row, x - 48)
+    halo = np.array(light) * np.exp(-((away / 26.0) ** 2))[..., None]
+    glow = 255.0 * np.clip((core_px + 1.5 - away) / 1.5, 0.0, 1.0)[..., None]
+    return np.clip(halo + glow, 0.0, 255.0).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("light", "row", "aspect"),
+    [
+        ((60, 50, 255), 37, Aspect.RED),
+        ((190, 255, 40), 67, Aspect.GREEN),
+        ((60, 50, 255), 67, Aspect.UNKNOWN),  # a tail lamp where the green one hangs
+        ((60, 70, 130), 37, Aspect.UNKNOWN),  # a head lamp before bricks
+    ],
+)
+def test_a_lamp_whose_halo_fills_the_head_is_told_by_the_rim_of_its_core(
+    light: tuple[int, int, int], row: int, aspect: Aspect
+) -> None:
+    assert reader().read(glowing(light, row), 0.0).aspect is aspect
+
+
 def test_a_camera_that_shakes_by_two_pixels_reads_the_same() -> None:
     head, rng = reader(), np.random.default_rng(3)
     for i in range(40):

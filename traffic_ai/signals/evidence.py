@@ -24,6 +24,12 @@ LAMP_SHARE = 0.7  # side of the averaging window, as a share of the lamp's diame
 # log-odds.
 RED_AMBER_HUE_DEG = 9.5
 HUE_SCALE_DEG = 2.5
+# A lamp too bright for the sensor is a white core of this share of a lamp's area, in one piece no
+# longer than so many lamps, with a rim of at least this chroma: that of walls lit by head lamps
+# stays well below.
+SATURATED = 250.0
+CORE_SHARE, CORE_SPAN = (0.05, 1.6), 1.5
+RIM_CHROMA = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def evidence(crop: Image) -> Evidence:
     ever_warm, ever_green = np.median(warm), np.median(green)
     warm = np.maximum(warm - ever_warm, 0.0)
     green = np.maximum(green - ever_green, 0.0)
-    exposed = 1.0 - float(np.mean(_least(pixels) >= 250.0))
+    exposed = 1.0 - float(np.mean(_least(pixels) >= SATURATED))
     return Evidence(warm, green, added, float(ever_warm + ever_green), exposed)
 
 
@@ -87,6 +93,32 @@ def strongest_light(energy: Plane, added: Plane, weight: Plane, lamp_px: float) 
     core = local >= 0.5 * local.max()
     hue, _, top = _hue(added[patch][core].mean(axis=0, dtype=np.float32)[None])
     return Light(float(mean[row, column]), float(hue[0]), float(top[0]), int(row), int(column))
+
+
+def white_core(crop: Image, lamp_px: float) -> Light | None:
+    """A lamp's white-saturated core in a crop (h, w, 3) BGR with the colour of the rim around it;
+    its halo may fill the crop. None where there is none.
+    """
+    pixels = crop.astype(np.float32)
+    white = (_least(pixels) >= SATURATED).astype(np.uint8)
+    share = float(white.sum()) / (np.pi / 4.0 * lamp_px**2)
+    if not CORE_SHARE[0] <= share <= CORE_SHARE[1]:
+        return None
+    rows, columns = np.nonzero(white)
+    if max(np.ptp(rows), np.ptp(columns)) > CORE_SPAN * lamp_px:
+        return None
+    blurred, around = (cv2.dilate(white, np.ones((side, side), np.uint8)) for side in (3, 7))
+    rim = around > blurred
+    hue, chroma, top = _hue(pixels[rim].mean(axis=0)[None])
+    if float(chroma[0]) < RIM_CHROMA:
+        return None
+    row, column = int(np.median(rows)), int(np.median(columns))
+    return Light(float(chroma[0]), float(hue[0]), float(top[0]), row, column)
+
+
+def is_green(hue_deg: float) -> bool:
+    """Whether light of a hue is a green lamp's."""
+    return float(_green(np.array([hue_deg]), 0.0)[0]) >= 0.5
 
 
 def window(row: int, column: int, side: int) -> tuple[slice, slice]:

@@ -16,8 +16,10 @@ from traffic_ai.signals.evidence import (
     Evidence,
     Light,
     evidence,
+    is_green,
     red_log_odds,
     strongest_light,
+    white_core,
     window,
 )
 from traffic_ai.signals.placement import LAMPS, Placement
@@ -79,7 +81,11 @@ class HeadReader:
         crop = self._placement.crop(image)
         seen = evidence(crop)
         lamps, unclear = _lamps(seen, self._placement)
-        least = LEAST_ENERGY + 1.5 * seen.noise
+        least = dict.fromkeys(LAMPS, LEAST_ENERGY + 1.5 * seen.noise)
+        if seen.noise > LEAST_ENERGY:  # colour all over the crop: it may be a lamp's halo
+            core = white_core(crop, self._placement.lamp_px)
+            halo_of = None if core is None else _aspect_at(core, self._placement)
+            least |= {} if halo_of is None else {halo_of: LEAST_ENERGY}
         reading = self._decide(lamps, unclear, least, seen.exposed)
         if reading.aspect is Aspect.UNKNOWN:
             return reading
@@ -89,14 +95,18 @@ class HeadReader:
         return reading
 
     def _decide(
-        self, lamps: Mapping[Aspect, _Lamp], unclear: float, least: float, exposed: float
+        self,
+        lamps: Mapping[Aspect, _Lamp],
+        unclear: float,
+        least: Mapping[Aspect, float],
+        exposed: float,
     ) -> Reading:
         above = {
             aspect: lamp.strength - self._levels[aspect].off
             for aspect, lamp in lamps.items()
             if self._shines(aspect, lamp)
         }
-        lit = {a: v for a, v in above.items() if v >= self._levels[a].threshold(least)}
+        lit = {a: v for a, v in above.items() if v >= self._levels[a].threshold(least[a])}
         if not lit:
             return self._unlit(max([unclear, *above.values()]), exposed)
         ranked = sorted(((value, aspect) for aspect, value in lit.items()), reverse=True)
@@ -222,6 +232,15 @@ def _without_doubtful(
         if not lamps[aspect].firm and lamps[aspect].strength * DOUBTFUL_SHARE <= firm:
             del lamps[aspect]
     return lamps, 0.0 if unclear * DOUBTFUL_SHARE <= firm else unclear
+
+
+def _aspect_at(light: Light, placement: Placement) -> Aspect | None:
+    """The lamp that a light is by hue and place alike, if it is one."""
+    if is_green(light.hue_deg):
+        own = float(placement.weight[LAMPS.index(Aspect.GREEN), light.row, light.column])
+        return Aspect.GREEN if own >= OWN_PLACE else None
+    aspect, firm = _warm_aspect(light, placement)
+    return aspect if firm else None
 
 
 def _warm_aspect(light: Light, placement: Placement) -> tuple[Aspect | None, bool]:
