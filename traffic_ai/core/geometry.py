@@ -142,12 +142,26 @@ class Homography:
 
         A point on or above the horizon gives NaN.
         """
-        return _project(self.image_to_ground, points_px, self._side(points_px))
+        points = np.asarray(points_px, float)
+        ground, depth = _through(self.image_to_ground, points.reshape(-1, 2))
+        ground[:, ~self._is_road(depth)] = np.nan
+        return np.asarray(ground.T.reshape(points.shape))
 
     def to_image(self, points_m: Array) -> Array:
         """Image points (..., 2) in pixels of ground points (..., 2)."""
         points = np.asarray(points_m, float)
-        return _project(self.ground_to_image, points, np.ones(points.shape[:-1], bool))
+        image, _ = _through(self.ground_to_image, points.reshape(-1, 2))
+        return np.asarray(image.T.reshape(points.shape))
+
+    def seen_at(self, points_m: Array) -> tuple[Array, Array]:
+        """Image points (N, 2) of ground points (N, 2), and metres on the road of a pixel across the
+        picture there (N,).
+        """
+        # The depth from the ground is one by the depth from the image.
+        image, depth = _through(self.ground_to_image, points_m)
+        h = self.image_to_ground
+        x, y = (h[:2, 0] - points_m * h[2, 0]).T
+        return image.T, np.asarray(np.sqrt(x * x + y * y) * np.abs(depth))
 
     def in_area(self, points_px: Array) -> NDArray[np.bool_]:
         """Which of the image points (N, 2) lie in the calibrated area."""
@@ -163,19 +177,18 @@ class Homography:
         A point on or above the horizon gives a ground point of NaN.
         """
         h = self.image_to_ground
-        p = np.asarray(points_px, float)
-        w = (p @ h[2, :2] + h[2, 2])[:, None]
+        ground, depth = _through(h, np.asarray(points_px, float))
         with np.errstate(divide="ignore", invalid="ignore"):
-            ground = (p @ h[:2, :2].T + h[:2, 2]) / w
-            j = (h[:2, :2] - ground[:, :, None] * h[2, :2]) / w[:, :, None]
-        seen = w[:, 0] * self._road_side > 1e-12
+            j = (h[:2, :2, None] - ground[:, None] * h[2, :2, None]) / depth
+        seen = self._is_road(depth)
         if not seen.all():
-            ground[~seen] = np.nan
-        return np.asarray(ground), np.asarray(j)
+            ground[:, ~seen] = np.nan
+        return ground.T, j.transpose(2, 0, 1)
 
     def m_per_px_across(self, points_px: Array) -> Array:
         """Metres on the road of a pixel across the picture (N,) at image points (N, 2)."""
-        return np.asarray(np.linalg.norm(self.jacobian(points_px)[:, :, 0], axis=1))
+        x, y = self.jacobian(points_px)[:, :, 0].T
+        return np.asarray(np.sqrt(x * x + y * y))
 
     def parameter_jacobian(self, points_px: Array) -> Array:
         """d ground / d the first eight elements (N, 2, 8) at image points (N, 2)."""
@@ -200,17 +213,18 @@ class Homography:
         j = self.jacobian(points_px)
         return np.asarray(j @ image_cov_px2 @ np.swapaxes(j, -1, -2))
 
-    def _side(self, points_px: Array) -> NDArray[np.bool_]:
-        """True for image points (..., 2) on the road's side of the horizon."""
-        h = self.image_to_ground
-        w = np.asarray(points_px, float) @ h[2, :2] + h[2, 2]
-        return np.asarray(w * self._road_side > 1e-12)
+    def _is_road(self, depth: Array) -> NDArray[np.bool_]:
+        """Whether image points of these depths (N,) are on the road's side of the horizon."""
+        return np.asarray(depth * self._road_side > 1e-12)
 
 
-def _project(matrix: Array, points: Array, usable: NDArray[np.bool_]) -> Array:
-    p = np.asarray(points, float)
+def _through(matrix: Array, points: Array) -> tuple[Array, Array]:
+    """Points (N, 2) through a homography, (2, N), and their depth (N,).
+
+    Written out, so that a point gets the same numbers whichever others are asked with it, and on
+    every machine: how a matrix product is summed and rounded depends on both.
+    """
+    x, y = points[:, 0], points[:, 1]
+    place = matrix[:, :1] * x + matrix[:, 1:2] * y + matrix[:, 2:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        w = p @ matrix[2, :2] + matrix[2, 2]
-        out = (p @ matrix[:2, :2].T + matrix[:2, 2]) / w[..., None]
-    out[~usable] = np.nan
-    return np.asarray(out)
+        return place[:2] / place[2], place[2]

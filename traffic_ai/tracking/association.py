@@ -5,31 +5,37 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 
-FORBIDDEN = 1e6
+Indices = NDArray[np.int64]
+_FORBIDDEN = 1e6
 
 
-def assign(cost: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the cheapest assignment with as many allowed pairs as can be.
+def assign(rows: Indices, columns: Indices, cost: Array) -> Indices:
+    """Which pairs (P,) of a row and a column are the cheapest assignment with as many pairs as can
+    be: positions (K,), by row.
 
     Pairs that have only each other need no search.
     """
-    rows, columns = np.nonzero(cost < FORBIDDEN)
-    by_row = np.bincount(rows, minlength=cost.shape[0])
-    by_column = np.bincount(columns, minlength=cost.shape[1])
-    alone = (by_row[rows] == 1) & (by_column[columns] == 1)
-    sure_rows, sure_columns = rows[alone], columns[alone]
-    if alone.all():
-        return sure_rows, sure_columns
-    left_rows, left_columns = np.unique(rows[~alone]), np.unique(columns[~alone])
+    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)
+    disputed = (~alone).nonzero()[0]
+    if not len(disputed):
+        return np.arange(len(rows))
     from scipy.optimize import linear_sum_assignment  # here, for it takes half a second to load
 
-    part = cost[np.ix_(left_rows, left_columns)]
-    i, j = linear_sum_assignment(part)
-    allowed = part[i, j] < FORBIDDEN
-    return (
-        np.concatenate([sure_rows, left_rows[i[allowed]]]),
-        np.concatenate([sure_columns, left_columns[j[allowed]]]),
-    )
+    i, j = _numbered(rows[disputed]), _numbered(columns[disputed])
+    part = np.full((i.max() + 1, j.max() + 1), _FORBIDDEN)
+    part[i, j] = cost[disputed]
+    pair = np.full(part.shape, -1)
+    pair[i, j] = disputed
+    found = pair[linear_sum_assignment(part)]
+    alone[found[found >= 0]] = True
+    return np.flatnonzero(alone)
+
+
+def _numbered(values: Indices) -> Indices:
+    """The place of each value (P,) among all that there are, in their order."""
+    listed = values.tolist()
+    places = {value: place for place, value in enumerate(sorted(set(listed)))}
+    return np.array([places[value] for value in listed])
 
 
 def size_mismatch2(a: Array, b: Array, sigma: float) -> Array:

@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
+from traffic_ai.tracking.columns import rows
 
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 BORDER_PX = 2.0
 # The detector ends boxes of vehicles that the lower border cuts off so much of their height before
 # it (drawn: up to 2.5 %, 8 px of a box of 400).
@@ -21,11 +23,8 @@ AS_WIDE = (0.8, 1.15)
 
 
 def anchors_px(boxes: Array) -> Array:
-    """Middles (..., 2) of the bottom edges of boxes (..., 4)."""
-    anchors = np.empty((*boxes.shape[:-1], 2))
-    anchors[..., 0] = (boxes[..., 0] + boxes[..., 2]) / 2.0
-    anchors[..., 1] = boxes[..., 3]
-    return anchors
+    """Middles (N, 2) of the bottom edges of boxes (N, 4)."""
+    return np.array([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 3]]).T
 
 
 def areas(boxes: Array) -> Array:
@@ -47,36 +46,32 @@ def iou(a: Array, b: Array) -> Array:
     return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0))
 
 
-def parts(boxes: Array, credence: Array) -> NDArray[np.bool_]:
-    """Which boxes (N, 4) show a part of a vehicle that another box shows too, (N,).
-
-    Of two that stand on the road alike the one of more credence (N,) counts.
-    """
-    if len(boxes) < 2:
-        return np.zeros(len(boxes), bool)
-    above, below = part_of(boxes, boxes)
-    if not above.any() and not below.any():
-        return np.zeros(len(boxes), bool)
-    weaker = credence[:, None] <= credence[None]
-    return np.asarray((above | (below & weaker)).any(axis=1) | (below & ~weaker).any(axis=0))
+def touching(boxes: Array) -> Pairs:
+    """Every box (N, 4) with every other one that it overlaps: positions i and j (P,), both ways."""
+    x0, y0, x1, y1 = boxes.T
+    beside, over = x0[:, None] < x1, y0[:, None] < y1
+    touch = beside & beside.T & over & over.T
+    n = len(boxes)
+    touch.flat[:: n + 1] = False
+    first, second = np.divmod(touch.ravel().nonzero()[0], max(n, 1))
+    return first, second
 
 
 def part_of(boxes: Array, whole: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether each of boxes (N, 4) is the upper part of each of others (M, 4), or a lower one.
+    """Whether boxes (..., 4) are the upper parts of others (..., 4), or lower ones, (...).
 
-    It lies in the other, is about as wide, and ends with it above or below: nothing behind a
-    vehicle can be seen through it.
+    Such a box lies in the other, is about as wide, and ends with it above or below: nothing behind
+    a vehicle can be seen through it.
     """
-    size, size_of_whole = boxes[:, 2:] - boxes[:, :2], whole[:, 2:] - whole[:, :2]
-    inner = shared_area(boxes[:, None], whole[None])
+    width, width_of_whole = boxes[..., 2] - boxes[..., 0], whole[..., 2] - whole[..., 0]
     area = areas(boxes)
-    inside = (inner >= INSIDE_SHARE * area[:, None]) & (area[:, None] < areas(whole)[None])
-    inside &= size[:, None, 0] >= AS_WIDE_SHARE * size_of_whole[None, :, 0]
+    inside = (shared_area(boxes, whole) >= INSIDE_SHARE * area) & (area < areas(whole))
+    inside &= width >= AS_WIDE_SHARE * width_of_whole
     if not inside.any():
         return inside, inside
-    reach = END_SHARE * size_of_whole[None, :, 1]
-    below = inside & (np.abs(boxes[:, None, 3] - whole[None, :, 3]) <= reach)
-    above = inside & ~below & (np.abs(boxes[:, None, 1] - whole[None, :, 1]) <= reach)
+    reach = END_SHARE * (whole[..., 3] - whole[..., 1])
+    below = inside & (np.abs(boxes[..., 3] - whole[..., 3]) <= reach)
+    above = inside & ~below & (np.abs(boxes[..., 1] - whole[..., 1]) <= reach)
     return above, below
 
 
@@ -97,46 +92,51 @@ def within(boxes: Array, whole: Array) -> Array:
     return np.asarray((boxes - corner) / scale)
 
 
-def grounded(boxes: Array, width_px: int, height_px: int) -> NDArray[np.bool_]:
+def grounded(
+    boxes: Array, width_px: int, height_px: int, pairs: Pairs | None = None
+) -> NDArray[np.bool_]:
     """Which boxes (N, 4) show where their vehicle meets the road, (N,).
 
     Not those cut off at the left, right or bottom border of the picture, nor those whose bottom
-    edge a nearer box covers: such an edge is off by 5-12 px.
+    edge a nearer box covers: such an edge is off by 5-12 px. pairs: those `touching`, if known.
     """
-    return in_picture(boxes, width_px, height_px) & (covered_share(boxes) < COVERED_SHARE)
+    touching_pairs = touching(boxes) if pairs is None else pairs
+    return in_picture(boxes, width_px, height_px) & ~is_covered(boxes, touching_pairs)
 
 
 def in_picture(boxes: Array, width_px: int, height_px: int) -> NDArray[np.bool_]:
     """Which boxes (N, 4) the left, right or bottom border does not cut off, (N,)."""
-    bottom = boxes[:, 3]
-    border = BORDER_PX + BORDER_SHARE_OF_BOX * (bottom - boxes[:, 1])
-    return np.asarray(
-        (boxes[:, 0] > BORDER_PX)
-        & (boxes[:, 2] < width_px - BORDER_PX)
-        & (bottom < height_px - border)
-    )
+    x0, y0, x1, y1 = boxes.T
+    border = BORDER_PX + BORDER_SHARE_OF_BOX * (y1 - y0)
+    return np.asarray((x0 > BORDER_PX) & (x1 < width_px - BORDER_PX) & (y1 < height_px - border))
 
 
-def covered_share(
-    boxes: Array,
-    those: NDArray[np.int64] | slice = slice(None),
-    left_px: Array | None = None,
-    right_px: Array | None = None,
-    reach: float = 0.0,
-) -> Array:
-    """How much of the bottom edges of those (K,) of boxes (N, 4) a nearer one covers at most, (K,).
+def is_covered(
+    boxes: Array, pairs: Pairs, left_px: Array | None = None, right_px: Array | None = None
+) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) have a bottom edge of which a nearer one covers COVERED_SHARE, (N,).
 
-    left_px, right_px (K,): of the edge no more than from here to there. reach: one counts too that
-    begins below the edge, by up to this share of the box's height.
+    pairs: those `touching`. left_px, right_px (N,): of the edge no more than from here to there.
     """
-    if not len(boxes):
-        return np.zeros(0)
+    left = boxes[:, 0] if left_px is None else left_px
+    right = boxes[:, 2] if right_px is None else right_px
+    one, other = pairs
+    bottom, nearer = boxes[one, 3], rows(boxes, other)
+    covers = (nearer[:, 3] > bottom + BORDER_PX) & (nearer[:, 1] < bottom)
+    shared = np.minimum(right[one], nearer[:, 2]) - np.maximum(left[one], nearer[:, 0])
+    covers &= shared / np.maximum(right - left, 1.0)[one] >= COVERED_SHARE
+    found = np.zeros(len(boxes), bool)
+    found[one[covers]] = True
+    return found
+
+
+def is_before(boxes: Array, those: NDArray[np.int64], reach: float) -> NDArray[np.bool_]:
+    """Whether another of boxes (N, 4) is before the bottom edge of those (K,), or begins below it
+    by no more than `reach` of the box's height, (K,).
+    """
     edge = boxes[those]
-    left = edge[:, 0] if left_px is None else left_px
-    right = edge[:, 2] if right_px is None else right_px
     bottom = edge[:, 3, None]
     below = bottom + reach * (bottom - edge[:, 1, None])
-    covers = (boxes[:, 3] > bottom + BORDER_PX) & (boxes[:, 1] < below)
-    overlap = np.minimum(right[:, None], boxes[:, 2]) - np.maximum(left[:, None], boxes[:, 0])
-    share = np.where(covers, np.clip(overlap, 0.0, None), 0.0).max(axis=1)
-    return np.asarray(share / np.maximum(right - left, 1.0))
+    nearer = (boxes[:, 3] > bottom + BORDER_PX) & (boxes[:, 1] < below)
+    beside = (boxes[:, 0] < edge[:, 2, None]) & (boxes[:, 2] > edge[:, 0, None])
+    return np.asarray((nearer & beside).any(axis=1))

@@ -10,7 +10,8 @@ import numpy as np
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.track import Track
-from traffic_ai.tracking.boxes import areas, shared_area
+from traffic_ai.tracking.boxes import areas, shared_area, touching
+from traffic_ai.tracking.columns import rows
 
 # This share of the smaller box lies in the other: now, and at most moments looked back on. A track
 # begins with guesses.
@@ -51,9 +52,10 @@ def doubles(tracks: list[Track], boxes: Array) -> list[tuple[int, int]]:
 
 def _candidates(boxes: Array) -> list[tuple[int, int]]:
     """Pairs (i < j) of boxes (N, 4), one mostly in the other."""
-    share = _share_inside(boxes[:, None], boxes[None])
-    rows, columns = np.nonzero(np.triu(share >= _NOW_SHARE, 1))
-    return list(zip(rows.tolist(), columns.tolist(), strict=True))
+    one, other = touching(boxes)
+    share = _share_inside(rows(boxes, one), rows(boxes, other))
+    found = ((share >= _NOW_SHARE) & (one < other)).nonzero()[0]
+    return list(zip(one[found].tolist(), other[found].tolist(), strict=True))
 
 
 def _share_inside(a: Array, b: Array) -> Array:

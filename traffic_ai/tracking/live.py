@@ -1,6 +1,7 @@
 """The live tracks of one camera as a struct of arrays: their filter states, boxes and histories.
 
 Between the tracker and what it computes; a row is a track, and rows only move when tracks end.
+Arrays are kept as in `columns`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
+from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track, Tracks, append_points
+from traffic_ai.tracking.columns import rows, zeros
+
+Indices = NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -18,7 +23,8 @@ class LiveTracks:
     """N tracks.
 
     state (N, 4), covariance (N, 4, 4), on_ground (N,): as in `MotionPlanes`. box_px (N, 4): what
-    was seen of each, or would be; whole_px (N, 4): its box if nothing covered it.
+    was seen of each, or would be; whole_px (N, 4): its box if nothing covered it;
+    across_m (N,): metres a pixel across the picture where that stands.
     last_observed_s, observed_count, confirmed (N,). shown_px (N, 4), ground_m (N, 2), observed,
     grounded (N,): the latest point of each history. part (N, 4): where in the whole box,
     in its sizes, a part of the vehicle is found now and then, NaN if none is known.
@@ -32,6 +38,7 @@ class LiveTracks:
     on_ground: NDArray[np.bool_]
     box_px: Array
     whole_px: Array
+    across_m: Array
     last_observed_s: Array
     observed_count: NDArray[np.int64]
     confirmed: NDArray[np.bool_]
@@ -39,6 +46,7 @@ class LiveTracks:
     ground_m: Array
     observed: NDArray[np.bool_]
     grounded: NDArray[np.bool_]
+    votes: Array
     part: Array
 
     @classmethod
@@ -49,37 +57,69 @@ class LiveTracks:
         covariance: Array,
         on_ground: NDArray[np.bool_],
         boxes: Array,
+        across_m: Array,
         t_s: float,
     ) -> "LiveTracks":
-        """New tracks, without a point yet, whose boxes (N, 4) were seen at t_s."""
+        """New tracks, without a point or a vote yet, whose boxes (N, 4) were seen at t_s."""
         n = len(tracks)
         return cls(
             list(tracks),
             np.array([track.track_id for track in tracks], np.int64),
-            np.array([track.road_user for track in tracks], np.int64),
-            state.reshape(-1, 4),
-            covariance.reshape(-1, 4, 4),
+            np.zeros(n, np.int64),
+            state,
+            covariance,
             on_ground,
-            boxes.copy(),
-            boxes.copy(),
+            boxes.copy(order="K"),
+            boxes.copy(order="K"),
+            across_m,
             np.full(n, t_s),
             np.zeros(n, np.int64),
             np.zeros(n, bool),
-            np.zeros((n, 4)),
-            np.zeros((n, 2)),
+            zeros(n, 4),
+            zeros(n, 2),
             np.zeros(n, bool),
             np.zeros(n, bool),
-            np.full((n, 4), np.nan),
+            zeros(n, len(RoadUser)),
+            zeros(n, 4) + np.nan,
         )
 
     @classmethod
     def none(cls) -> "LiveTracks":
         """No tracks."""
-        empty = np.zeros(0)
-        return cls.started([], empty, empty, np.zeros(0, bool), np.zeros((0, 4)), 0.0)
+        nobody = np.zeros(0, bool)
+        return cls.started([], zeros(0, 4), zeros(0, 4, 4), nobody, zeros(0, 4), zeros(0), 0.0)
 
     def __len__(self) -> int:
         return len(self.tracks)
+
+    def move(self, anchors_px: Array, across_m: Array) -> None:
+        """Move the boxes to other anchors (N, 2), where a pixel is so many metres across (N,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            nearer = np.minimum(np.maximum(self.across_m / across_m, 0.2), 5.0)
+        scale = np.where(self.on_ground, nearer, 1.0)[:, None]
+        old, self.across_m = self.whole_px, across_m
+        size = old[:, 2:] - old[:, :2]
+        new_size = size * scale
+        half_width = new_size[:, 0] / 2.0
+        x, y = anchors_px.T
+        self.whole_px = np.array([x - half_width, y - new_size[:, 1], x + half_width, y]).T
+        # What was seen of each keeps its place in the whole box.
+        scale = new_size / np.maximum(size, 1e-6)
+        seen = np.empty((4, len(self))).T
+        for corner in (slice(0, 2), slice(2, 4)):
+            inside = (self.box_px[:, corner] - old[:, :2]) * scale
+            seen[:, corner] = self.whole_px[:, :2] + inside
+        self.box_px = seen
+
+    def vote(self, at: Indices, class_id: Indices, confidence: Array) -> None:
+        """Count classes (K,) that were found of the tracks at K rows, as `Track.vote` does."""
+        self.votes[at, class_id] += confidence
+        on_foot, driven = self.votes[at, 0], self.votes[at, 1:]
+        walks = on_foot >= driven.sum(axis=1)
+        won = np.where(walks, RoadUser.PERSON, 1 + driven.argmax(axis=1))
+        for k in (won != self.class_id[at]).nonzero()[0].tolist():
+            self.class_id[at[k]] = won[k]
+            self.tracks[at[k]].road_user = RoadUser(won[k])
 
     def append(
         self,
@@ -98,13 +138,14 @@ class LiveTracks:
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Forget the tracks that are not kept (N,)."""
-        self.tracks = [self.tracks[i] for i in np.flatnonzero(kept)]
+        at = kept.nonzero()[0]
+        self.tracks = [self.tracks[i] for i in at.tolist()]
         for name in _ARRAYS:
-            setattr(self, name, getattr(self, name)[kept])
+            setattr(self, name, rows(getattr(self, name), at))
 
     def take_over(self, row: int, other: int) -> None:
         """Let the track at `row` go on from the motion and the box of another."""
-        for name in ("state", "covariance", "on_ground", "box_px", "whole_px"):
+        for name in ("state", "covariance", "on_ground", "box_px", "whole_px", "across_m"):
             values = getattr(self, name)
             values[row] = values[other]
         self.last_observed_s[row] = max(self.last_observed_s[row], self.last_observed_s[other])

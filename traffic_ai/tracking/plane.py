@@ -14,6 +14,7 @@ from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import Scene
 from traffic_ai.tracking import motion
 from traffic_ai.tracking.boxes import anchors_px
+from traffic_ai.tracking.columns import rows, zeros
 
 # Box noise of the detector: about a pixel, and more for large boxes (1.2-1.5 px SD on drawn
 # vehicles).
@@ -33,41 +34,53 @@ DIRECTED_MPS, AHEAD_M = 2.0, 5.0
 COARSEST_M_PER_PX = 4.0
 
 
+# More than what sums are off by.
+_ROUNDING = 1.0 + 1e-6
+# Columns of a table of readings.
+_IMAGE, _GROUND, _WIDTH = slice(0, 5), slice(5, 10), 13
+_ACROSS, _LOG_SCALE, _FINE = 10, 11, 12
+
+
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Where N boxes stand, in either plane.
+    """Where N boxes stand, in either plane, as one table (N, 13).
 
-    anchors_px (N, 2) and the variance of each coordinate, variance_px2 (N,); ground_m (N, 2), NaN
-    above the horizon, and jacobian (N, 2, 2), metres a pixel. fine (N,): whether the road plane is
-    fine enough there to be used.
+    In either plane: the place and the three numbers of its covariance, xx, xy, yy; on the ground
+    NaN above the horizon. Then: metres on the road of a pixel across the picture; the logarithm of
+    the square metres that a square pixel covers; and 1 where the road plane is fine enough to be
+    used.
     """
 
-    anchors_px: Array
-    variance_px2: Array
-    ground_m: Array
-    jacobian: Array
-    fine: NDArray[np.bool_]
+    table: Array
 
     def take(self, index: NDArray[np.int64]) -> "Readings":
         """The readings at some positions."""
-        return Readings(
-            self.anchors_px[index],
-            self.variance_px2[index],
-            self.ground_m[index],
-            self.jacobian[index],
-            self.fine[index],
-        )
+        return Readings(rows(self.table, index))
 
-    def measured(self, on_ground: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """Positions (N, 2) and their noise (N, 2, 2), each on the road plane or in the image."""
-        positions = np.where(on_ground[:, None], self.ground_m, self.anchors_px)
-        noise = np.zeros((len(positions), 2, 2))
-        j = self.jacobian
-        row_x, row_y = j[:, 0], j[:, 1]
-        noise[:, 0, 0] = np.where(on_ground, _dot(row_x, row_x), 1.0)
-        noise[:, 1, 1] = np.where(on_ground, _dot(row_y, row_y), 1.0)
-        noise[:, 0, 1] = noise[:, 1, 0] = np.where(on_ground, _dot(row_x, row_y), 0.0)
-        return positions, noise * self.variance_px2[:, None, None]
+    @property
+    def anchors_px(self) -> Array:
+        """(N, 2)."""
+        return self.table[:, :2]
+
+    @property
+    def ground_m(self) -> Array:
+        """(N, 2), NaN above the horizon."""
+        return self.table[:, 5:7]
+
+    @property
+    def across_m(self) -> Array:
+        """(N,) metres a pixel, zero where there is no road plane."""
+        return self.table[:, _ACROSS]
+
+    @property
+    def fine(self) -> NDArray[np.bool_]:
+        """(N,)."""
+        return np.asarray(self.table[:, _FINE] > 0.0)
+
+    def measured(self, on_ground: NDArray[np.bool_]) -> Array:
+        """Places and their covariances (N, 5), each on the road plane or in the image."""
+        table = self.table
+        return np.where(on_ground[:, None], table[:, _GROUND], table[:, _IMAGE])
 
 
 class MotionPlanes:
@@ -79,77 +92,114 @@ class MotionPlanes:
 
     def read(self, boxes: Array) -> Readings:
         """Where boxes (N, 4) stand."""
-        anchors, variance = anchors_px(boxes), _image_variance(boxes)
+        anchors, sigma_px = anchors_px(boxes), box_sigma_px(boxes[:, 3] - boxes[:, 1])
+        variance = sigma_px * sigma_px
+        columns = np.zeros((_WIDTH, len(boxes)))
+        columns[:2] = anchors.T
+        columns[2] = columns[4] = variance
         if self._h is None:
-            n = len(boxes)
-            nowhere, flat = np.full((n, 2), np.nan), np.zeros((n, 2, 2))
-            return Readings(anchors, variance, nowhere, flat, np.zeros(n, bool))
+            columns[_GROUND] = np.nan
+            return Readings(columns.T)
         ground_m, jacobian = self._h.linearised(anchors)
-        norm2 = (jacobian * jacobian).sum(axis=(1, 2))
-        fine = (norm2 < COARSEST_M_PER_PX**2) & ~np.isnan(ground_m[:, 0])
-        return Readings(anchors, variance, ground_m, jacobian, fine)
+        right, down = jacobian.transpose(2, 1, 0)
+        xx, xy, yy = noise = columns[7:10]
+        np.add(right * right, down * down, out=noise[::2])
+        np.add(right[0] * right[1], down[0] * down[1], out=xy)
+        columns[5:7] = ground_m.T
+        columns[_FINE] = (xx + yy < COARSEST_M_PER_PX**2) & ~np.isnan(columns[5])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            columns[_LOG_SCALE] = 2.0 * np.log(np.abs(right[0] * down[1] - right[1] * down[0]))
+        columns[_ACROSS] = np.sqrt((right * right).sum(axis=0))
+        noise *= variance
+        return Readings(columns.T)
 
-    def to_image(self, positions: Array, on_ground: NDArray[np.bool_]) -> Array:
-        """Image anchors (N, 2) of plane positions (N, 2)."""
-        anchors = positions.copy()
-        if self._h is not None and on_ground.any():
-            anchors[on_ground] = self._h.to_image(positions[on_ground])
-        return anchors
+    def seen_at(
+        self, positions: Array, on_ground: NDArray[np.bool_], across_m: Array
+    ) -> tuple[Array, Array]:
+        """Image anchors (N, 2) of plane positions (N, 2), and metres a pixel across there (N,).
 
-    def moved_boxes(self, boxes: Array, anchors: Array, on_ground: NDArray[np.bool_]) -> Array:
-        """Boxes (N, 4) moved to new anchors (N, 2), scaled as the road plane says."""
-        scale = np.ones(len(boxes))
-        if self._h is not None and on_ground.any():
-            old, new = anchors_px(boxes[on_ground]), anchors[on_ground]
-            j = self._h.jacobian(np.concatenate([old, new]))[:, :, 0]
-            across = np.sqrt((j * j).sum(axis=1))
-            scale[on_ground] = np.clip(across[: len(old)] / across[len(old) :], 0.2, 5.0)
-        size = (boxes[:, 2:] - boxes[:, :2]) * scale[:, None]
-        return np.column_stack(
-            [
-                anchors[:, 0] - size[:, 0] / 2.0,
-                anchors[:, 1] - size[:, 1],
-                anchors[:, 0] + size[:, 0] / 2.0,
-                anchors[:, 1],
-            ]
+        across_m (N,): kept where a position is in the image.
+        """
+        if self._h is None:
+            return positions, across_m
+        anchors, there_m = self._h.seen_at(positions)
+        if on_ground.all():
+            return anchors, there_m
+        return (
+            np.where(on_ground[:, None], anchors, positions),
+            np.where(on_ground, there_m, across_m),
         )
 
     def distances(
-        self, state: Array, covariance: Array, on_ground: NDArray[np.bool_], found: Readings
+        self, states: Array, on_ground: NDArray[np.bool_], found: Readings
     ) -> tuple[Array, Array]:
         """Squared distance and log-determinant (P,) of pairs of a track and a reading.
 
-        Each in its track's own plane; infinitely far where the box has no place in it. The
-        log-determinant on the road plane is converted to pixels, so that costs of the two planes
-        compare.
+        states (P, 5): place and covariance of the tracks, each in its own plane; infinitely far
+        where the box has no place in it. The log-determinant on the road plane is converted to
+        pixels, so that costs of the two planes compare.
         """
-        usable = ~on_ground | found.fine
-        measured, noise = found.measured(on_ground & found.fine)
-        distance2, log_det = motion.mahalanobis2(
-            state[:, :2], covariance[:, :2, :2], measured, noise
-        )
-        if self._h is not None:
-            j = found.jacobian
-            with np.errstate(divide="ignore", invalid="ignore"):
-                size = np.log(np.abs(j[:, 0, 0] * j[:, 1, 1] - j[:, 0, 1] * j[:, 1, 0]))
-            log_det = log_det - np.where(usable & on_ground, 2.0 * size, 0.0)
-        return np.where(usable, distance2, np.inf), np.where(usable, log_det, 0.0)
+        fine = found.fine
+        apart = motion.Apart.of(states, found.measured(on_ground & fine))
+        log_det = np.log(apart.det) - np.where(on_ground, found.table[:, _LOG_SCALE], 0.0)
+        usable = fine | ~on_ground
+        return np.where(usable, apart.distance2, np.inf), np.where(usable, log_det, 0.0)
+
+    def aside_px(
+        self,
+        states: Array,
+        on_ground: NDArray[np.bool_],
+        reach_px: Array,
+        sigma_px: Array,
+        gate: float,
+    ) -> Array:
+        """How far aside of a track's place in the picture a reading at a squared distance below the
+        gate may be (N,), if it is within reach (N,) and its noise is no greater than sigma_px (N,).
+
+        states (N, 5): as for `distances`. In the picture that is plain. On the road plane a column
+        u of the picture is a line, (g0 - u g2) . (x, y, 1) = 0 with rows g of the homography to the
+        image; no place on it is nearer than the line is. Of the noise across it the track's grows
+        with u, and the reading's with its depth g2 . (x, y, 1), the reciprocal of which is linear
+        in the picture and so least at the end of the reach.
+        """
+        x, y, xx, xy, yy = states.T
+        sigmas = np.sqrt(gate)
+        in_image = sigmas * (np.sqrt(np.maximum(xx, 0.0)) + sigma_px)
+        if self._h is None or not on_ground.any():
+            return np.asarray(in_image)
+        to_image, to_ground = self._h.ground_to_image, self._h.image_to_ground
+
+        def spread(a: Array, b: Array) -> Array:
+            squared = a * a * xx + 2.0 * a * b * xy + b * b * yy
+            return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
+
+        (g00, g01, g02), _, (g20, g21, g22) = to_image
+        with np.errstate(divide="ignore", invalid="ignore"):
+            depth = g20 * x + g21 * y + g22
+            u = (g00 * x + g01 * y + g02) / depth
+            nearness = 1.0 / np.abs(depth)
+            least = nearness - np.abs(to_ground[2, :2]).sum() * reach_px
+            noise = spread(g00 - u * g20, g01 - u * g21) + sigma_px / np.maximum(least, 0.0)
+            away = np.abs(depth) - sigmas * spread(g20, g21)
+            on_road = sigmas * noise / np.maximum(away, 0.0)
+        return np.asarray(np.where(on_ground, on_road * _ROUNDING, in_image))
 
     def process_noise(self, on_ground: NDArray[np.bool_], heights_px: Array) -> Array:
         """Spectral density of the acceleration (N,): a driver's, held for about a second."""
         image = (ACCELERATION_HEIGHTS_PS2 * np.maximum(heights_px, 8.0)) ** 2
         return np.where(on_ground, ACCELERATION_MPS2**2, image)
 
-    def initial(self, boxes: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    def initial(self, boxes: Array, readings: Readings) -> tuple[Array, Array, NDArray[np.bool_]]:
         """States (N, 4), covariances (N, 4, 4) and planes (N,) of tracks seen but once."""
-        readings = self.read(boxes)
-        measured, noise = readings.measured(readings.fine)
+        fine = readings.fine
+        x, y, xx, xy, yy = readings.measured(fine).T
         heights = np.maximum(boxes[:, 3] - boxes[:, 1], 8.0)
-        guess = np.where(readings.fine, VELOCITY_GUESS_MPS, VELOCITY_GUESS_HEIGHTS_PS * heights)
-        cov = np.zeros((len(boxes), 4, 4))
-        cov[:, :2, :2] = noise
+        guess = np.where(fine, VELOCITY_GUESS_MPS, VELOCITY_GUESS_HEIGHTS_PS * heights)
+        state, cov = zeros(len(boxes), 4), zeros(len(boxes), 4, 4)
+        state[:, 0], state[:, 1] = x, y
+        cov[:, 0, 0], cov[:, 0, 1], cov[:, 1, 0], cov[:, 1, 1] = xx, xy, xy, yy
         cov[:, 2, 2] = cov[:, 3, 3] = guess**2
-        return np.hstack([measured, np.zeros_like(measured)]), cov, readings.fine
+        return state, cov, fine
 
     def switched(self, state: Array, cov: Array, *, to_ground: bool) -> tuple[Array, Array]:
         """The same motion in the other plane, to first order."""
@@ -170,29 +220,36 @@ class MotionPlanes:
 
     def calibrated_points(self, boxes: Array) -> tuple[Array, Array]:
         """Ground points (N, 2) and covariances (N, 2, 2) of anchors, NaN outside the area."""
+        return self.calibrated(self.read(boxes))
+
+    def calibrated(self, readings: Readings) -> tuple[Array, Array]:
+        """Ground points (N, 2) and covariances (N, 2, 2) of readings, NaN outside the area."""
+        n = len(readings.table)
         if self._h is None:
-            return np.full((len(boxes), 2), np.nan), np.full((len(boxes), 2, 2), np.nan)
-        known = self._h.in_area(anchors_px(boxes))
-        ground_m, cov_m2 = self.read(boxes).measured(known)
-        ground_m[~known], cov_m2[~known] = np.nan, np.nan
-        return ground_m, cov_m2
+            return np.full((n, 2), np.nan), np.full((n, 2, 2), np.nan)
+        known = self._h.in_area(readings.anchors_px)
+        x, y, xx, xy, yy = readings.table[:, _GROUND].T
+        found = np.array([x, y, xx, xy, xy, yy])
+        found[:, ~known] = np.nan
+        return found[:2].T, found[2:].T.reshape(n, 2, 2)
 
     def near_sides(self, state: Array, on_ground: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Where in its box each vehicle's (N,) nearer end stands: -1 left, 1 right of its side, 0
         where it does not move on the road plane.
         """
-        sides = np.zeros(len(state), np.int64)
-        speed = np.hypot(state[:, 2], state[:, 3])
-        moves = np.flatnonzero(on_ground & (speed >= DIRECTED_MPS))
-        if self._h is None or not len(moves):
-            return sides
-        here_m = state[moves, :2]
-        ahead_m = here_m + AHEAD_M * state[moves, 2:] / speed[moves, None]
-        way_px = self._h.to_image(ahead_m) - self._h.to_image(here_m)
-        known = ~np.isnan(way_px).any(axis=1)
+        n = len(state)
+        if self._h is None:
+            return np.zeros(n, np.int64)
+        here_m, velocity_mps = state[:, :2], state[:, 2:]
+        speed = np.hypot(velocity_mps[:, 0], velocity_mps[:, 1])
+        with np.errstate(invalid="ignore"):
+            ahead_m = here_m + AHEAD_M * velocity_mps / speed[:, None]
+        anchors = self._h.to_image(np.concatenate([ahead_m, here_m]))
+        x, y = (anchors[:n] - anchors[n:]).T
         # Farther away is higher in the picture.
-        sides[moves[known]] = np.sign(way_px[known, 0] * way_px[known, 1]).astype(np.int64)
-        return sides
+        turn = x * y
+        known = on_ground & (speed >= DIRECTED_MPS) & ~np.isnan(turn)
+        return np.where(known, np.sign(turn), 0.0).astype(np.int64)
 
     def px_across(self, boxes: Array, width_m: float) -> Array:
         """How wide (N,) something is in the picture that is so wide where boxes (N, 4) stand."""
@@ -218,12 +275,6 @@ class MotionPlanes:
         return np.asarray(np.hypot(state[:, 2], state[:, 3]) < limit)
 
 
-def _dot(a: Array, b: Array) -> Array:
-    """Products (N,) of vectors (N, 2); written out, which is several times as fast as a sum."""
-    return np.asarray(a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1])
-
-
-def _image_variance(boxes: Array) -> Array:
-    """Variance (N,) of each coordinate of the anchors in the image."""
-    sigma = BOX_NOISE_PX + BOX_NOISE_SHARE * np.maximum(boxes[:, 3] - boxes[:, 1], 0.0)
-    return np.asarray(sigma**2)
+def box_sigma_px(heights_px: Array) -> Array:
+    """Noise (N,) of each coordinate of the anchors of boxes of these heights (N,)."""
+    return np.asarray(BOX_NOISE_PX + BOX_NOISE_SHARE * np.maximum(heights_px, 0.0))

@@ -1,9 +1,8 @@
 """The tracker: tentative, confirmed, lost and ended tracks of one camera session.
 
-Association runs in two rounds, sure detections first and doubtful ones for what is left over
-(the idea of ByteTrack, Zhang et al., ECCV 2022), on motion predicted over the true time step:
-metres on the road plane where the picture is calibrated, pixels elsewhere. Everything that
-decides how long a track lives is in seconds.
+Detections are associated with motion predicted over the true time step: metres on the road plane
+where the picture is calibrated, pixels elsewhere. Everything that decides how long a track lives is
+in seconds.
 """
 
 from collections.abc import Mapping
@@ -18,32 +17,19 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.track import Track, Tracks
 from traffic_ai.tracking import motion
-from traffic_ai.tracking.association import (
-    FORBIDDEN,
-    assign,
-    size_mismatch2,
-    unambiguous_pairs,
-)
-from traffic_ai.tracking.boxes import (
-    COVERED_SHARE,
-    areas,
-    covered_share,
-    cut_short,
-    grounded,
-    in_picture,
-    iou,
-    part_of,
-    parts,
-    within,
-)
+from traffic_ai.tracking.association import size_mismatch2, unambiguous_pairs
+from traffic_ai.tracking.boxes import areas, cut_short, iou, is_before, part_of, within
+from traffic_ai.tracking.candidates import Expected
+from traffic_ai.tracking.columns import rows
 from traffic_ai.tracking.doubles import doubles
-from traffic_ai.tracking.fit import Expected, Fit, fit
+from traffic_ai.tracking.fit import Fit, fit
+from traffic_ai.tracking.found import Found, Seen
 from traffic_ai.tracking.live import LiveTracks
+from traffic_ai.tracking.matching import match
 from traffic_ai.tracking.parameters import TrackerParameters
-from traffic_ai.tracking.plane import MotionPlanes
+from traffic_ai.tracking.plane import MotionPlanes, Readings
 
 Indices = NDArray[np.int64]
-_CORNER = [0, 1, 0, 1]
 # A vehicle seen whole so short a time ago is still where it is thought to be.
 _PART_OF_S = 0.5
 _COMPARE_EVERY_S = 0.2
@@ -53,11 +39,9 @@ _AS_LOW = 0.1
 _ALIKE = 0.65
 # A known part is found again this near to its place, in sizes of the whole box.
 _SAME_PLACE = 0.2
-_FOUR_WHEELED = (RoadUser.CAR, RoadUser.BUS, RoadUser.TRUCK)
+_FOUR_WHEELED = np.array([u in (RoadUser.CAR, RoadUser.BUS, RoadUser.TRUCK) for u in RoadUser])
 # What covers a vehicle begins where that ends, give or take this share of its height.
 _JUST_BELOW = 0.15
-# Front and rear ends are no wider (buses 2.55 m, and boxes are wider than what they hold).
-_END_M = 2.6
 
 
 class RoadPlaneTracker:
@@ -82,30 +66,21 @@ class RoadPlaneTracker:
         """The confirmed tracks at this frame."""
         self._forget_ended()
         self._advance(info.t_s)
-        boxes = detections.xyxy_px.astype(np.float64)
-        credence = detections.confidence.astype(np.float64)
+        seen = Seen.of(detections)
         if len(self._live):
             self._move_boxes()
-            credence += self._as_it_was(boxes)
-        part = parts(boxes, credence)
+        part = self._parts(seen)
+        found = seen.without(part, info, self._planes, self._p.sure_confidence)
+        free = found.sure.copy()
         if len(self._live):
-            part |= self._known_part(boxes)
-        if part.any():
-            detections, boxes = detections.select(~part), boxes[~part]
-        on_road = grounded(boxes, info.width_px, info.height_px)
-        free = np.flatnonzero(detections.confidence >= self._p.sure_confidence)
-        if len(self._live):
-            shows_road = self._shows_road(detections, on_road)
-            covered = in_picture(boxes, info.width_px, info.height_px) & ~on_road
-            self._add_free_ends(shows_road, boxes, np.flatnonzero(covered))
-            fitted = fit(self._planes, self._expected(), boxes, shows_road, self._p)
-            rows, columns, free = self._associate(detections, boxes, fitted)
-            whole = ~self._is_cut_short(rows, columns, boxes, on_road)
-            rows, columns = rows[whole], columns[whole]
-            self._observe(rows, columns, detections, boxes, fitted, info)
+            fitted = fit(self._planes, self._expected(), found, self._p)
+            pairs = self._associate(found, fitted)
+            free[fitted.detection[pairs]] = False
+            pairs = pairs[~self._is_cut_short(pairs, found, fitted)]
+            self._observe(pairs, found, fitted, info)
             self._retire(info)
             self._keep_one_each()
-        self._start(free, detections, boxes, on_road, info)
+        self._start(free.nonzero()[0], found, info)
         return self._live.shown(self._ended)
 
     def close(self) -> Tracks:
@@ -136,12 +111,8 @@ class RoadPlaneTracker:
     def _move_boxes(self) -> None:
         """Move and scale each track's boxes to its predicted place."""
         live = self._live
-        old, seen = live.whole_px, live.box_px
-        places = self._planes.to_image(live.state[:, :2], live.on_ground)
-        new = self._planes.moved_boxes(old, places, live.on_ground)
-        scale = (new[:, 2:] - new[:, :2]) / np.maximum(old[:, 2:] - old[:, :2], 1e-6)
-        inside = (seen - old[:, _CORNER]) * np.hstack([scale, scale])
-        live.whole_px, live.box_px = new, new[:, _CORNER] + inside
+        place = live.state[:, :2]
+        live.move(*self._planes.seen_at(place, live.on_ground, live.across_m))
 
     def _expected(self) -> Expected:
         live = self._live
@@ -152,66 +123,28 @@ class RoadPlaneTracker:
             live.box_px,
             live.whole_px,
             live.observed_count < 2,
+            live.class_id != RoadUser.PERSON,
+            _FOUR_WHEELED[live.class_id],
         )
-
-    def _shows_road(self, detections: Detections, on_road: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(N, M): whether a detection shows where the track's vehicle meets the road.
-
-        Not where only the rider of a two-wheeler was found: his feet are above the road.
-        """
-        rider = detections.class_id == RoadUser.PERSON
-        drives = self._live.class_id != RoadUser.PERSON
-        return np.asarray(on_road & ~(rider & drives[:, None]))
-
-    def _add_free_ends(self, shows_road: NDArray[np.bool_], boxes: Array, covered: Indices) -> None:
-        """Let covered boxes (K,) show the road for the tracks whose near end would be free.
-
-        Who is seen askew shows its side beside the end that stands on the road; a neighbour often
-        covers no more than the side.
-        """
-        live = self._live
-        sides = self._planes.near_sides(live.state, live.on_ground)
-        sides[~np.isin(live.class_id, _FOUR_WHEELED)] = 0
-        if not len(covered) or not sides.any():
-            return
-        edges = boxes[covered]
-        end_px = self._planes.px_across(edges, _END_M)
-        for side in (-1, 1):
-            left = edges[:, 0] if side < 0 else np.maximum(edges[:, 0], edges[:, 2] - end_px)
-            right = edges[:, 2] if side > 0 else np.minimum(edges[:, 2], edges[:, 0] + end_px)
-            free = covered[covered_share(boxes, covered, left, right) < COVERED_SHARE]
-            shows_road[np.ix_(sides == side, free)] = True
 
     # -- association ------------------------------------------------------------------------
 
-    def _associate(
-        self, detections: Detections, boxes: Array, fitted: Fit
-    ) -> tuple[Indices, Indices, Indices]:
-        """Rows of tracks, the detection of each, and the sure detections left over."""
-        is_sure = detections.confidence >= self._p.sure_confidence
-        sure, doubtful = np.flatnonzero(is_sure), np.flatnonzero(~is_sure)
-        rows, at = assign(fitted.cost[:, sure])
-        columns = sure[at]
-        left = np.ones(len(self._live), bool)
-        left[rows] = False
-        if left.any() and len(doubtful):
-            recent = self._unobserved_s() < self._p.lost_s / 2.0
-            fresh = np.flatnonzero(left & recent)
-            part = np.ix_(fresh, doubtful)
-            weak = np.where(fitted.overlap[part] > self._p.min_iou, fitted.cost[part], FORBIDDEN)
-            more_rows, more = assign(weak)
-            rows = np.concatenate([rows, fresh[more_rows]])
-            columns = np.concatenate([columns, doubtful[more]])
-            left[rows] = False
-        is_sure[columns] = False
-        free = np.flatnonzero(is_sure)
-        leaps = self._leaps(np.flatnonzero(left & (self._live.observed_count == 1)), free, boxes)
-        if leaps:
-            leap_rows, leap_columns = np.array(leaps, np.int64).T
-            rows = np.concatenate([rows, leap_rows])
-            columns = np.concatenate([columns, leap_columns])
-            free = np.setdiff1d(free, leap_columns)
-        return rows, columns, free
+    def _associate(self, found: Found, fitted: Fit) -> Indices:
+        """Pairs of the fit (K,) in which tracks go on with detections, by track."""
+        recent = self._unobserved_s() < self._p.lost_s / 2.0
+        pairs = match(fitted, found.sure, recent, self._p.min_iou)
+        once = self._live.observed_count == 1
+        once[fitted.track[pairs]] = False
+        if once.any():
+            free = found.sure.copy()
+            free[fitted.detection[pairs]] = False
+            leaps = self._leaps(once.nonzero()[0], free.nonzero()[0], found.boxes)
+            more = [
+                ((fitted.track == track) & (fitted.detection == detection)).argmax()
+                for track, detection in leaps
+            ]
+            pairs = np.concatenate([pairs, np.array(more, np.int64)])
+        return pairs[fitted.track[pairs].argsort()]
 
     def _leaps(self, once: Indices, free: Indices, boxes: Array) -> list[tuple[int, int]]:
         """Second point of a vehicle so fast that it left its first box far behind.
@@ -233,97 +166,102 @@ class RoadPlaneTracker:
 
     # -- life cycle -------------------------------------------------------------------------
 
-    def _observe(
-        self,
-        rows: Indices,
-        columns: Indices,
-        detections: Detections,
-        boxes: Array,
-        fitted: Fit,
-        info: FrameInfo,
-    ) -> None:
-        """Correct the tracks that were found and carry on the others, a point each."""
+    def _observe(self, pairs: Indices, found: Found, fitted: Fit, info: FrameInfo) -> None:
+        """Correct the tracks that were found and carry on the others, a point each.
+
+        pairs: those of the fit that hold, by track.
+        """
         live = self._live
-        whole = fitted.whole_px[rows, columns]
-        expected = self._correct(rows, whole) < self._p.gate
-        found, on_road = np.zeros(len(live), bool), np.zeros(len(live), bool)
-        found[rows] = True
-        on_road[rows] = fitted.shows_road[rows, columns] & expected
-        live.box_px[rows], live.whole_px[rows] = boxes[columns], whole
-        if not info.degraded:
-            live.last_observed_s[rows] = info.t_s
-            self._vote(rows, columns, detections)
-        shown = np.where(found[:, None], live.box_px, live.whole_px)
-        observed = found if not info.degraded else np.zeros(len(live), bool)
-        self._append(live, info.t_s, shown, observed, observed & on_road)
+        track, detection = fitted.track[pairs], fitted.detection[pairs]
+        place = fitted.place[pairs]
+        at = slice(None) if len(pairs) == len(live) else track
+        whole = fitted.readings.take(place)
+        expected = self._correct(at, whole) < self._p.gate
+        is_found, on_road = np.zeros(len(live), bool), np.zeros(len(live), bool)
+        is_found[at] = True
+        on_road[at] = fitted.shows_road[pairs] & expected
+        live.box_px[at] = rows(found.boxes, detection)
+        live.whole_px[at], live.across_m[at] = rows(fitted.whole_px, place), whole.across_m
+        # Those that were not found are where their whole boxes are expected.
+        shown_at = np.arange(len(fitted.whole_px) - len(live), len(fitted.whole_px))
+        shown_at[at] = detection
+        if info.degraded:
+            is_found[:] = False
+        else:
+            live.last_observed_s[at] = info.t_s
+            live.vote(track, found.class_id[detection], found.confidence[detection])
+        shown, readings = rows(fitted.whole_px, shown_at), fitted.readings.take(shown_at)
+        self._append(live, info.t_s, shown, readings, is_found, is_found & on_road)
 
-    def _vote(self, rows: Indices, columns: Indices, detections: Detections) -> None:
-        classes = detections.class_id[columns].tolist()
-        weights = detections.confidence[columns].tolist()
-        for row, class_id, weight in zip(rows.tolist(), classes, weights, strict=True):
-            track = self._live.tracks[row]
-            track.vote(class_id, weight)
-            self._live.class_id[row] = track.road_user
-
-    def _correct(self, rows: Indices, boxes: Array) -> Array:
-        """Correct tracks' states by a box each; the squared distances (K,) the boxes had."""
-        live, readings = self._live, self._planes.read(boxes)
-        for at in np.flatnonzero(readings.fine != live.on_ground[rows]):
-            row = rows[at]
-            live.state[row], live.covariance[row] = self._planes.switched(
-                live.state[row], live.covariance[row], to_ground=bool(readings.fine[at])
-            )
-        live.on_ground[rows] = readings.fine
-        measured, noise = readings.measured(readings.fine)
-        state, covariance = live.state[rows], live.covariance[rows]
-        distance2, _ = motion.mahalanobis2(state[:, :2], covariance[:, :2, :2], measured, noise)
-        # Covered or cut off: follow with the trust such a measurement deserves.
-        noise *= (np.maximum(distance2 / self._p.gate, 1.0) ** 2)[:, None, None]
-        live.state[rows], live.covariance[rows] = motion.correct(state, covariance, measured, noise)
+    def _correct(self, at: slice | Indices, readings: Readings) -> Array:
+        """Correct tracks' states by a reading each; the squared distances (K,) those had."""
+        live = self._live
+        on_ground = live.on_ground[at]
+        switched = (readings.fine != on_ground).nonzero()[0]
+        if len(switched):
+            self._switch(np.arange(len(live))[at][switched], readings.fine[switched])
+        live.on_ground[at] = readings.fine
+        measured = readings.measured(readings.fine)
+        state, covariance = live.state[at], live.covariance[at]
+        predicted = motion.places(state, covariance)
+        apart = motion.Apart.of(predicted, measured)
+        distance2 = apart.distance2
+        too_far = distance2 > self._p.gate
+        if too_far.any():
+            # Covered or cut off: follow with the trust such a measurement deserves.
+            measured[:, 2:] *= (np.maximum(distance2 / self._p.gate, 1.0) ** 2)[:, None]
+            apart = motion.Apart.of(predicted, measured)
+        live.state[at], live.covariance[at] = motion.correct(state, covariance, apart)
         return distance2
+
+    def _switch(self, tracks: Indices, to_ground: NDArray[np.bool_]) -> None:
+        """Take tracks' states (K,) to the other plane."""
+        live = self._live
+        for row, ground in zip(tracks.tolist(), to_ground.tolist(), strict=True):
+            live.state[row], live.covariance[row] = self._planes.switched(
+                live.state[row], live.covariance[row], to_ground=ground
+            )
 
     def _append(
         self,
         live: LiveTracks,
         t_s: float,
         boxes: Array,
+        readings: Readings,
         observed: NDArray[np.bool_],
         on_road: NDArray[np.bool_],
     ) -> None:
         """Give each track its point of this moment; confirm those observed often enough."""
-        ground_m, cov_m2 = self._planes.calibrated_points(boxes)
+        ground_m, cov_m2 = self._planes.calibrated(readings)
         live.append(t_s, boxes, ground_m, cov_m2, observed, on_road)
         enough = ~live.confirmed & (live.observed_count >= self._p.confirm_observations)
-        live.confirmed |= enough
-        for row in np.flatnonzero(enough):
-            track = live.tracks[row]
-            self._histories[track.track_id] = track
+        if enough.any():
+            live.confirmed |= enough
+            for row in enough.nonzero()[0].tolist():
+                track = live.tracks[row]
+                self._histories[track.track_id] = track
 
-    def _start(
-        self,
-        free: Indices,
-        detections: Detections,
-        boxes: Array,
-        on_road: NDArray[np.bool_],
-        info: FrameInfo,
-    ) -> None:
+    def _start(self, free: Indices, found: Found, info: FrameInfo) -> None:
         """Begin a tentative track at each sure detection that no track explains."""
         if info.degraded or not len(free):
             return
         if len(self._live):
-            overlap = iou(boxes[free][:, None], self._live.box_px)
+            overlap = iou(found.boxes[free][:, None], self._live.box_px)
             free = free[overlap.max(axis=1) <= 0.7]
-            free = free[~self._shows_part(boxes[free])]
-        tracks = []
-        for column in free.tolist():
-            track = Track(self._next_id, info.t_s)
-            self._next_id += 1
-            track.vote(int(detections.class_id[column]), float(detections.confidence[column]))
-            tracks.append(track)
+            free = free[~self._shows_part(found.boxes[free])]
+        boxes = rows(found.boxes, free)
+        tracks = [Track(self._next_id + i, info.t_s) for i in range(len(free))]
+        self._next_id += len(free)
+        readings = self._planes.read(boxes)
+        state, covariance, on_ground = self._planes.initial(boxes, readings)
         started = LiveTracks.started(
-            tracks, *self._planes.initial(boxes[free]), boxes[free], info.t_s
+            tracks, state, covariance, on_ground, boxes, readings.across_m.copy(), info.t_s
         )
-        self._append(started, info.t_s, boxes[free], np.ones(len(free), bool), on_road[free])
+        every = np.arange(len(free))
+        started.vote(every, found.class_id[free], found.confidence[free])
+        self._append(
+            started, info.t_s, boxes, readings, np.ones(len(free), bool), found.on_road[free]
+        )
         self._live.add(started)
 
     def _shows_part(self, boxes: Array) -> NDArray[np.bool_]:
@@ -332,8 +270,17 @@ class RoadPlaneTracker:
         missed = self._live.confirmed & (unobserved_s > 0.0) & (unobserved_s <= _PART_OF_S)
         if not missed.any() or not len(boxes):
             return np.zeros(len(boxes), bool)
-        above, _ = part_of(boxes, self._live.whole_px[missed])
+        above, _ = part_of(boxes[:, None], self._live.whole_px[missed])
         return np.asarray(above.any(axis=1))
+
+    def _parts(self, seen: Seen) -> NDArray[np.bool_]:
+        """Which detections (M,) show no more than a part of a vehicle that is seen or followed."""
+        part = np.zeros(len(seen.boxes), bool)
+        if seen.has_parts:
+            part |= seen.parts(self._as_it_was(seen.boxes))
+        if len(self._live):
+            part |= self._known_part(seen.boxes)
+        return part
 
     def _as_it_was(self, boxes: Array) -> NDArray[np.bool_]:
         """Which boxes (N, 4) are as one of the vehicles is expected to be seen: its cab or all of
@@ -354,36 +301,36 @@ class RoadPlaneTracker:
         again = np.abs(place - live.part[known]).max(axis=2) <= _SAME_PLACE
         return np.asarray(again.any(axis=1))
 
-    def _is_cut_short(
-        self, rows: Indices, columns: Indices, boxes: Array, on_road: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
+    def _is_cut_short(self, pairs: Indices, found: Found, fitted: Fit) -> NDArray[np.bool_]:
         """Which pairs (K,) are of a four-wheeled vehicle that was seen whole just before and a box
         that shows a part of it, such as the cab, though nothing is before it: its edges tell no
         place.
         """
-        live = self._live
+        live, track, detection = self._live, fitted.track[pairs], fitted.detection[pairs]
         known = live.confirmed & (self._unobserved_s() <= _PART_OF_S)
-        known &= np.isin(live.class_id, _FOUR_WHEELED)
-        short = known[rows] & on_road[columns] & cut_short(boxes[columns], live.whole_px[rows])
+        known &= _FOUR_WHEELED[live.class_id]
+        boxes, whole = rows(found.boxes, detection), rows(live.whole_px, track)
+        short = known[track] & found.on_road[detection] & cut_short(boxes, whole)
         if short.any():
-            short[short] = covered_share(boxes, columns[short], reach=_JUST_BELOW) <= 0.0
+            short[short] = ~is_before(found.boxes, detection[short], _JUST_BELOW)
         return np.asarray(short)
 
     def _retire(self, info: FrameInfo) -> None:
         """End the tracks that were unobserved too long or are predicted outside the picture."""
         live = self._live
-        unobserved_s = info.t_s - live.last_observed_s
-        if not (unobserved_s > 0.0).any():
+        unobserved_s = self._unobserved_s()
+        gone = unobserved_s > 0.0
+        if not gone.any():
             return
+        x0, y0, x1, y1 = live.box_px.T
+        x, y = (x0 + x1) / 2.0, (y0 + y1) / 2.0
+        inside = (x >= 0.0) & (x <= info.width_px) & (y >= 0.0) & (y <= info.height_px)
         standing = self._planes.is_standing(live.state, live.box_px, live.on_ground)
         longest_s = np.where(standing, self._p.lost_standing_s, self._p.lost_s)
         longest_s = np.where(live.confirmed, longest_s, self._p.tentative_s)
-        middle = (live.box_px[:, :2] + live.box_px[:, 2:]) / 2.0
-        size = (info.width_px, info.height_px)
-        inside = ((middle >= 0.0) & (middle <= size)).all(axis=1)
-        lives = (unobserved_s <= 0.0) | (inside & (unobserved_s <= longest_s))
-        if not lives.all():
-            self._end(lives)
+        gone &= ~inside | (unobserved_s > longest_s)
+        if gone.any():
+            self._end(~gone)
 
     def _keep_one_each(self) -> None:
         """End the younger of two tracks on one vehicle; the older goes on with the whole box."""

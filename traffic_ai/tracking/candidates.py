@@ -1,0 +1,100 @@
+"""Which detections come into question for which tracks, so that only these pairs are looked at.
+
+Before `fit`, whose verdict on a pair it never forestalls: what is left out here could neither be
+near enough to a track's place nor overlap its box enough.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_ai.core.geometry import Array
+from traffic_ai.tracking.boxes import anchors_px
+from traffic_ai.tracking.found import Found
+from traffic_ai.tracking.motion import places
+from traffic_ai.tracking.parameters import TrackerParameters
+from traffic_ai.tracking.plane import MotionPlanes, box_sigma_px
+
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+# A covered box may be narrower too; more than this is not the vehicle coming nearer.
+WIDTH_SCALE = (0.9, 1.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What N tracks predict for this frame.
+
+    state (N, 4), covariance (N, 4, 4), on_ground (N,): as in `MotionPlanes`. seen_px (N, 4):
+    boxes as they should be seen; whole_px (N, 4): as if nothing covered them. once (N,): observed
+    only once so far, so of unknown velocity. drives, four_wheeled (N,): not followed as one on
+    foot, as a car, bus or truck.
+    """
+
+    state: Array
+    covariance: Array
+    on_ground: Mask
+    seen_px: Array
+    whole_px: Array
+    once: Mask
+    drives: Mask
+    four_wheeled: Mask
+
+
+def reach_px(whole: Array, parameters: TrackerParameters) -> Array:
+    """How far from its place a track (N,) is found, however unsure it has become."""
+    return np.asarray(parameters.reach_heights * np.maximum(whole[:, 3] - whole[:, 1], 8.0))
+
+
+def candidates(
+    planes: MotionPlanes, expected: Expected, found: Found, parameters: TrackerParameters
+) -> tuple[Indices, Indices]:
+    """Tracks and detections (P,) of the pairs in question, by track, then by detection.
+
+    Those of a track that was observed only once are all in question.
+    """
+    seen, whole = expected.seen_px, expected.whole_px
+    x, y = anchors_px(whole).T
+    reach, hidden = reach_px(whole, parameters), whole[:, 3] - seen[:, 3]
+    # A lower edge that is not seen may be read so much farther down.
+    missing = np.maximum(np.maximum(WIDTH_SCALE[1] * (whole[:, 3] - whole[:, 1]), hidden), 0.0)
+    top = np.minimum(seen[:, 1], y - reach - missing)
+    bottom = np.maximum(seen[:, 3], y + reach - np.minimum(hidden, 0.0))
+    aside = _aside_px(planes, expected, missing, reach, parameters)
+    x0, y0, x1, y1 = found.boxes.T
+    may = np.abs(x[:, None] - (x0 + x1) / 2.0) < aside[:, None]
+    may &= top[:, None] < y1
+    may &= bottom[:, None] > y0
+    may |= expected.once[:, None]
+    track, detection = np.divmod(may.ravel().nonzero()[0], max(len(x0), 1))
+    return track, detection
+
+
+def _aside_px(
+    planes: MotionPlanes,
+    expected: Expected,
+    missing: Array,
+    reach: Array,
+    parameters: TrackerParameters,
+) -> Array:
+    """How far aside of a track's place (N,) the middle of its detection may be.
+
+    missing, reach (N,): how much higher than found a box may be read, and the reach.
+    """
+    left, top, right, bottom = expected.seen_px.T
+    # Two boxes with that overlap differ in width and place by no more than this.
+    least = parameters.min_iou
+    beside = (1.0 - least) / min(2.0 * least, 1.0) * (right - left)
+    beside += np.abs(expected.whole_px[:, [0, 2]].mean(axis=1) - (left + right) / 2.0)
+    # Nor do two sizes that pass for the same.
+    taller = np.exp(parameters.size_sigma * np.sqrt(2.0 * parameters.gate))
+    highest = taller * np.maximum(bottom - top, 1.0) + missing
+    within_gate = planes.aside_px(
+        places(expected.state, expected.covariance),
+        expected.on_ground,
+        reach,
+        box_sigma_px(highest),
+        parameters.gate,
+    )
+    return np.asarray(np.maximum(beside, np.minimum(within_gate, reach)))
