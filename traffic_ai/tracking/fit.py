@@ -51,13 +51,25 @@ class Fit:
 def fit(
     planes: MotionPlanes, expected: Expected, found: Found, parameters: TrackerParameters
 ) -> Fit:
-    """Fit detections to tracks.
+    """Fit detections to tracks."""
+    track, detection = candidates(planes, expected, found, parameters)
+    return weigh(planes, expected, found, track, detection, parameters)
+
+
+def weigh(
+    planes: MotionPlanes,
+    expected: Expected,
+    found: Found,
+    track: Indices,
+    detection: Indices,
+    parameters: TrackerParameters,
+) -> Fit:
+    """Weigh pairs (P,) of a track and a detection.
 
     Where the edge is doubted the vehicle is either covered as it last was, or so much that its own
     height is missing below; the likelier counts, and the latter tells the place. A box that still
     overlaps well stays allowed whatever its anchor does.
     """
-    track, detection = candidates(planes, expected, found, parameters)
     shows_road = _shows_road(planes, expected, found, track, detection)
     hidden = (~shows_road).nonzero()[0]
     covered = rows(found.boxes, detection[hidden])
