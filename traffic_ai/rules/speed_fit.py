@@ -66,7 +66,7 @@ class Motion:
     residual_px: Array
 
 
-def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
+def fit_motion(samples: Samples, shifts_m: Array, common: int, steps_px: Array) -> Motion:
     """The motion of one vehicle; `shifts_m` (n, 2, K) are errors common to the whole pass.
 
     steps_px (n - 1,): its way through the picture from point to point.
@@ -76,7 +76,9 @@ def fit_motion(samples: Samples, shifts_m: Array, steps_px: Array) -> Motion:
     """
     highest = min(HIGHEST_ORDER, (len(samples) - 1) // 3)
     rho = _correlations(np.diff(samples.t_s), steps_px)
-    shapes = [_Equations(_with_own_noise(s), highest, rho, shifts_m) for s in _shapes(samples)]
+    shapes = [
+        _Equations(_with_own_noise(s), highest, rho, shifts_m, common) for s in _shapes(samples)
+    ]
     motions: list[tuple[int, Sequence[float]]]
     motions = [(order, _KEPT_SIGMAS) for order in range(1, min(highest, 2) + 1)]
     motions += [(order, _DERIVATIVE_SIGMAS) for order in range(2, highest + 1)]
@@ -166,6 +168,62 @@ class _Models:
     beta: Array
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a path leaves of the points and the shifts, in units of the noise.
+
+    rss (T,): of the points. along (T, K): of the points along each shift; own (T, K, K): of the
+    shifts. The first `common` shifts are those of all passes, which no pass can tell.
+    """
+
+    rss: Array
+    along: Array
+    own: Array
+    common: int
+
+    def told(self, freedom: float) -> "_Told":
+        """The vehicle's own shifts as the points tell them, each a normal variable at first."""
+        along, own = self.along[:, self.common :], self.own[:, self.common :, self.common :]
+        one = np.eye(along.shape[1])
+        rss = self.rss
+        for _ in range(2):
+            # Student's t with so many degrees of freedom is this much wider than a normal.
+            scale2 = rss / freedom
+            inverse = np.linalg.inv(own + scale2[:, None, None] * one)
+            size = np.einsum("tsr,tr->ts", inverse, along)
+            rss = self.rss - np.einsum("ts,ts->t", size, along)
+        return _Told(self, rss, rss / freedom, scale2, inverse, size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The vehicle's own shifts: size (T, k), in standard deviations of each; rss (T,): what they
+    leave of the points; noise2 (T,): the noise's variance, in that stated.
+    """
+
+    of: _Left
+    rss: Array
+    noise2: Array
+    scale2: Array
+    inverse: Array
+    size: Array
+
+    def log_room(self) -> Array:
+        """Logarithm (T,) of how much narrower than before each shift is known, all together."""
+        return np.asarray(-np.linalg.slogdet(self.scale2[:, None, None] * self.inverse)[1])
+
+    def unknown(self, moved: Array) -> tuple[Array, Array]:
+        """What moves with the shifts by `moved` (T, K): by how much still (T, K) for a standard
+        deviation of each, and the variance (T,) of what the noise of the points tells of them.
+        """
+        common, own = moved[:, : self.of.common], moved[:, self.of.common :]
+        carried = np.einsum("tsr,tr->ts", self.inverse, own)
+        cross = self.of.own[:, : self.of.common, self.of.common :]
+        left = self.scale2[:, None] * carried
+        variance = np.einsum("ts,ts->t", own - left, left)
+        return np.hstack([common - np.einsum("tcs,ts->tc", cross, carried), left]), variance
+
+
 class _Equations:
     """The normal equations of the highest order for all correlations rho (T, n - 1).
 
@@ -173,8 +231,11 @@ class _Equations:
     points, and each of the shifts. Rows: one image axis after the other, in units of the noise.
     """
 
-    def __init__(self, samples: Samples, highest: int, rho: Array, shifts_m: Array) -> None:
+    def __init__(
+        self, samples: Samples, highest: int, rho: Array, shifts_m: Array, common: int
+    ) -> None:
         n = len(samples)
+        self._common = common
         self._samples, self._highest = samples, highest
         self._half_s = float(samples.t_s[-1] - samples.t_s[0]) / 2.0
         self._design, self._target = image_rows(samples, highest)
@@ -182,8 +243,7 @@ class _Equations:
         shifted = np.einsum("nij,njk->ink", scaled, shifts_m).reshape(2 * n, -1)
         columns = np.column_stack([self._design, self._target, shifted])
         white = _whitened(columns.reshape(2, n, -1), rho)
-        k = self._design.shape[1]
-        self._normal = np.swapaxes(white[:, :, : k + 1], 1, 2) @ white
+        self._normal = np.swapaxes(white, 1, 2) @ white
         self._log_noise = 2.0 * np.log1p(-(rho**2)).sum(axis=1)
         self._log_noise += 2.0 * float(np.log(samples.sigma_px).sum())
 
@@ -196,23 +256,26 @@ class _Equations:
         right = self._normal[:, of, all_k:]
         inverse = np.linalg.inv(matrix)
         solved = inverse @ right
-        beta = solved[:, :, 0]
-        # |target|^2 - beta . right is the weighted sum of squares with that of the prior.
-        rss = self._normal[:, all_k, all_k] - (beta * right[:, :, 0]).sum(axis=1) + _PRIOR_WEIGHT
+        # Weighted sums of squares with those of the prior, |target|^2 - beta . right and so on.
+        left = self._normal[:, all_k:, all_k:] - np.swapaxes(right, 1, 2) @ solved
+        rss = left[:, 0, 0] + _PRIOR_WEIGHT
         # Place and mean speed have flat priors and are the same in all models: they take freedom.
         freedom = 2.0 * n + _PRIOR_WEIGHT - 4.0
+        shifts = _Left(rss, left[:, 1:, 0], left[:, 1:, 1:], self._common)
+        told = shifts.told(max(freedom - 2.0, 1.0))
         # Evidence of a Gaussian model with its coefficients integrated out and its scale fitted.
-        score = freedom * np.log(rss / freedom) + self._log_noise
+        score = freedom * np.log(told.rss / freedom) + self._log_noise + told.log_room()
         score += np.linalg.slogdet(matrix)[1] - 4.0 * np.log(precision[2:]).sum()
-        # Student's t with so many degrees of freedom is this much wider than a normal.
-        scale2 = rss / max(freedom - 2.0, 1.0)
+        by_own = solved[:, :, 1 + self._common :]
+        beta = solved[:, :, 0] - np.einsum("tks,ts->tk", by_own, told.size)
         speed, gradient, profile = self._mean_speed(order, beta)
         spread = np.einsum("tk,tkl,tl->t", gradient, inverse, gradient)
+        unknown, variance = told.unknown(np.einsum("tk,tks->ts", gradient, solved[:, :, 1:]))
         return _Models(
             score=score,
             speed_mps=speed,
-            variance=scale2 * spread,
-            sensitivity=np.einsum("tk,tks->ts", gradient, solved[:, :, 1:]),
+            variance=told.noise2 * spread + variance,
+            sensitivity=unknown,
             profile_mps=profile,
             beta=beta,
         )

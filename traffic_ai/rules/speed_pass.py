@@ -86,12 +86,15 @@ class Pass:
         """With the reference points and the motion fitted to them."""
         samples = self._linearised()
         path_m, directions = speed_points.smooth_path(samples)
-        steps_px = np.linalg.norm(np.diff(self.homography.to_image(path_m), axis=0), axis=1)
-        reference = correct(samples.ground_m, directions, self.homography, self.road_user)
-        moved = Samples(samples.t_s, reference.ground_m, samples.to_px, samples.sigma_px)
-        calibration = self.homography.parameter_jacobian(self.anchor_px)
+        path_px = self.homography.to_image(path_m)
+        steps_px = np.linalg.norm(np.diff(path_px, axis=0), axis=1)
+        # On the path: shifts at the noisy points would go with their noise, and be found in it.
+        reference = correct(path_m, directions, self.homography, self.road_user)
+        place_m = samples.ground_m + reference.ground_m - path_m
+        moved = Samples(samples.t_s, place_m, samples.to_px, samples.sigma_px)
+        calibration = self.homography.parameter_jacobian(path_px)
         shifts = np.dstack([calibration, *(shift for _, shift in reference.shifts_m)])
-        return Fitted(self, reference, fit_motion(moved, shifts, steps_px))
+        return Fitted(self, reference, fit_motion(moved, shifts, calibration.shape[2], steps_px))
 
     def _linearised(self) -> Samples:
         """The samples with metres per pixel and noise taken on the path, not at the noisy points.
