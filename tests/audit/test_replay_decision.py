@@ -254,6 +254,21 @@ def test_a_track_point_altered_changes_the_outcome(speeding):
     assert differences(violation, with_points(decision, ground_m=moved))
 
 
+def test_votes_altered_change_what_a_truck_may_be():
+    truck = Vehicle(straight(1.75, 80 / 3.6, 12.0), RoadUser.TRUCK)
+    ((violation, decision),) = reported([truck], noise_px=1.0)
+    assert decision.vehicle.votes[RoadUser.TRUCK] > 0.0
+    assert differences(violation, decision) == []
+    by_turns = dataclasses.replace(decision.vehicle, votes=(0.0, 0.0, 0.0, 0.0, 9.0, 11.0))
+    assert differences(violation, dataclasses.replace(decision, vehicles=(by_turns,)))
+
+
+def test_a_decision_of_an_earlier_version_has_no_votes(speeding):
+    value = json.loads(decision_text(speeding[1]))
+    del value["vehicles"][0]["votes"]
+    assert not any(read_decision(json.dumps(value)).vehicle.votes)
+
+
 def test_where_nothing_is_reported_any_more_that_is_said(speeding):
     violation, decision = speeding
     unseen = np.zeros_like(decision.vehicle.points.grounded)
@@ -288,6 +303,8 @@ def test_the_text_gives_the_same_text_again(speeding):
         lambda v: v["vehicles"][0]["t_s"].pop(),
         lambda v: v["vehicles"][0].update(observed="1"),
         lambda v: v["vehicles"][0].update(road_user=[[1, "tank"]]),
+        lambda v: v["vehicles"][0]["votes"].pop(),
+        lambda v: v["vehicles"][0]["votes"].__setitem__(0, -1.0),
         lambda v: v["signals"]["main"].update(history=[[1, [99]]]),
         lambda v: v.update(vehicles=None),
         lambda v: v["frames"]["index"].__setitem__(0, float("inf")),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.rules.box_size import may_be, measured_as
+from traffic_ai.rules.box_size import may_be, measured_as, truck_share
 
 FLAT = np.full(9, np.radians(8.0))
 END_ON, ASKEW = np.zeros(9), np.full(9, np.radians(40.0))
@@ -40,3 +40,22 @@ def test_what_a_name_may_stand_for_adds_up():
         chances = may_be(road_user)
         assert road_user in chances
         assert sum(chances.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("called", [RoadUser.TRUCK, RoadUser.BUS])
+def test_the_more_looks_say_truck_the_more_probably_it_is_one(called):
+    chances = [may_be(called, share)[RoadUser.TRUCK] for share in np.linspace(0.0, 1.0, 11)]
+    assert np.all(np.diff(chances) >= 0.0)
+    assert chances[0] < may_be(called)[RoadUser.TRUCK] < chances[-1]
+    # However often it is said, one name never rules out the other.
+    assert chances[0] > 0.05
+    assert chances[-1] < 0.995
+
+
+def test_the_share_of_votes_is_of_trucks_and_buses_alone():
+    votes = np.zeros(len(RoadUser))
+    assert truck_share(votes) is None
+    votes[RoadUser.CAR] = 5.0
+    assert truck_share(votes) is None
+    votes[RoadUser.BUS], votes[RoadUser.TRUCK] = 3.0, 1.0
+    assert truck_share(votes) == pytest.approx(0.25)

@@ -73,16 +73,17 @@ class TrackPoints:
 class VehicleRecord:
     """One vehicle in a decision.
 
-    class_id (F,): its voted class at each frame of the decision, NOT_SHOWN where it is not among
-    the frame's tracks: before it was confirmed and after it ended. ended_at: position of the frame
-    that ended its track, None if none did.
     first_t_s and observed_before: when its track began, and how many observed points it had before
-    the first one kept.
+    the first one kept. votes: for each class, as they were when it was decided on. class_id (F,):
+    its voted class at each frame of the decision, NOT_SHOWN where it is not among the frame's
+    tracks: before it was confirmed and after it ended. ended_at: position of the frame that ended
+    its track, None if none did.
     """
 
     track_id: int
     first_t_s: float
     observed_before: int
+    votes: tuple[float, ...]
     points: TrackPoints
     class_id: NDArray[np.int64]
     ended_at: int | None
@@ -133,6 +134,7 @@ class _Shown:
         self._count = 0
         self.track = Track(record.track_id, record.first_t_s)
         self.track.observed_count = record.observed_before
+        self.track.recall(record.votes)
         self.is_known = self.is_shown = self.has_ended = False
 
     def advance(self, position: int, t_s: float) -> None:

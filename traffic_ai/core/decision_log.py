@@ -18,6 +18,8 @@ FRAME_LIMIT = 2 * HISTORY_LIMIT
 REMEMBERED_LIMIT = 8
 _HALF = HISTORY_LIMIT // 2
 
+_Votes = tuple[float, ...]
+
 
 class DecisionLog:
     """The last frames of one session, and the reported vehicles that have gone since."""
@@ -27,8 +29,8 @@ class DecisionLog:
         self._last: Observation | None = None
         self._closed = False
         self._older: dict[int, deque[TrackPoints]] = {}
-        self._reported: set[int] = set()
-        self._gone: deque[tuple[Track, TrackPoints]] = deque(maxlen=REMEMBERED_LIMIT)
+        self._reported: dict[int, _Votes] = {}
+        self._gone: deque[tuple[Track, TrackPoints, _Votes]] = deque(maxlen=REMEMBERED_LIMIT)
 
     def add(self, observation: Observation, closing: bool = False) -> None:
         """Keep what the rules are about to see; `closing`: of the last frame, for the last time."""
@@ -44,9 +46,8 @@ class DecisionLog:
                 older = self._older.setdefault(track_id, deque(maxlen=FRAME_LIMIT // _HALF))
                 older.append(TrackPoints.copied(track, _HALF))
         for track_id in observation.tracks.ended:
-            if track_id in self._reported:
-                self._reported.discard(track_id)
-                self._remember(track_id)
+            if (votes := self._reported.pop(track_id, None)) is not None:
+                self._remember(track_id, votes)
 
     def decision(self, track_id: int, remembers_s: float) -> Decision | None:
         """The decision just made on a vehicle; None where its track ended before this frame.
@@ -58,35 +59,35 @@ class DecisionLog:
         subject = self._last.histories.get(track_id)
         if subject is None:
             return None
-        vehicles = [(subject, self._points(subject))]
+        vehicles = [(subject, self._points(subject), subject.votes)]
         if remembers_s > 0.0:
             vehicles += [
-                (track, points)
-                for track, points in self._gone
+                (track, points, votes)
+                for track, points, votes in self._gone
                 if track.track_id != track_id and now_s - float(points.t_s[-1]) <= remembers_s
             ]
             if track_id in self._last.tracks.ended:
-                self._remember(track_id)
+                self._remember(track_id, subject.votes)
             else:
-                self._reported.add(track_id)
-        first_s = min(float(points.t_s[0]) for _, points in vehicles)
+                self._reported[track_id] = subject.votes
+        first_s = min(float(points.t_s[0]) for _, points, _ in vehicles)
         kept = [o for o in self._frames if o.frame_info.t_s >= first_s]
         return Decision(
             frames=tuple(o.frame_info for o in kept),
             signals=tuple(o.signals for o in kept),
-            vehicles=tuple(_record(track, points, kept) for track, points in vehicles),
+            vehicles=tuple(_record(*vehicle, kept) for vehicle in vehicles),
             closed=self._closed,
             whole=all(
                 track.first_t_s >= kept[0].frame_info.t_s and track.first_t_s == points.t_s[0]
-                for track, points in vehicles
+                for track, points, _ in vehicles
             ),
         )
 
-    def _remember(self, track_id: int) -> None:
-        """Keep a reported vehicle whose track ends."""
+    def _remember(self, track_id: int, votes: _Votes) -> None:
+        """Keep a reported vehicle whose track ends, with the votes it was reported by."""
         assert self._last is not None
         track = self._last.histories[track_id]
-        self._gone.append((track, self._points(track)))
+        self._gone.append((track, self._points(track), votes))
 
     def _points(self, track: Track) -> TrackPoints:
         """All points of a track that are left, those dropped from its history too."""
@@ -96,7 +97,9 @@ class DecisionLog:
         return TrackPoints.joined(parts)
 
 
-def _record(track: Track, points: TrackPoints, kept: list[Observation]) -> VehicleRecord:
+def _record(
+    track: Track, points: TrackPoints, votes: _Votes, kept: list[Observation]
+) -> VehicleRecord:
     """A vehicle as the frames kept showed it."""
     ended_at = next(
         (i for i, o in enumerate(kept) if track.track_id in o.tracks.ended),
@@ -106,6 +109,7 @@ def _record(track: Track, points: TrackPoints, kept: list[Observation]) -> Vehic
         track_id=track.track_id,
         first_t_s=track.first_t_s,
         observed_before=track.observed_count - int(points.observed.sum()),
+        votes=votes,
         points=points,
         class_id=_classes(track, kept, ended_at),
         ended_at=ended_at,

@@ -175,6 +175,7 @@ def _vehicle(vehicle: VehicleRecord) -> dict[str, Any]:
         "first_t_s": vehicle.first_t_s,
         "observed_before": vehicle.observed_before,
         "ended_at": vehicle.ended_at,
+        "votes": list(vehicle.votes),
         "road_user": _runs(names),
         "t_s": points.t_s.tolist(),
         "xyxy_px": points.xyxy_px.tolist(),
@@ -199,6 +200,7 @@ def _read_vehicle(value: Mapping[str, Any], frame_count: int) -> VehicleRecord:
         track_id=int(value["track_id"]),
         first_t_s=float(value["first_t_s"]),
         observed_before=int(value["observed_before"]),
+        votes=_read_votes(value.get("votes", [0.0] * len(RoadUser))),
         points=TrackPoints(
             t_s=np.array(value["t_s"], float).reshape(n),
             xyxy_px=_sound(np.array(value["xyxy_px"], float).reshape(n, 4)),
@@ -210,6 +212,14 @@ def _read_vehicle(value: Mapping[str, Any], frame_count: int) -> VehicleRecord:
         class_id=np.array(classes, np.int64),
         ended_at=ended_at,
     )
+
+
+def _read_votes(values: Sequence[float]) -> tuple[float, ...]:
+    """Votes for each class; decisions of earlier versions have none."""
+    votes = _sound(np.array(values, float).reshape(len(RoadUser)))
+    if not (votes >= 0.0).all():
+        raise ValueError("votes are below zero")
+    return tuple(votes.tolist())
 
 
 # -- values ---------------------------------------------------------------------------------------

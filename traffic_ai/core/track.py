@@ -118,6 +118,15 @@ class Track:
         walks = on_foot >= sum(driven)
         self.road_user = RoadUser.PERSON if walks else RoadUser(1 + driven.index(most))
 
+    @property
+    def votes(self) -> tuple[float, ...]:
+        """What was voted for each class, in their order."""
+        return tuple(self._votes)
+
+    def recall(self, votes: Sequence[float]) -> None:
+        """Take over the votes of a recorded track; its class stays."""
+        self._votes = list(votes)
+
     def __len__(self) -> int:
         return self._n
 

@@ -5,7 +5,7 @@ vehicle's lower edge, and a track may pass to a neighbour. Either way the box be
 once and stays so, and the points before and after are not one motion of one point.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -31,11 +31,16 @@ _ROOF_M, _HEAVY_M = 4.0, 2.75
 _VAN_M, _WIDER = (2.05, 5.6), 1.15
 _HEAVY = (RoadUser.BUS, RoadUser.TRUCK)
 # Trucks are often called buses and buses now and then trucks (drawn: 40 % and 7 % of looks), and
-# there are more trucks on most roads.
-_MAY_BE: Mapping[RoadUser, Mapping[RoadUser, float]] = {
-    RoadUser.BUS: {RoadUser.BUS: 0.5, RoadUser.TRUCK: 0.5},
-    RoadUser.TRUCK: {RoadUser.TRUCK: 0.95, RoadUser.BUS: 0.05},
+# there are more trucks on most roads: logarithms of the odds that it is a truck.
+_TRUCK_ODDS: Mapping[RoadUser, float] = {RoadUser.BUS: 0.0, RoadUser.TRUCK: 2.9}
+# Who is called a bus and is none is called a truck now and then, and the other way round. The share
+# of looks (of those that say truck or bus) at which either is as probable as without, and what adds
+# one to the logarithm; no vehicle's looks tell more than `_MOST_TOLD`.
+_TRUCK_SHARES: Mapping[RoadUser, tuple[float, float]] = {
+    RoadUser.BUS: (0.08, 0.025),
+    RoadUser.TRUCK: (0.77, 0.06),
 }
+_MOST_TOLD = 2.0
 # Medians of trembling boxes differ by chance: this many standard deviations of a single box.
 _NOISE_SIGMAS = 4.0
 
@@ -68,9 +73,22 @@ def measured_as(
     return RoadUser.CAR
 
 
-def may_be(road_user: RoadUser) -> Mapping[RoadUser, float]:
-    """What vehicles called by that name are, and how probably."""
-    return _MAY_BE.get(road_user, {road_user: 1.0})
+def truck_share(votes: Sequence[float]) -> float | None:
+    """Of the votes for truck or bus the share for truck, None without any."""
+    truck, bus = votes[RoadUser.TRUCK], votes[RoadUser.BUS]
+    return truck / (truck + bus) if truck + bus > 0.0 else None
+
+
+def may_be(road_user: RoadUser, share: float | None = None) -> Mapping[RoadUser, float]:
+    """What vehicles called by that name are, and how probably. share: as `truck_share` gives."""
+    if road_user not in _HEAVY:
+        return {road_user: 1.0}
+    log_odds = _TRUCK_ODDS[road_user]
+    if share is not None:
+        usual, one = _TRUCK_SHARES[road_user]
+        log_odds += float(np.clip((share - usual) / one, -_MOST_TOLD, _MOST_TOLD))
+    truck = 1.0 / (1.0 + float(np.exp(-log_odds)))
+    return {RoadUser.TRUCK: truck, RoadUser.BUS: 1.0 - truck}
 
 
 def least_width_m(road_user: RoadUser) -> float:

@@ -19,7 +19,7 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import at_least, at_most
 from traffic_ai.rules import speed_points, speed_stretch
-from traffic_ai.rules.box_size import least_width_m, measured_as, whole_of_one_size
+from traffic_ai.rules.box_size import least_width_m, measured_as, truck_share, whole_of_one_size
 from traffic_ai.rules.speed_pass import Fitted, Pass, surest
 from traffic_ai.rules.speed_points import Samples
 from traffic_ai.rules.speed_result import (
@@ -50,7 +50,8 @@ class PassPoints:
     the image noise alone; whole (n,), False where the box was cut short or another's; size_m
     (n, 2), width and height of the box on the road where it stands, NaN where there is no box and
     heights of those that the picture's upper border cuts off;
-    looks_s (m,): all the moments at which the vehicle was looked for.
+    looks_s (m,): all the moments at which the vehicle was looked for. truck_share: of its votes for
+    truck or bus, None where there are none.
     """
 
     t_s: Array
@@ -60,6 +61,7 @@ class PassPoints:
     whole: NDArray[np.bool_]
     size_m: Array
     looks_s: Array
+    truck_share: float | None = None
 
     @classmethod
     def of_track(
@@ -79,6 +81,7 @@ class PassPoints:
             whole_of_one_size(boxes_px, m_per_px),
             size_m,
             track.t_s,
+            truck_share(track.votes),
         )
 
     @classmethod
@@ -150,7 +153,8 @@ def estimate_speed(
     # All points tell whether they are one vehicle's; those of its whole box are measured.
     found = moving[found]
     found = found[points.whole[usable][found]]
-    one = Pass(samples.take(found), points.anchor_px[usable][found], homography, road_user)
+    anchor_px = points.anchor_px[usable][found]
+    one = Pass(samples.take(found), anchor_px, homography, road_user, points.truck_share)
     refusal = one.refusal(min_points, min_baseline_m)
     if refusal is not None:
         return refusal

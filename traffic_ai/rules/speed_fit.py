@@ -192,7 +192,7 @@ class _Left:
             inverse = np.linalg.inv(own + scale2[:, None, None] * one)
             size = np.einsum("tsr,tr->ts", inverse, along)
             rss = self.rss - np.einsum("ts,ts->t", size, along)
-        return _Told(self, rss, rss / freedom, scale2, inverse, size)
+        return _Told(self, rss, rss / freedom, scale2, np.asarray(inverse, float), size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,19 +44,21 @@ _STAMP_SIGMA_S = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Points of one vehicle, and what is needed to fit them."""
+    """Points of one vehicle, and what is needed to fit them.
+
+    truck_share: of its votes for truck or bus, None where there are none.
+    """
 
     samples: Samples
     anchor_px: Array
     homography: Homography
     road_user: RoadUser | None
+    truck_share: float | None = None
 
     def between(self, start_s: float, end_s: float) -> "Pass":
         """The part within these moments."""
         inside = (self.samples.t_s >= start_s - 1e-9) & (self.samples.t_s <= end_s + 1e-9)
-        return Pass(
-            self.samples.take(inside), self.anchor_px[inside], self.homography, self.road_user
-        )
+        return replace(self, samples=self.samples.take(inside), anchor_px=self.anchor_px[inside])
 
     def refusal(self, min_points: int, min_baseline_m: float) -> SpeedRefusal | None:
         """Why these points are too few, too short or too far apart."""
@@ -133,7 +135,7 @@ class Fitted:
         the points; what they differ by goes into the uncertainty.
         """
         road_user = self.one.road_user
-        chances = {} if road_user is None else may_be(road_user)
+        chances = {} if road_user is None else may_be(road_user, self.one.truck_share)
         if len(chances) < 2:
             return self
         each = [
