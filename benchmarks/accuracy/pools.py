@@ -135,14 +135,19 @@ def _wrong_way_world(seed: int) -> World:
 
 def speed(share: float) -> list[Part]:
     """500 measurements and more of every class in every band of speed, both directions, each
-    before forty cameras.
+    before forty cameras; more passes where many are withheld.
     """
     return [
-        Part(f"{kind}, {band[0]}-{band[1]} km/h", 500 + n, _Speed(kind, band))
+        Part(f"{kind}, {band[0]}-{band[1]} km/h", 500 + n, _Speed(kind, band, _passes(kind, band)))
         for n in range(round(40 * share) or 1)
         for kind in KINDS
         for band in SPEED_BANDS_KMH
     ]
+
+
+def _passes(kind: str, band_kmh: tuple[float, float]) -> int:
+    """How many before each camera."""
+    return 32 if kind in ("truck", "bus") and band_kmh[0] >= 80 else 20
 
 
 def speed_noise(share: float) -> list[Part]:
