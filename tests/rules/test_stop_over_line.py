@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.road import PROVENANCE, Road, Vehicle, drive, near_misses, through, violations
+from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.signal import Aspect
 from traffic_ai.core.violation import StopOverLineMeasurement, ViolationKind
 from traffic_ai.rules.parameters import StopOverLineParameters
@@ -101,3 +102,47 @@ def test_who_stands_over_the_line_is_reported_although_hidden_later():
     covered = partial(np.interp, xp=[9.0, 10.5], fp=[0.0, 0.5])
     (found,) = violations(run_vehicle(Vehicle(stopping_at(STOP_M + 2.5), covered=covered)))
     assert found.measurement.distance_over_m <= 2.5
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+@pytest.mark.parametrize("behind_m", [2.6, 6.5])
+def test_what_has_no_room_before_a_truck_may_be_a_part_of_it(behind_m, calibrated):
+    """The detector gives a second box on a truck, which reaches below the truck's own."""
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=35.0, calibrated=calibrated)
+
+    def stops(front_m):
+        return through(1.75, (0, front_m + 43.0), (5, front_m + 8.0), (7, front_m), (60, front_m))
+
+    own = Vehicle(stops(32.0), RoadUser.CAR, heading=(0.0, -1.0))
+    truck = Vehicle(stops(32.0 + behind_m), RoadUser.TRUCK, heading=(0.0, -1.0))
+    findings = drive(
+        road,
+        [own, truck],
+        lambda scene: [StopOverLine(scene, PROVENANCE, StopOverLineParameters())],
+        seconds=20.0,
+        phases=PHASES,
+    )
+    if behind_m > 5.0:
+        assert len(violations(findings)) == 1
+    else:
+        assert not violations(findings)
+        assert "room_to_the_next" in [n.reason for n in near_misses(findings)]
+
+
+def test_one_that_stands_beside_another_has_room():
+    lanes = [("down", 0.0, 3.5, -1), ("down-2", 3.5, 7.0, -1)]
+    road = Road(lanes=lanes, stop_y_m=35.0)
+    path = through(1.75, (0, 75), (5, 40), (7, 32.0), (60, 32.0))
+    beside = through(4.2, (0, 75), (5, 40), (7, 32.3), (60, 32.3))
+    vehicles = [
+        Vehicle(path, RoadUser.MOTORCYCLE, heading=(0.0, -1.0)),
+        Vehicle(beside, RoadUser.TRUCK, heading=(0.0, -1.0)),
+    ]
+    findings = drive(
+        road,
+        vehicles,
+        lambda scene: [StopOverLine(scene, PROVENANCE, StopOverLineParameters())],
+        seconds=20.0,
+        phases=PHASES,
+    )
+    assert len(violations(findings)) == 2

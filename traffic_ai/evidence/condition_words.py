@@ -23,6 +23,7 @@ _PHRASES = {
     "standing": "stood there",
     "movement": "moved meanwhile",
     "came_over_on": "signal when it came over the line",
+    "room_to_the_next": "room before the next vehicle, which it may be a part of",
     # wrong way
     "distance_against_less_uncertainty": "way against the direction, less its uncertainty",
     "duration": "drove against the direction",

@@ -90,7 +90,7 @@ def on_one(one: Track, other: Track, start_s: float, end_s: float) -> bool:
     during = (t_s >= start_s) & (t_s <= end_s)
     if during.sum() < _LEAST_COMMON:
         return False
-    share = _share_inside(one.xyxy_px[a[during]], other.xyxy_px[b[during]])
+    share = share_inside(one.xyxy_px[a[during]], other.xyxy_px[b[during]])
     return bool(np.median(share) >= _ON_ONE_SHARE)
 
 
@@ -168,7 +168,7 @@ def _places(track: Track, axis: LaneAxis) -> tuple[Array, Array]:
     return track.t_s[known], axis.progress(points[known])
 
 
-def _share_inside(a: Array, b: Array) -> Array:
+def share_inside(a: Array, b: Array) -> Array:
     """How much of the smaller of boxes (N, 4) lies in the other, (N,)."""
     low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
     inner = np.clip(high - low, 0.0, None).prod(axis=1)

@@ -31,6 +31,7 @@ from traffic_ai.core.violation import (
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.length_range import length_range_m
+from traffic_ai.rules.own_room import room
 from traffic_ai.rules.parameters import StopOverLineParameters
 from traffic_ai.rules.passage import (
     MARGIN_SIGMAS,
@@ -45,7 +46,7 @@ from traffic_ai.rules.standing import (
 )
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
-RULE_VERSION = "stop-over-line-4"
+RULE_VERSION = "stop-over-line-5"
 # Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
 # R58), their shadow and wheels show below. Cars' boxes reach the road.
 TAIL_HEIGHT_M = 0.4
@@ -182,6 +183,7 @@ class StopOverLine:
         came_s = self._came_over_s(watched.geometry, track)
         moved = movement_share(track, window, forward)
         conditions = self._conditions(over, track, window, moved, signal, came_s)
+        conditions += self._doubts(watched.geometry, track, observation, start_s)
         failed = [c for c in conditions if not c.met]
         if failed:
             return self._report.near_miss(
@@ -202,6 +204,19 @@ class StopOverLine:
             ),
             conditions,
         )
+
+    @staticmethod
+    def _doubts(
+        geometry: StopLineGeometry, track: Track, observation: Observation, start_s: float
+    ) -> list[Condition]:
+        """Why it may be no vehicle of its own, by others in the picture; nothing where it is one,
+        so that the vehicle alone decides what is reported.
+        """
+        along_m = geometry.ground_line.forward if geometry.ground_line is not None else None
+        found = room(track, observation.histories.values(), start_s, along_m)
+        if found is None or found.measured >= found.least:
+            return []
+        return [at_least("room_to_the_next", found.measured, found.least, found.unit)]
 
     def _over(
         self, geometry: StopLineGeometry, track: Track, window: NDArray[np.bool_]
