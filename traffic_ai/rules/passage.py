@@ -21,6 +21,7 @@ from traffic_ai.rules.box_size import whole
 from traffic_ai.rules.lanes import lane_of_points
 from traffic_ai.rules.length_range import length_range_m
 from traffic_ai.rules.run_up import RunUp
+from traffic_ai.rules.seen_end import UNKNOWN, Slack, covered_points
 from traffic_ai.rules.upper_edge import BORDER_PX, UpperEdge, edge_sigma_px
 
 # A bumper's lower edge stands at most this high above the road.
@@ -33,6 +34,9 @@ END_ON_SINE = 0.35
 MARGIN_SIGMAS = 2.0
 # What the earliest crossing, and so the time charged, allows for: it may never be too late.
 CHARGE_SIGMAS = 3.0
+# So far beside the line the road plane is used outside the calibrated area too, where its scale is
+# less sure: noise counts so much more.
+OUTSIDE_M, OUTSIDE_NOISE = 15.0, 1.5
 # Over longer times without a good point the motion in between is not known.
 LONGEST_GAP_S = 0.5
 # Who was unseen for longer before the line may have been another vehicle until then.
@@ -110,12 +114,50 @@ class StopLineGeometry:
             return np.full(len(track), np.nan)
         return self.ground_line.distance(track.ground_m)
 
-    def ground_sigma_m(self, track: Track) -> Array:
-        """Noise (N,) of `seen_distance_m`."""
-        if self.ground_line is None:
-            return np.zeros(len(track))
+    def places_m(self, track: Track) -> tuple[Array, Array]:
+        """The same and its noise (N,), also a little outside the calibrated area."""
+        if self.ground_line is None or self.scene.homography is None:
+            return np.full(len(track), np.nan), np.zeros(len(track))
         normal = self.ground_line.forward
-        return np.asarray(np.sqrt(np.einsum("i,nij,j->n", normal, track.ground_cov_m2, normal)))
+        place_m = self.ground_line.distance(track.ground_m)
+        sigma_m = np.sqrt(np.einsum("i,nij,j->n", normal, track.ground_cov_m2, normal))
+        outside = np.flatnonzero(np.isnan(place_m))
+        if len(outside):
+            ground_m, jacobian = self.scene.homography.linearised(track.anchor_px[outside])
+            there_m = self.ground_line.distance(ground_m)
+            near = np.abs(there_m) <= OUTSIDE_M
+            noise_px = OUTSIDE_NOISE * edge_sigma_px(track.xyxy_px[outside])
+            along = np.linalg.norm(np.einsum("i,nij->nj", normal, jacobian), axis=1)
+            place_m[outside] = np.where(near, there_m, np.nan)
+            sigma_m[outside] = along * noise_px
+        return place_m, np.asarray(sigma_m)
+
+    def is_beyond(self, anchors_px: Array, ground_m: Array, at_least_m: float) -> NDArray[np.bool_]:
+        """Which points (N, 2) lie past the second line, or so far beyond this one where it has
+        none; outside the calibrated area farther by as much as it is less sure.
+        """
+        if self.stop_line.beyond is not None:
+            return np.asarray(self.stop_line.beyond.distance(anchors_px) > 0.0)
+        if self.ground_line is None or self.scene.homography is None:
+            return np.zeros(len(anchors_px), bool)
+        beyond_m = self.ground_line.distance(ground_m)
+        there_m = self.ground_line.distance(self.scene.homography.to_ground(anchors_px))
+        near = (there_m >= OUTSIDE_NOISE * at_least_m) & (there_m <= OUTSIDE_M)
+        return np.asarray((beyond_m >= at_least_m) | (np.isnan(beyond_m) & near))
+
+    def moved_px(self, track: Track, at: NDArray[np.int64], by_m: Array) -> Array:
+        """How far in the picture (M,) the seen end at some points is from a place so far on."""
+        if self.ground_line is None or self.scene.homography is None:
+            return np.full(len(at), UNKNOWN)
+        anchors_px = track.anchor_px[at]
+        ground_m = self.scene.homography.to_ground(anchors_px)
+        there_px = self.scene.homography.to_image(
+            ground_m + by_m[:, None] * self.ground_line.forward
+        )
+        moved_px = np.abs(
+            self.stop_line.line.distance(there_px) - self.stop_line.line.distance(anchors_px)
+        )
+        return np.where(np.isnan(moved_px) | (np.abs(by_m) >= UNKNOWN), UNKNOWN, moved_px)
 
     def hidden_length_m(self, track: Track, seen: NDArray[np.int64]) -> tuple[float, float]:
         """Least and greatest way from the seen end to the front, from the points at `seen`."""
@@ -166,77 +208,123 @@ class StopLineGeometry:
 
 
 def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | None:
-    """When the vehicle's front passed the line; None if its seen end did not cross it.
+    """When the vehicle's front passed the line; None if its seen end was not seen to cross it.
 
-    Uses grounded points of whole boxes; the box's upper edge also from points that are only
-    observed.
+    Uses grounded points of whole boxes, and others as far as they bound the place of the end
+    (`seen_end.py`); the box's upper edge also from points that are only observed.
     """
     good = _whole_points(track, geometry)
     if len(good) < 2:
         return None
-    covered = _covered_before(track, good, geometry)
-    timed = np.concatenate([covered, good])
-    t_s, boxes = track.t_s[timed], track.xyxy_px[timed]
+    slack = _slack(track, good, geometry)
+    boxes = track.xyxy_px[slack.at]
     distance = geometry.seen_distance_px(boxes)
-    seen = crossing_interval(t_s, distance, MARGIN_SIGMAS * edge_sigma_px(boxes))
+    noise_px = MARGIN_SIGMAS * edge_sigma_px(boxes)
+    ahead_px = noise_px + geometry.moved_px(track, slack.at, slack.ahead_m)
+    behind_px = noise_px + geometry.moved_px(track, slack.at, -slack.behind_m)
+    seen = crossing_interval(track.t_s[slack.at], distance, ahead_px, behind_px)
     if seen is None or not np.isfinite(seen[0]):
         return None
+    is_over = geometry.seen_distance_px(track.xyxy_px[good[-1:]])[0] > 0.0
+    if not is_over and not (distance > behind_px).any():
+        return None
     earliest, latest = seen
-    if len(covered):
-        latest = max(latest, float(track.t_s[good[0]]))
-    middle = crossing_time(t_s, distance)
+    middle = crossing_time(track.t_s[slack.at], distance)
     bound = max(middle - earliest, latest - middle)
     front_earliest, front_latest, by_motion = _front_bounds(
-        track, good, covered, geometry, earliest, latest
+        track, good, slack, geometry, earliest, latest
     )
     return FrontPassage(geometry.end, middle, bound, front_earliest, front_latest, by_motion)
 
 
-def _whole_points(track: Track, geometry: StopLineGeometry) -> NDArray[np.int64]:
-    """Positions of the grounded points of whole boxes, since it was last unseen for long before
-    the line.
+def _since(track: Track, geometry: StopLineGeometry) -> int:
+    """Position of the point from which on it is surely the same vehicle: since it was last unseen
+    for long before the line.
     """
     seen = np.flatnonzero(track.observed)
     again = seen[1:][np.diff(track.t_s[seen]) > ANOTHER_AFTER_S]
     again = again[geometry.seen_distance_px(track.xyxy_px[again]) < 0.0]
+    return int(again[-1]) if len(again) else 0
+
+
+def _whole_points(track: Track, geometry: StopLineGeometry) -> NDArray[np.int64]:
+    """Positions of the grounded points of whole boxes of one vehicle."""
+    seen = np.flatnonzero(track.observed)
     # One that is free between covered ones is so because what covers it was not found.
     free = track.grounded[seen]
     alone = free.copy()
     alone[1:] &= ~free[:-1]
     alone[:-1] &= ~free[1:]
     good = seen[free & ~alone]
-    good = good[good >= again[-1]] if len(again) else good
+    good = good[good >= _since(track, geometry)]
     return good[whole_boxes(track.xyxy_px[good], geometry.scene.homography)]
 
 
-def _covered_before(
+def _slack(track: Track, good: NDArray[np.int64], geometry: StopLineGeometry) -> Slack:
+    """The points that tell where the seen end was, in time order, and what they leave open."""
+    none = np.zeros(len(good))
+    parts = [Slack(good, none, none)]
+    if geometry.end is not VehicleEnd.SIDE:
+        ahead_seen = geometry.end is VehicleEnd.FRONT
+        covered = covered_points(
+            track, good, geometry.scene.homography, geometry.ground_line, ahead_seen=ahead_seen
+        )
+        parts.append(covered.take(covered.at >= _since(track, geometry)))
+        rest = (
+            _cut_after(track, good, geometry) if ahead_seen else _rear_before(track, good, geometry)
+        )
+        rest = np.setdiff1d(rest, covered.at)
+        open_m, none = np.full(len(rest), UNKNOWN), np.zeros(len(rest))
+        parts.append(Slack(rest, open_m, none) if ahead_seen else Slack(rest, none, open_m))
+    return Slack.joined(parts)
+
+
+def _rear_before(
     track: Track, good: NDArray[np.int64], geometry: StopLineGeometry
 ) -> NDArray[np.int64]:
     """Points before the line at which a vehicle's rear is not seen; needed where no good one is.
 
     What covers the lower edge leaves it too high in the picture: the rear is no farther ahead.
     """
-    none = np.zeros(0, np.int64)
-    if geometry.end is not VehicleEnd.REAR:
-        return none
     boxes = track.xyxy_px[good]
     clearly = geometry.seen_distance_px(boxes) < -MARGIN_SIGMAS * edge_sigma_px(boxes)
     if clearly.any():
-        return none
+        return np.zeros(0, np.int64)
     earlier = np.flatnonzero(track.observed & (track.t_s < track.t_s[good[0]]))
     return earlier[geometry.seen_distance_px(track.xyxy_px[earlier]) < 0.0]
+
+
+def _cut_after(
+    track: Track, good: NDArray[np.int64], geometry: StopLineGeometry
+) -> NDArray[np.int64]:
+    """Points after the last good one at which the border of the picture cuts a front off: it is no
+    less far than it seems.
+    """
+    boxes = track.xyxy_px
+    low, high = boxes[:, 0], boxes[:, 2]
+    cut = (low <= BORDER_PX) | (high >= geometry.scene.width_px - BORDER_PX)
+    cut |= boxes[:, 3] >= geometry.scene.height_px - BORDER_PX
+    return np.flatnonzero(track.observed & cut & (track.t_s > track.t_s[good[-1]]))
 
 
 def second_line_latest_s(track: Track, geometry: StopLineGeometry, beyond_m: float) -> float | None:
     """When the front was surely so far beyond the line; None where that cannot be told."""
     good = _whole_points(track, geometry)
-    distance_m = geometry.seen_distance_m(track)
-    known = good[~np.isnan(distance_m[good])]
-    if len(known) < 2 or geometry.end is VehicleEnd.SIDE:
+    place_m, sigma_m = geometry.places_m(track)
+    if len(good) < 2 or geometry.end is VehicleEnd.SIDE:
         return None
-    ahead_m = geometry.hidden_length_m(track, known)[0] - beyond_m
-    margin_m = MARGIN_SIGMAS * geometry.ground_sigma_m(track)[known]
-    interval = crossing_interval(track.t_s[known], distance_m[known] + ahead_m, margin_m)
+    slack = _slack(track, good, geometry)
+    slack = slack.take(~np.isnan(place_m[slack.at]))
+    if len(slack.at) < 2:
+        return None
+    ahead_m = geometry.hidden_length_m(track, good[~np.isnan(place_m[good])])[0] - beyond_m
+    noise_m = MARGIN_SIGMAS * sigma_m[slack.at]
+    interval = crossing_interval(
+        track.t_s[slack.at],
+        place_m[slack.at] + ahead_m,
+        noise_m + slack.ahead_m,
+        noise_m + slack.behind_m,
+    )
     return interval[1] if interval is not None else None
 
 
@@ -251,22 +339,24 @@ def whole_boxes(boxes: Array, homography: Homography | None) -> NDArray[np.bool_
 def _front_bounds(
     track: Track,
     good: NDArray[np.int64],
-    covered: NDArray[np.int64],
+    slack: Slack,
     geometry: StopLineGeometry,
     seen_earliest: float,
     seen_latest: float,
 ) -> tuple[float, float, bool]:
-    """Bounds of the front's crossing, from the points at `good`; and whether its speed told.
+    """Bounds of the front's crossing, from the points of `slack`; and whether its speed told.
 
-    covered: points at which the rear was no farther ahead than it seems.
+    good: those that show the whole vehicle.
     """
-    distance_m = geometry.seen_distance_m(track)
+    place_m, sigma_m = geometry.places_m(track)
+    slack = slack.take(~np.isnan(place_m[slack.at]))
     if geometry.end is VehicleEnd.FRONT:
-        return _front_seen(track, good, distance_m, geometry, seen_earliest), seen_latest, False
+        earliest = _front_seen(track, good, slack, (place_m, sigma_m), geometry, seen_earliest)
+        return earliest, seen_latest, False
     earliest = _upper_edge_earliest(track, geometry)
     latest = seen_latest
     by_motion = False
-    known = good[~np.isnan(distance_m[good])]
+    known = good[~np.isnan(place_m[good])]
     if geometry.end is VehicleEnd.REAR and geometry.ground_line is not None and len(known) >= 2:
         shortest_m, longest_m = geometry.hidden_length_m(track, known)
         upper = UpperEdge.of(track, known, geometry.scene.homography, geometry.ground_line)
@@ -274,17 +364,15 @@ def _front_bounds(
             earliest = max(earliest, *(_earliest(*bound) for bound in upper.front_bounds()))
             if not upper.may_be(track.road_user):
                 longest_m = max(other.longest_m for other in SIZES.values())
-        covered = covered[~np.isnan(distance_m[covered])]
-        timed = np.concatenate([covered, known])
-        t_s, rear_m = track.t_s[timed], distance_m[timed]
-        sigma_m = geometry.ground_sigma_m(track)[timed]
-        earliest = max(earliest, _earliest(t_s, rear_m + longest_m, CHARGE_SIGMAS * sigma_m))
-        n = len(covered)
+        t_s, rear_m, noise_m = track.t_s[slack.at], place_m[slack.at], sigma_m[slack.at]
+        at_most_m = CHARGE_SIGMAS * noise_m + slack.ahead_m
+        earliest = max(earliest, _earliest(t_s, rear_m + longest_m, at_most_m))
         if not np.isfinite(earliest):
-            rear = (t_s[n:], rear_m[n:], sigma_m[n:])
+            rear = (track.t_s[known], place_m[known], sigma_m[known])
             earliest = _earliest_by_speed(rear, longest_m, upper, track.road_user)
             by_motion = bool(np.isfinite(earliest))
-        sooner = crossing_interval(t_s[n:], rear_m[n:] + shortest_m, MARGIN_SIGMAS * sigma_m[n:])
+        at_least_m = MARGIN_SIGMAS * noise_m + slack.behind_m
+        sooner = crossing_interval(t_s, rear_m + shortest_m, at_most_m, at_least_m)
         if sooner is not None and np.isfinite(sooner[0]):
             latest = min(latest, sooner[1])
     return min(earliest, latest), latest, by_motion
@@ -329,17 +417,18 @@ def _earliest(t_s: Array, value: Array, margin: Array) -> float:
 def _front_seen(
     track: Track,
     good: NDArray[np.int64],
-    distance_m: Array,
+    slack: Slack,
+    places: tuple[Array, Array],
     geometry: StopLineGeometry,
     seen_earliest: float,
 ) -> float:
     """Earliest crossing of a front that is seen: its bumper is nearer than its road projection."""
-    known = good[~np.isnan(distance_m[good])]
-    if len(known) >= 2:
-        nearer_m = distance_m[known] + geometry.bumper_allowance_m()
+    if len(slack.at) >= 2:
+        place_m, sigma_m = places
+        nearer_m = place_m[slack.at] + geometry.bumper_allowance_m()
         nearer_m += RIDER_BEHIND_FRONT_M if track.road_user is RoadUser.PERSON else 0.0
-        margin_m = CHARGE_SIGMAS * geometry.ground_sigma_m(track)[known]
-        interval = crossing_interval(track.t_s[known], nearer_m, margin_m)
+        margin_m = CHARGE_SIGMAS * sigma_m[slack.at] + slack.ahead_m
+        interval = crossing_interval(track.t_s[slack.at], nearer_m, margin_m)
     else:
         boxes = track.xyxy_px[good]
         raised = BUMPER_SHARE_OF_BOX * (boxes[:, 3] - boxes[:, 1])
@@ -366,23 +455,26 @@ def _upper_edge_earliest(track: Track, geometry: StopLineGeometry) -> float:
     return -np.inf if interval is None else interval[0]
 
 
-def crossing_interval(t_s: Array, value: Array, margin: Array) -> tuple[float, float] | None:
+def crossing_interval(
+    t_s: Array, value: Array, margin: Array, above: Array | None = None
+) -> tuple[float, float] | None:
     """Bounds of the last upward crossing of zero by a noisy value (N,) at times (N,).
 
-    The earliest moment is where the value last left -margin, the latest where it reached +margin
-    for good; in between noise may decide. Over a gap longer than LONGEST_GAP_S nothing is known of
-    the motion: the crossing may be at either end of it. (-inf, ...) if it was never clearly below,
-    None if it does not end above zero.
+    The earliest moment is where the value last left -margin, the latest where it reached `above`
+    (margin by default) for good; in between noise may decide. Over a gap longer than LONGEST_GAP_S
+    nothing is known of the motion: the crossing may be at either end of it. (-inf, ...) if it was
+    never clearly below, None if it does not end above zero.
     """
     if len(t_s) < 2 or value[-1] <= 0.0:
         return None
-    clearly_above = value > margin
+    above = margin if above is None else above
+    clearly_above = value > above
     below = np.flatnonzero(~clearly_above)
     latest = float(t_s[0])
     if len(below):
         i = int(below[-1])
         gap = _is_gap(t_s, i)
-        latest = float(t_s[i + 1]) if gap else _interpolated(t_s, value - margin, i)
+        latest = float(t_s[i + 1]) if gap else _interpolated(t_s, value - above, i)
     clearly_below = np.flatnonzero(value < -margin)
     if len(clearly_below) == 0:
         return -np.inf, latest

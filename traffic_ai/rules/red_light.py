@@ -158,13 +158,9 @@ class RedLight:
 
     def _is_beyond(self, watched: _Watched, observation: Observation) -> np.ndarray:
         tracks = observation.tracks
-        if watched.line.beyond is not None:
-            return np.asarray(watched.line.beyond.distance(tracks.anchor_px) > 0.0)
-        ground_line = watched.geometry.ground_line
-        if ground_line is None:
-            return np.zeros(len(tracks), bool)
-        far = ground_line.distance(tracks.ground_m) >= self._parameters.beyond_distance_m
-        return np.asarray(far)
+        return watched.geometry.is_beyond(
+            tracks.anchor_px, tracks.ground_m, self._parameters.beyond_distance_m
+        )
 
     # -- deciding -----------------------------------------------------------------------------
 

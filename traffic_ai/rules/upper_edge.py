@@ -53,7 +53,7 @@ _SLOPE_SHARE = 0.05
 _SLOPE_SIGMAS = 2.0
 _SIGMAS = 3.0
 # Edges wander over this way in the picture.
-_WANDER_PX = 30.0
+WANDER_PX = 30.0
 # Only who drives straight over the line: greatest sine between travel and the line's normal.
 _STRAIGHT = 0.2
 _FAR_M = 1e6
@@ -198,7 +198,7 @@ class _AgainstRear:
             return None
         if not _is_straight(ground_m[near], line):
             return None
-        independent = 1.0 + float(np.ptp(boxes[near, 3])) / _WANDER_PX
+        independent = 1.0 + float(np.ptp(boxes[near, 3])) / WANDER_PX
         return cls(u[near] - foot_m, v[near] - foot_m, sigma_m[near], independent)
 
     def within(self, ahead_m: float, height_m: float, camera_height_m: float) -> bool:

@@ -12,6 +12,10 @@ BORDER_PX = 2.0
 # it (drawn: up to 2.5 %, 8 px of a box of 400).
 BORDER_SHARE_OF_BOX = 0.025
 COVERED_SHARE = 0.25
+# What covers a vehicle holds little of what is left to be seen of it; a box that lies in its box by
+# this share of its own, and ends hardly lower (in heights), is a second one of the same vehicle.
+DOUBLE_SHARE = 0.5
+DOUBLE_LOWER = 0.25
 # A part of a vehicle: this much of its box in the whole one's, this wide, their upper or lower
 # edges this near to each other (shares of the inner area, of the outer width and height).
 INSIDE_SHARE = 0.85
@@ -106,9 +110,19 @@ def grounded(
 
 def in_picture(boxes: Array, width_px: int, height_px: int) -> NDArray[np.bool_]:
     """Which boxes (N, 4) the left, right or bottom border does not cut off, (N,)."""
-    x0, y0, x1, y1 = boxes.T
-    border = BORDER_PX + BORDER_SHARE_OF_BOX * (y1 - y0)
-    return np.asarray((x0 > BORDER_PX) & (x1 < width_px - BORDER_PX) & (y1 < height_px - border))
+    return ends_above(boxes, height_px) & whole_across(boxes, width_px)
+
+
+def ends_above(boxes: Array, height_px: int) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) end above the bottom border of the picture, (N,)."""
+    bottom = boxes[:, 3]
+    border = BORDER_PX + BORDER_SHARE_OF_BOX * (bottom - boxes[:, 1])
+    return np.asarray(bottom < height_px - border)
+
+
+def whole_across(boxes: Array, width_px: int) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) the left and right borders of the picture do not cut off, (N,)."""
+    return np.asarray((boxes[:, 0] > BORDER_PX) & (boxes[:, 2] < width_px - BORDER_PX))
 
 
 def is_covered(
@@ -125,9 +139,18 @@ def is_covered(
     covers = (nearer[:, 3] > bottom + BORDER_PX) & (nearer[:, 1] < bottom)
     shared = np.minimum(right[one], nearer[:, 2]) - np.maximum(left[one], nearer[:, 0])
     covers &= shared / np.maximum(right - left, 1.0)[one] >= COVERED_SHARE
+    if covers.any():
+        covers &= ~_is_double(rows(boxes, one), nearer)
     found = np.zeros(len(boxes), bool)
     found[one[covers]] = True
     return found
+
+
+def _is_double(boxes: Array, lower: Array) -> NDArray[np.bool_]:
+    """Which of lower boxes (P, 4) are second ones of what boxes (P, 4) show, (P,)."""
+    within = shared_area(boxes, lower) >= DOUBLE_SHARE * areas(lower)
+    height = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
+    return np.asarray(within & (lower[:, 3] - boxes[:, 3] <= DOUBLE_LOWER * height))
 
 
 def is_before(boxes: Array, those: NDArray[np.int64], reach: float) -> NDArray[np.bool_]:

@@ -102,8 +102,11 @@ def weigh(
 def _shows_road(
     planes: MotionPlanes, expected: Expected, found: Found, track: Indices, detection: Indices
 ) -> Mask:
-    """Whether detections (P,) show where the vehicles of their tracks (P,) meet the road."""
-    shows = found.on_road[detection] & ~(found.on_foot[detection] & expected.drives[track])
+    """Whether detections (P,) show where what is in the picture of the vehicles of their tracks
+    (P,) meets the road.
+    """
+    edge = found.on_road | found.cut_beside
+    shows = edge[detection] & ~(found.on_foot[detection] & expected.drives[track])
     if found.free_left.any() or found.free_right.any():
         side = planes.near_sides(expected.state, expected.on_ground)
         side[~expected.four_wheeled] = 0

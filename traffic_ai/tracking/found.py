@@ -9,7 +9,14 @@ from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import FrameInfo
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.tracking.boxes import Pairs, in_picture, is_covered, part_of, touching
+from traffic_ai.tracking.boxes import (
+    Pairs,
+    ends_above,
+    is_covered,
+    part_of,
+    touching,
+    whole_across,
+)
 from traffic_ai.tracking.columns import rows
 from traffic_ai.tracking.plane import MotionPlanes
 
@@ -22,7 +29,8 @@ class Found:
     """M detections: boxes (M, 4), confidence (M,), class_id (M,).
 
     sure (M,): confident enough to start a track. on_road (M,): whether the lower edge is where
-    something meets the road. on_foot (M,): somebody on foot, so perhaps only the rider of a
+    something meets the road. cut_beside (M,): the left or right border cuts it off, and its lower
+    edge is seen: what comes into the picture grows wider, not nearer. on_foot (M,): somebody on foot, so perhaps only the rider of a
     two-wheeler, whose feet are above the road. free_left, free_right (M,): covered, but not where
     one end of a vehicle would be that shows that end at its left or right: who is seen askew shows
     its side beside the end that stands on the road, and a neighbour often covers no more than that.
@@ -33,6 +41,7 @@ class Found:
     class_id: NDArray[np.int64]
     sure: NDArray[np.bool_]
     on_road: NDArray[np.bool_]
+    cut_beside: NDArray[np.bool_]
     on_foot: NDArray[np.bool_]
     free_left: NDArray[np.bool_]
     free_right: NDArray[np.bool_]
@@ -95,7 +104,8 @@ class Seen:
             detections, boxes = detections.select(~part), rows(boxes, (~part).nonzero()[0])
             pairs = touching(boxes)
         covered = is_covered(boxes, pairs)
-        inside = in_picture(boxes, info.width_px, info.height_px)
+        above, across = ends_above(boxes, info.height_px), whole_across(boxes, info.width_px)
+        inside = above & across
         left, right = _free_ends(boxes, pairs, covered & inside, planes)
         return Found(
             boxes,
@@ -103,6 +113,7 @@ class Seen:
             detections.class_id,
             detections.confidence >= sure_confidence,
             inside & ~covered,
+            above & ~across & ~covered,
             detections.class_id == RoadUser.PERSON,
             left,
             right,

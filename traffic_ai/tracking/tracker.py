@@ -179,7 +179,7 @@ class RoadPlaneTracker:
         expected = self._correct(at, whole) < self._p.gate
         is_found, on_road = np.zeros(len(live), bool), np.zeros(len(live), bool)
         is_found[at] = True
-        on_road[at] = fitted.shows_road[pairs] & expected
+        on_road[at] = fitted.shows_road[pairs] & ~found.cut_beside[detection] & expected
         live.box_px[at] = rows(found.boxes, detection)
         live.whole_px[at], live.across_m[at] = rows(fitted.whole_px, place), whole.across_m
         # Those that were not found are where their whole boxes are expected.
