@@ -148,7 +148,7 @@ class StopLineGeometry:
     def moved_px(self, track: Track, at: NDArray[np.int64], by_m: Array) -> Array:
         """How far in the picture (M,) the seen end at some points is from a place so far on."""
         if self.ground_line is None or self.scene.homography is None:
-            return np.full(len(at), UNKNOWN)
+            return np.where(by_m == 0.0, 0.0, UNKNOWN)
         anchors_px = track.anchor_px[at]
         ground_m = self.scene.homography.to_ground(anchors_px)
         there_px = self.scene.homography.to_image(
@@ -157,7 +157,8 @@ class StopLineGeometry:
         moved_px = np.abs(
             self.stop_line.line.distance(there_px) - self.stop_line.line.distance(anchors_px)
         )
-        return np.where(np.isnan(moved_px) | (np.abs(by_m) >= UNKNOWN), UNKNOWN, moved_px)
+        moved_px[np.isnan(moved_px) | (np.abs(by_m) >= UNKNOWN)] = UNKNOWN
+        return np.where(by_m == 0.0, 0.0, moved_px)
 
     def hidden_length_m(self, track: Track, seen: NDArray[np.int64]) -> tuple[float, float]:
         """Least and greatest way from the seen end to the front, from the points at `seen`."""
@@ -166,6 +167,7 @@ class StopLineGeometry:
         if self.ground_line is None or self.scene.homography is None:
             size = SIZES[track.road_user]
             return size.shortest_m, size.longest_m
+        seen = seen[~np.isnan(track.ground_m[seen, 0])]
         return length_range_m(track, seen, self.ground_line.forward, self.scene.homography)
 
     def beyond_m(self, otherwise_m: float) -> float | None:
@@ -359,7 +361,8 @@ def _front_bounds(
     known = good[~np.isnan(place_m[good])]
     if geometry.end is VehicleEnd.REAR and geometry.ground_line is not None and len(known) >= 2:
         shortest_m, longest_m = geometry.hidden_length_m(track, known)
-        upper = UpperEdge.of(track, known, geometry.scene.homography, geometry.ground_line)
+        measured = known[~np.isnan(track.ground_m[known, 0])]
+        upper = UpperEdge.of(track, measured, geometry.scene.homography, geometry.ground_line)
         if upper is not None:
             earliest = max(earliest, *(_earliest(*bound) for bound in upper.front_bounds()))
             if not upper.may_be(track.road_user):
@@ -371,8 +374,10 @@ def _front_bounds(
             rear = (track.t_s[known], place_m[known], sigma_m[known])
             earliest = _earliest_by_speed(rear, longest_m, upper, track.road_user)
             by_motion = bool(np.isfinite(earliest))
-        at_least_m = MARGIN_SIGMAS * noise_m + slack.behind_m
-        sooner = crossing_interval(t_s, rear_m + shortest_m, at_most_m, at_least_m)
+        likely_m = MARGIN_SIGMAS * noise_m
+        sooner = crossing_interval(
+            t_s, rear_m + shortest_m, likely_m + slack.ahead_m, likely_m + slack.behind_m
+        )
         if sooner is not None and np.isfinite(sooner[0]):
             latest = min(latest, sooner[1])
     return min(earliest, latest), latest, by_motion

@@ -5,12 +5,13 @@ grace time, by the earliest moment the front can have crossed and the latest mom
 begun, and the vehicle passed a second line beyond while the same red still showed.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from traffic_ai.core.geometry import Polygons
+from traffic_ai.core.geometry import Array, Polygons
 from traffic_ai.core.ports import Observation
 from traffic_ai.core.scene import Lane, Scene, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
@@ -29,8 +30,9 @@ from traffic_ai.core.violation import (
 )
 from traffic_ai.rules.continuity import largest_leap, longest_gap_s, seen_share
 from traffic_ai.rules.findings import Reporter, anchor_at
-from traffic_ai.rules.lanes import is_judged
+from traffic_ai.rules.lanes import is_judged, lane_of_points
 from traffic_ai.rules.line_sides import LineSides
+from traffic_ai.rules.own_room import room
 from traffic_ai.rules.parameters import RedLightParameters
 from traffic_ai.rules.passage import (
     LONGEST_GAP_S,
@@ -40,8 +42,9 @@ from traffic_ai.rules.passage import (
     second_line_latest_s,
 )
 from traffic_ai.rules.rider import is_carried, rides_at, taken_for
+from traffic_ai.rules.unfollowed import unseen_crossing
 
-RULE_VERSION = "red-light-5"
+RULE_VERSION = "red-light-6"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
 # The vehicle is followed from this long before its crossing, with no longer time unseen after it
@@ -49,6 +52,14 @@ STILL_LEAD_S = 1.0
 # is caught now and then there may be a part of it, whose edges tell no place.
 FOLLOWED_S = 1.0
 MIN_SEEN_SHARE = 0.4
+# Who drives behind another keeps this much of the room that he takes. Of the latest reported, so
+# many may still be followed under another number.
+DRIVING_ROOM = 1.5
+REPORTED_LIMIT = 8
+# Tracks that crossed, to know one again that was lost after it: so many of the latest, so near in
+# time, and along the line in shares of it.
+CROSSINGS_LIMIT = 64
+CROSSED_S, CROSSED_SHARE = 0.7, 0.1
 # The second line counts as passed when the vehicle was observed beyond it this often.
 BEYOND_OBSERVATIONS = 2
 
@@ -76,6 +87,31 @@ class _Watched:
     exits: Polygons
     passing: dict[int, _Passing] = field(default_factory=dict)
     decided: set[int] = field(default_factory=set)
+    crossings: deque[tuple[float, float]] = field(
+        default_factory=lambda: deque(maxlen=CROSSINGS_LIMIT)
+    )
+    reported: deque[Track] = field(default_factory=lambda: deque(maxlen=REPORTED_LIMIT))
+
+    def has_crossed(self, t_s: float, place_px: Array) -> bool:
+        """Whether a track was followed over the line at about that time and place."""
+        along = float(self.line.line.position_along(place_px))
+        return any(
+            abs(t_s - then_s) <= CROSSED_S and abs(along - there) <= CROSSED_SHARE
+            for then_s, there in self.crossings
+        )
+
+    def is_reported(self, track: Track, crossing_s: float) -> bool:
+        """Whether another track on the same vehicle was reported for this crossing.
+
+        Two that drive one behind the other are farther apart than one is long.
+        """
+        line = self.geometry.ground_line
+        since_s = crossing_s - FOLLOWED_S
+        for other in self.reported:
+            found = room(track, (other,), since_s, line.forward if line is not None else None)
+            if found is not None and found.measured < DRIVING_ROOM * found.least:
+                return True
+        return False
 
 
 class RedLight:
@@ -148,7 +184,10 @@ class RedLight:
         tracks = observation.tracks
         beyond = self._is_beyond(watched, observation)
         turned = np.asarray(watched.exits.holds(tracks.anchor_px).any(axis=1))
+        along = watched.line.line.position_along(tracks.anchor_px)
         for row, state in over:
+            if not state.crossed:
+                watched.crossings.append((observation.frame_info.t_s, float(along[row])))
             state.crossed = True
             state.grounded_over = state.grounded_over or bool(tracks.grounded[row])
             state.turned = state.turned or bool(turned[row])
@@ -197,9 +236,12 @@ class RedLight:
         """Decide a track that ends before it was decided."""
         state = watched.passing.get(track_id)
         signal = observation.signals.get(watched.group_id)
-        if state is None or not state.crossed or track_id in watched.decided or signal is None:
+        if signal is None or track_id in watched.decided:
             return None
-        return self._decide(watched, observation.histories[track_id], state, signal, observation)
+        track = observation.histories[track_id]
+        if state is not None and state.crossed:
+            return self._decide(watched, track, state, signal, observation)
+        return self._not_followed(watched, track, signal, observation)
 
     def _decide(
         self,
@@ -213,10 +255,13 @@ class RedLight:
             return None
         passage = front_passage(track, watched.geometry)
         lane = watched.geometry.lane_of(track)
+        if passage is None:
+            if lane is None:
+                return self._not_followed(watched, track, signal, observation)
+            at_s = float(track.t_s[-1]) if state.beyond_s is None else state.beyond_s
+            return self._log_unseen(watched, track, lane, at_s, "crossing_seen", observation)
         if lane is None:
             return None
-        if passage is None:
-            return self._not_seen_crossing(track, lane, state, signal, observation)
         measured = watched.geometry.ground_line is not None
         road_user = taken_for(track, lane, in_metres=measured)
         if not is_judged(lane, road_user):
@@ -231,15 +276,19 @@ class RedLight:
         if road_user is not track.road_user:
             rides = rides_at(track, passage.seen_crossing_s)
             others = observation.histories.values()
-            if not all(c.met for c in rides) or is_carried(track, others, passage.seen_crossing_s):
+            rides_not = not any(c.met for c in rides)
+            if rides_not or is_carried(track, others, passage.seen_crossing_s):
                 return None
             conditions += rides
-        failed = [c for c in conditions if not c.met]
         info = observation.frame_info
+        if all(c.met for c in conditions) and watched.is_reported(track, passage.seen_crossing_s):
+            conditions.append(is_so("reported under another track", "yes", "no", met=False))
+        failed = [c for c in conditions if not c.met]
         if failed:
             return self._report.near_miss(
                 track, lane.id, info, passage.seen_crossing_s, failed[0].name, conditions
             )
+        watched.reported.append(track)
         crossing_s = passage.front_earliest_s
         at_s = passage.seen_crossing_s
         beyond_s = state.beyond_s if state.beyond_s is not None else at_s
@@ -254,21 +303,44 @@ class RedLight:
         )
         return replace(violation, road_user=road_user)
 
-    def _not_seen_crossing(
+    def _not_followed(
+        self, watched: _Watched, track: Track, signal: SignalHistory, observation: Observation
+    ) -> NearMiss | None:
+        """Of one that was first seen over the line or last seen before it, and by its motion
+        crossed it on red.
+        """
+        crossed = unseen_crossing(track, watched.geometry)
+        if crossed is None or watched.has_crossed(crossed.t_s, crossed.before_px):
+            return None
+        lane = lane_of_points(watched.geometry.lanes, crossed.before_px[None])
+        was_before = watched.geometry.lane_of(track) is not None
+        reason = "crossing_seen" if was_before else "seen_before_line"
+        if lane is None:
+            return None
+        return self._log_unseen(watched, track, lane, crossed.t_s, reason, observation)
+
+    def _log_unseen(
         self,
+        watched: _Watched,
         track: Track,
         lane: Lane,
-        state: _Passing,
-        signal: SignalHistory,
+        at_s: float,
+        reason: str,
         observation: Observation,
     ) -> NearMiss | None:
-        """Of one that was over the line on red, whose way over it was not seen."""
-        at_s = float(track.t_s[-1]) if state.beyond_s is None else state.beyond_s
-        if not is_judged(lane, track.road_user) or _red_at(signal, (at_s,)) is None:
+        """Of one that was not seen to cross, what is logged if red showed at that moment."""
+        measured = watched.geometry.ground_line is not None
+        road_user = taken_for(track, lane, in_metres=measured)
+        times_s = (at_s, float(track.t_s[0]), float(track.t_s[-1]))
+        rides = [c.met for t_s in times_s for c in rides_at(track, t_s)]
+        may_ride = road_user is track.road_user or any(rides)
+        signal = observation.signals[watched.group_id]
+        if not is_judged(lane, road_user) or not may_ride or _red_at(signal, (at_s,)) is None:
             return None
-        not_seen = is_so("crossing_seen", "no", "yes", met=False)
-        info = observation.frame_info
-        return self._report.near_miss(track, lane.id, info, at_s, not_seen.name, (not_seen,))
+        not_seen = is_so(reason, "no", "yes", met=False)
+        return self._report.near_miss(
+            track, lane.id, observation.frame_info, at_s, reason, (not_seen,)
+        )
 
     @staticmethod
     def _before_s(track: Track, red: SignalState, crossing_s: float) -> float:
@@ -394,13 +466,15 @@ def _seen_before(passage: FrontPassage) -> str:
 
 
 def _may_be_known_later(geometry: StopLineGeometry, finding: NearMiss) -> bool:
-    """Whether it failed only for want of knowing where the hidden front was.
+    """Whether it failed only for want of knowing where the hidden front was, or a covered end.
 
     The longer a vehicle is seen, the better its size is known.
     """
     hidden = geometry.end is VehicleEnd.REAR and geometry.ground_line is not None
     failed = {c.name for c in finding.explanation if not c.met}
-    return hidden and failed <= {"seen_before_line", "time_into_red"}
+    return failed == {"crossing_seen"} or (
+        hidden and failed <= {"seen_before_line", "time_into_red"}
+    )
 
 
 def _more_than(name: str, measured: float, threshold: float, unit: str) -> Condition:
