@@ -30,10 +30,11 @@ class Found:
 
     sure (M,): confident enough to start a track. on_road (M,): whether the lower edge is where
     something meets the road. cut_beside (M,): the left or right border cuts it off, and its lower
-    edge is seen: what comes into the picture grows wider, not nearer. on_foot (M,): somebody on foot, so perhaps only the rider of a
-    two-wheeler, whose feet are above the road. free_left, free_right (M,): covered, but not where
-    one end of a vehicle would be that shows that end at its left or right: who is seen askew shows
-    its side beside the end that stands on the road, and a neighbour often covers no more than that.
+    edge is seen: what comes into the picture grows wider, not nearer. on_foot (M,): somebody on
+    foot, so perhaps only the rider of a two-wheeler, whose feet are above the road. free_left,
+    free_right (M,): covered, but not where one end of a vehicle would be that shows that end at its
+    left or right: who is seen askew shows its side beside the end that stands on the road, and a
+    neighbour often covers no more than that.
     """
 
     boxes: Array
