@@ -41,7 +41,7 @@ from traffic_ai.rules.passage import (
     front_passage,
     second_line_latest_s,
 )
-from traffic_ai.rules.rider import is_carried, rides_at, taken_for
+from traffic_ai.rules.rider import is_carried, may_ride, rides_at, taken_for
 from traffic_ai.rules.unfollowed import unseen_crossing
 
 RULE_VERSION = "red-light-6"
@@ -132,6 +132,7 @@ class RedLight:
             for line in scene.stop_lines
             if line.signal_group_id is not None
         ]
+        self._shown: set[int] = set()
         self._sides = LineSides([watched.geometry for watched in self._watched])
 
     def update(self, observation: Observation) -> Sequence[Finding]:
@@ -161,9 +162,15 @@ class RedLight:
         before, coming = self._sides.look(tracks)
         coming &= tracks.observed
         row_of = {track_id: i for i, track_id in enumerate(tracks.track_id.tolist())}
+        new = [observation.histories[track_id] for track_id in row_of.keys() - self._shown]
+        self._shown = set(row_of)
         for line, watched in enumerate(self._watched):
             for i in np.flatnonzero(coming[line]).tolist():
                 watched.passing.setdefault(int(tracks.track_id[i]), _Passing()).seen_before = True
+            for track in new:
+                # It has a past: tracks are shown once they are seen often enough.
+                if watched.geometry.is_coming(track):
+                    watched.passing.setdefault(track.track_id, _Passing()).seen_before = True
             over: list[tuple[int, _Passing]] = []
             for track_id, state in watched.passing.items():
                 row = row_of.get(track_id)
@@ -276,8 +283,8 @@ class RedLight:
         if road_user is not track.road_user:
             rides = rides_at(track, passage.seen_crossing_s)
             others = observation.histories.values()
-            rides_not = not any(c.met for c in rides)
-            if rides_not or is_carried(track, others, passage.seen_crossing_s):
+            on_foot = not may_ride(rides)
+            if on_foot or is_carried(track, others, passage.seen_crossing_s):
                 return None
             conditions += rides
         info = observation.frame_info
@@ -332,10 +339,10 @@ class RedLight:
         measured = watched.geometry.ground_line is not None
         road_user = taken_for(track, lane, in_metres=measured)
         times_s = (at_s, float(track.t_s[0]), float(track.t_s[-1]))
-        rides = [c.met for t_s in times_s for c in rides_at(track, t_s)]
-        may_ride = road_user is track.road_user or any(rides)
+        rides = [c for t_s in times_s for c in rides_at(track, t_s)]
+        on_foot = road_user is not track.road_user and not may_ride(rides)
         signal = observation.signals[watched.group_id]
-        if not is_judged(lane, road_user) or not may_ride or _red_at(signal, (at_s,)) is None:
+        if not is_judged(lane, road_user) or on_foot or _red_at(signal, (at_s,)) is None:
             return None
         not_seen = is_so(reason, "no", "yes", met=False)
         return self._report.near_miss(

@@ -16,6 +16,7 @@ from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.same_vehicle import on_one
 
 LEAST_M, LEAST_KMH = 10.0, 25.0
+SPEED_OF_A_RIDER = "speed_of_a_rider"
 # Around a moment, the time whose motion and company count.
 _AROUND_S = 1.5
 
@@ -32,7 +33,7 @@ def of_a_rider(way_m: float, lasts_s: float) -> list[Condition]:
     speed_kmh = 3.6 * way_m / max(lasts_s, 1e-9)
     return [
         at_least("distance_of_a_rider", way_m, LEAST_M, "m"),
-        at_least("speed_of_a_rider", speed_kmh, LEAST_KMH, "km/h"),
+        at_least(SPEED_OF_A_RIDER, speed_kmh, LEAST_KMH, "km/h"),
     ]
 
 
@@ -45,6 +46,11 @@ def rides_at(track: Track, t_s: float) -> list[Condition]:
     first, last = known[[0, -1]]
     way_m = float(np.linalg.norm(track.ground_m[last] - track.ground_m[first]))
     return of_a_rider(way_m, float(track.t_s[last] - track.t_s[first]))
+
+
+def may_ride(conditions: Iterable[Condition]) -> bool:
+    """Whether one is too fast for one on foot, if only over a short way: by what tells a rider."""
+    return any(c.met for c in conditions if c.name == SPEED_OF_A_RIDER)
 
 
 def is_carried(track: Track, others: Iterable[Track], t_s: float) -> bool:
