@@ -12,7 +12,15 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track
 from traffic_ai.tracking import TrackerParameters, motion
 from traffic_ai.tracking.association import assign
-from traffic_ai.tracking.boxes import COVERED_SHARE, is_covered, shared_area, touching
+from traffic_ai.tracking.boxes import (
+    COVERED_SHARE,
+    DOUBLE_LOWER,
+    DOUBLE_SHARE,
+    areas,
+    is_covered,
+    shared_area,
+    touching,
+)
 from traffic_ai.tracking.candidates import Expected, candidates
 from traffic_ai.tracking.fit import weigh
 from traffic_ai.tracking.found import Seen
@@ -85,8 +93,14 @@ def test_who_is_covered_is_asked_of_touching_boxes_only(seed, n):
 
 def covered_share(box, others):
     nearer = [o for o in others if o[3] > box[3] + 2.0 and o[1] < box[3]]
+    nearer = [o for o in nearer if not is_second_of_one(box, o)]
     shared = [min(o[2], box[2]) - max(o[0], box[0]) for o in nearer]
     return max([0.0, *shared]) / max(box[2] - box[0], 1.0)
+
+
+def is_second_of_one(box, other):
+    inside = shared_area(box, other) >= DOUBLE_SHARE * areas(other)
+    return bool(inside) and other[3] - box[3] <= DOUBLE_LOWER * max(box[3] - box[1], 1.0)
 
 
 @given(seeds)
