@@ -366,3 +366,39 @@ def test_never_reported_before_its_time_and_never_charged_too_much(
     light = road_user in (RoadUser.CAR, RoadUser.MOTORCYCLE)
     if into_red_s > 3.5 and light and calibrated and noise_px <= 1.0:
         assert len(found) == 1
+
+
+def test_whose_bottom_leaves_the_calibrated_area_at_the_line_is_reported():
+    """The area ends at the line; the road plane holds a little farther."""
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=45.0, near_m=44.0, beyond_m=None)
+    car = Vehicle(straight(1.75, -10.0, 45.0, RED_AT_S + 2.0), heading=(0.0, -1.0))
+    (found,) = violations(run(car, road, noise_px=1.0))
+    assert found.measurement.front_earliest_s <= RED_AT_S + 2.0
+
+
+def test_who_is_first_seen_over_the_line_leaves_a_near_miss_if_red_showed():
+    crossing_s = RED_AT_S + 3.0
+    car = Vehicle(straight(1.75, 10.0, STOP_M, crossing_s), start_s=crossing_s + 0.8)
+    findings = run(car)
+    assert not violations(findings)
+    assert [n.reason for n in near_misses(findings)] == ["seen_before_line"]
+    assert run(car, phases={"main": [(0.0, Aspect.GREEN)]}) == []
+
+
+def test_who_is_lost_too_near_before_the_line_to_stop_leaves_a_near_miss():
+    crossing_s = RED_AT_S + 3.0
+    car = Vehicle(straight(1.75, 10.0, STOP_M, crossing_s), end_s=crossing_s + 0.2)
+    assert [n.reason for n in near_misses(run(car))] == ["crossing_seen"]
+    stopping = through(1.75, (0.0, 5.0), (5.0, 12.0), (9.0, STOP_M - 4.0), (12.0, STOP_M - 4.0))
+    assert run(Vehicle(stopping, end_s=7.5)) == []
+
+
+def test_two_tracks_on_one_vehicle_report_it_once():
+    """The detector gives two boxes on one motorcycle all along, the second a little lower."""
+    crossing_s = RED_AT_S + 3.0
+    first = crossing_at(crossing_s, road_user=RoadUser.MOTORCYCLE)
+    second = Vehicle(straight(1.95, 10.0, STOP_M - 0.4, crossing_s), RoadUser.MOTORCYCLE)
+    findings = run(first, others=[second])
+    assert len(violations(findings)) <= 1
+    apart = Vehicle(straight(1.95, 10.0, STOP_M - 6.0, crossing_s), RoadUser.MOTORCYCLE)
+    assert len(violations(run(first, others=[apart]))) == 2

@@ -458,3 +458,21 @@ def test_who_drives_close_to_another_stays_another():
     histories = follow(Road(), vehicles, moments(4.0, 15.0), noise_px=0.7)
     assert len(histories) == 4
     assert all(track.t_s[-1] > 3.8 for track in histories.values())
+
+
+def test_who_comes_in_at_a_side_keeps_its_number():
+    """Seen from behind it grows wider in the picture while it drives away and grows smaller."""
+    vehicle = Vehicle(straight(9.0, 14.0, 14.0), road_user=RoadUser.TRUCK)
+    histories = follow(Road(), [vehicle], moments(4.0, 15.0), noise_px=1.0)
+    (track,) = histories.values()
+    cut = track.xyxy_px[:, 2] >= WIDTH_PX - 2.0
+    assert cut.any()
+    assert not cut.all()
+    assert not track.grounded[cut].any()
+
+
+def test_a_second_box_of_a_vehicle_does_not_cover_it():
+    boxes = np.array([[100.0, 100.0, 200.0, 300.0], [105.0, 180.0, 205.0, 320.0]])
+    assert grounded(boxes, WIDTH_PX, HEIGHT_PX).tolist() == [True, True]
+    in_front = np.array([[100.0, 100.0, 200.0, 300.0], [105.0, 260.0, 205.0, 420.0]])
+    assert grounded(in_front, WIDTH_PX, HEIGHT_PX).tolist() == [False, True]
