@@ -28,6 +28,8 @@ COVERAGE_FACTOR = 2.0
 class Summary:
     """How one session went. Errors are measured minus gate, km/h; coverage in percent.
 
+    calibration_median_kmh: of the standard uncertainty, the part that all of a session's passes
+    share. coverage_own_percent: how many errors about the session's median the rest covers.
     second_p99_percent: how far the product's second method differs from its first. withheld: how
     many speeds it would keep from being reported.
     """
@@ -45,6 +47,8 @@ class Summary:
     bias_median_kmh: float
     coverage_percent: float
     standard_uncertainty_median_kmh: float
+    calibration_median_kmh: float
+    coverage_own_percent: float
     camera_height_m: float | None
     calibration_rms_m: float
     second_p99_percent: float
@@ -56,7 +60,7 @@ def measure(session: Session, limit: int | None = None) -> Summary:
     homography = fit_distances(session.distances, PICTURE_PX)
     pairs = session.matches()[:limit]
     refused: Counter[str] = Counter()
-    errors, uncertainties, apart = [], [], []
+    errors, uncertainties, common, apart = [], [], [], []
     for car, track in pairs:
         points = PassPoints.of_image(track.t_s, track.place_px, homography, TRACK_NOISE_PX)
         result = estimate_speed(points, homography, None)
@@ -65,10 +69,13 @@ def measure(session: Session, limit: int | None = None) -> Summary:
             continue
         errors.append(result.speed_kmh - car.speed_kmh)
         uncertainties.append(result.standard_uncertainty_kmh)
+        common.append(dict(result.components_kmh)["calibration"])
         second_kmh = gate_speed_kmh(points, result, homography, None)
         apart.append(np.inf if second_kmh is None else abs(second_kmh / result.speed_kmh - 1.0))
     error, uncertainty = np.array(errors), np.array(uncertainties)
     size = np.abs(error)
+    own = np.sqrt(uncertainty**2 - np.array(common) ** 2)
+    covered_own = np.abs(error - np.median(error)) <= COVERAGE_FACTOR * own
     return Summary(
         session=session.name,
         gated=len(session.cars),
@@ -83,6 +90,8 @@ def measure(session: Session, limit: int | None = None) -> Summary:
         bias_median_kmh=float(np.median(error)),
         coverage_percent=float(100.0 * np.mean(size <= COVERAGE_FACTOR * uncertainty)),
         standard_uncertainty_median_kmh=float(np.median(uncertainty)),
+        calibration_median_kmh=float(np.median(common)),
+        coverage_own_percent=float(100.0 * np.mean(covered_own)),
         camera_height_m=homography.camera_height_m,
         calibration_rms_m=homography.rms_error_m,
         second_p99_percent=float(100.0 * np.quantile(apart, 0.99, method="lower")),
@@ -102,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not chosen:
         parser.error(f"no *_gt.json.gz in {options.folder}; give the folder with the sessions")
     columns = ("matched", "measured", "mean", "median", "p95", "p99", "bias", "covered", "u")
-    columns += ("2nd p99", "withheld")
+    columns += ("u calib.", "own cov.", "2nd p99", "withheld")
     print(f"{'|error| in km/h':20}" + "".join(f"{name:>10}" for name in columns) + "  refused")
     for name in chosen:
         summary = measure(load(options.folder, name))
@@ -119,6 +128,7 @@ def _row(s: Summary) -> str:
         f"{s.session:20}{s.matched:10}{s.measured:10}"
         + "".join(f"{value:10.2f}" for value in (*errors, s.bias_median_kmh))
         + f"{s.coverage_percent:9.1f}%{s.standard_uncertainty_median_kmh:10.2f}"
+        + f"{s.calibration_median_kmh:10.2f}{s.coverage_own_percent:9.1f}%"
         + f"{s.second_p99_percent:9.2f}%{s.withheld:10}  {s.refused}"
     )
 
