@@ -118,6 +118,10 @@ class Track:
         walks = on_foot >= sum(driven)
         self.road_user = RoadUser.PERSON if walks else RoadUser(1 + driven.index(most))
 
+    def count(self, road_user: int, confidence: float) -> None:
+        """Count an observed class, where the class that leads is known otherwise."""
+        self._votes[road_user] += confidence
+
     @property
     def votes(self) -> tuple[float, ...]:
         """What was voted for each class, in their order."""

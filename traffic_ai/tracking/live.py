@@ -120,6 +120,9 @@ class LiveTracks:
         for k in (won != self.class_id[at]).nonzero()[0].tolist():
             self.class_id[at[k]] = won[k]
             self.tracks[at[k]].road_user = RoadUser(won[k])
+        # Rules read a track's votes from its history.
+        for row, c, v in zip(at.tolist(), class_id.tolist(), confidence.tolist(), strict=True):
+            self.tracks[row].count(c, v)
 
     def append(
         self,
