@@ -47,6 +47,7 @@ from traffic_ai.rules.standing import (
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
 RULE_VERSION = "stop-over-line-5"
+_ROOM = "room_to_the_next"
 # Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
 # R58), their shadow and wheels show below. Cars' boxes reach the road.
 TAIL_HEIGHT_M = 0.4
@@ -145,7 +146,7 @@ class StopOverLine:
             watched.checked_s[track_id] = t_s
             track = observation.histories[track_id]
             finding = self._judge(watched, track, observation, signal, red)
-            if isinstance(finding, NearMiss):
+            if isinstance(finding, NearMiss) and finding.reason != _ROOM:
                 # It may yet stand long enough; what is left of it is told when red or track ends.
                 watched.nearly[track_id] = finding
             elif finding is not None:
@@ -183,8 +184,10 @@ class StopOverLine:
         came_s = self._came_over_s(watched.geometry, track)
         moved = movement_share(track, window, forward)
         conditions = self._conditions(over, track, window, moved, signal, came_s)
-        conditions += self._doubts(watched.geometry, track, observation, start_s)
         failed = [c for c in conditions if not c.met]
+        if not failed:
+            conditions += self._doubts(watched.geometry, track, observation, start_s)
+            failed = [c for c in conditions if not c.met]
         if failed:
             return self._report.near_miss(
                 track, lane.id, observation.frame_info, start_s, failed[0].name, conditions
@@ -209,14 +212,15 @@ class StopOverLine:
     def _doubts(
         geometry: StopLineGeometry, track: Track, observation: Observation, start_s: float
     ) -> list[Condition]:
-        """Why it may be no vehicle of its own, by others in the picture; nothing where it is one,
-        so that the vehicle alone decides what is reported.
+        """Why it may be no vehicle of its own, by others in the picture; nothing where it is one.
+
+        Asked once, when all else holds: so what is reported, and when, rests on the vehicle alone.
         """
         along_m = geometry.ground_line.forward if geometry.ground_line is not None else None
         found = room(track, observation.histories.values(), start_s, along_m)
         if found is None or found.measured >= found.least:
             return []
-        return [at_least("room_to_the_next", found.measured, found.least, found.unit)]
+        return [at_least(_ROOM, found.measured, found.least, found.unit)]
 
     def _over(
         self, geometry: StopLineGeometry, track: Track, window: NDArray[np.bool_]
