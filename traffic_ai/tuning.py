@@ -1,8 +1,9 @@
 """Tuning: which engine looks fastest on this machine and still finds the same.
 
 Every engine that is installed is tried, those that count in eight bits on a graph made here. It is
-compared to the weights as they are in ONNX Runtime, on pictures that the eight-bit graph was not
-made with, and timed beside it, taking turns, so that a busy machine slows all alike.
+compared to the weights as they are in ONNX Runtime: its boxes on pictures that the eight-bit graph
+was not made with, and what is reported with it in footage. Then it is timed beside them, taking
+turns, so that a busy machine slows all alike.
 """
 
 import time
@@ -17,19 +18,23 @@ from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import ModelError
 from traffic_ai.core.frame import Image
 from traffic_ai.core.kinds import Engine
+from traffic_ai.core.violation import Finding, Provenance, Violation
 from traffic_ai.detectors.agreement import Agreement, compare
 from traffic_ai.detectors.engines import EngineChoice, engines_here, open_session
 from traffic_ai.detectors.exported import Export
 from traffic_ai.detectors.models import sha256_of
-from traffic_ai.detectors.prepared import Prepared, int8_path, keep_prepared
+from traffic_ai.detectors.prepared import Prepared, int8_path, int8_paths, keep_prepared
 from traffic_ai.detectors.quantise import in_eight_bits
 from traffic_ai.detectors.regions import Box, RegionDetector
 from traffic_ai.detectors.remembered import Remembered, remember
 from traffic_ai.detectors.yolo import YoloDetector
+from traffic_ai.sources.file import VideoFile
+from traffic_ai.wiring import new_session, open_site, scene_detector
 
 WORTH = 0.95  # a look must take less than this share of the default's time to be chosen
 _AS_GOOD = 1.03  # what is no slower than this is as good, and fewer threads decide
 _ROUNDS = 15
+SAME_EVENT_S = 1.0  # apart, at most, are the moments of one violation by two engines
 Say = Callable[[str], None]
 
 
@@ -39,6 +44,14 @@ class Look:
 
     picture: Image
     regions_px: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A clip and the site file whose first camera it is of."""
+
+    video: Path
+    site: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +73,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Pictures (H, W, 3) BGR: to make the eight-bit graph with, and others to compare on."""
+    """Pictures (H, W, 3) BGR: to make the eight-bit graph with, and others to compare on. footage:
+    what is reported in it is compared too.
+    """
 
     made_with: Sequence[Image]
     compared_on: Sequence[Image]
+    footage: Sequence[Footage] = ()
 
 
 class Tuning:
@@ -93,7 +109,7 @@ class Tuning:
         """
         say("making the eight-bit graph")
         self._int8, trouble = self._eight_bits(material.made_with)
-        judged = self._judge(material.compared_on, trouble, say)
+        judged = self._judge(material, trouble, say)
         say("timing")
         trials = self._timed(judged, rounds)
         chosen = best(trials)
@@ -106,10 +122,11 @@ class Tuning:
         except ModelError as error:
             return None, str(error)
 
-    def _judge(self, pictures: Sequence[Image], trouble: str, say: Say) -> dict[Engine, Trial]:
-        """Of every engine whether it starts and finds what the default finds."""
+    def _judge(self, material: Material, trouble: str, say: Say) -> dict[Engine, Trial]:
+        """Of every engine whether it starts, finds and reports what the default does."""
         default = self._detector(EngineChoice())
-        reference = [default.detect(picture) for picture in pictures]
+        wanted = [default.detect(picture) for picture in material.compared_on]
+        said: list[list[Violation]] = []
         judged = {Engine.ORT: Trial(EngineChoice())}
         for engine in engines_here():
             choice = EngineChoice(engine)
@@ -117,8 +134,23 @@ class Tuning:
                 judged[engine] = Trial(choice, problems=(trouble,))
             elif engine is not Engine.ORT:
                 say(f"comparing {engine}")
-                judged[engine] = self._compared(choice, pictures, reference)
+                trial = self._compared(choice, material.compared_on, wanted)
+                if not trial.problems and material.footage:
+                    said = said or [reported(footage, default) for footage in material.footage]
+                    trial = replace(trial, problems=self._verdicts(choice, material.footage, said))
+                judged[engine] = trial
         return judged
+
+    def _verdicts(
+        self, choice: EngineChoice, footage: Sequence[Footage], wanted: Sequence[list[Violation]]
+    ) -> tuple[str, ...]:
+        """What is reported with an engine and not with the default, or the other way round."""
+        detector = self._detector(choice)
+        return tuple(
+            problem
+            for one, expected in zip(footage, wanted, strict=True)
+            for problem in differences(one, expected, reported(one, detector))
+        )
 
     def _compared(
         self, choice: EngineChoice, pictures: Sequence[Image], reference: Sequence[Detections]
@@ -180,15 +212,22 @@ class Tuning:
         return YoloDetector(prepared.network(session), name, size_px=self._size_px)
 
     def _keep(self, trials: Sequence[Trial], chosen: Trial) -> None:
+        """Keep the choice and its eight-bit graph. A graph counts only once the choice names it,
+        so that none is used that was not found good, whenever this ends.
+        """
         accepted = tuple(dict.fromkeys(t.choice.engine for t in trials if not t.problems))
-        path = int8_path(self._folder, self._weights_hash, self._size_px)
+        key = self._weights_hash, self._size_px
+        graph_hash, path = "", None
         if self._int8 is not None and any(engine.is_int8 for engine in accepted):
+            graph_hash = self._int8.graph_hash
+            path = int8_path(self._folder, *key, graph_hash)
             keep_prepared(path, self._weights_hash, self._int8)
-        else:
-            path.unlink(missing_ok=True)
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        found = Remembered(chosen.choice, chosen.ratio, accepted, moment)
-        remember(self._folder, self._weights_hash, self._size_px, found)
+        found = Remembered(chosen.choice, chosen.ratio, accepted, moment, graph_hash)
+        remember(self._folder, *key, found)
+        for other in int8_paths(self._folder, *key):
+            if other != path:
+                other.unlink(missing_ok=True)
 
 
 def default_choice() -> EngineChoice:
@@ -216,3 +255,52 @@ def best(trials: Sequence[Trial]) -> Trial:
     near = [t for t in usable if t.ratio <= _AS_GOOD * fastest]
     order = list(Engine)
     return min(near, key=lambda t: (t.choice.threads or 0, order.index(t.choice.engine)))
+
+
+def reported(footage: Footage, detector: YoloDetector) -> list[Violation]:
+    """What is reported in footage, as `process` does at its defaults."""
+    camera = open_site(footage.site).cameras[0]
+    video = VideoFile(footage.video, camera.id)
+    try:
+        scene = camera.scene(video.width_px, video.height_px)
+        session = new_session(scene, camera, Provenance("", "", "", ""), every_frame=False)
+        eyes, findings = scene_detector(detector, scene), list[Finding]()
+        for frame in video.frames():
+            if session.wants(frame):
+                findings += session.process(frame, eyes.detect(frame.image)).findings
+        last = session.close()
+    finally:
+        video.close()
+    findings += last.findings if last is not None else ()
+    return [finding for finding in findings if isinstance(finding, Violation)]
+
+
+def differences(
+    footage: Footage, wanted: Sequence[Violation], found: Sequence[Violation]
+) -> list[str]:
+    """Violations of the one list without a counterpart in the other, in words."""
+    lost, gained = unmatched(wanted, found)
+    return [
+        f"{verb} {one.kind} in lane {one.lane_id} at {one.t_s:.1f} s of {footage.video.name}"
+        for verb, those in (("misses", lost), ("makes up", gained))
+        for one in those
+    ]
+
+
+def unmatched(
+    wanted: Sequence[Violation], found: Sequence[Violation]
+) -> tuple[list[Violation], list[Violation]]:
+    """Those of each list that stand for none of the other, of the same kind and lane at nearly the
+    same moment; the nearest in time stand together.
+    """
+    gaps = sorted(
+        (abs(one.t_s - other.t_s), i, j)
+        for i, one in enumerate(wanted)
+        for j, other in enumerate(found)
+        if (one.kind, one.lane_id) == (other.kind, other.lane_id)
+    )
+    lost, gained = dict(enumerate(wanted)), dict(enumerate(found))
+    for gap_s, i, j in gaps:
+        if gap_s <= SAME_EVENT_S and i in lost and j in gained:
+            del lost[i], gained[j]
+    return list(lost.values()), list(gained.values())

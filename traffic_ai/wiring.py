@@ -112,8 +112,9 @@ def load_detector(options: DetectorOptions, progress: Progress | None = None) ->
 
 
 def scene_detector(detector: SizedDetector, scene: Scene) -> Detector:
-    """The detector as a scene wants it: in its regions, riders one with their vehicles."""
-    return RiderDetector(RegionDetector(detector, scene.detection_regions_px))
+    """The detector as a scene wants it: in its area and regions, riders one with vehicles."""
+    views = RegionDetector(detector, scene.detection_regions_px, scene.detection_area_px)
+    return RiderDetector(views)
 
 
 def new_session(

@@ -18,9 +18,8 @@ from benchmarks.footage.sites import Change, report_every_speed, reverse_directi
 from benchmarks.throughput.stages import findings_of
 from traffic_ai.config.site import Site
 from traffic_ai.core.violation import Violation
+from traffic_ai.tuning import unmatched
 from traffic_ai.wiring import open_site
-
-APART_S = 1.0  # the moment of one violation in two runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +66,7 @@ def _compared(name: str, clip: Path, site: Site, detector: RememberingDetector) 
         for e in (True, False)
     )
     lost, gained = unmatched(every, some)
-    return Same(name, len(every), len(some), lost, gained)
-
-
-def unmatched(every: list[Violation], some: list[Violation]) -> tuple[list[str], list[str]]:
-    """Those of each list that stand for none of the other; the nearest in time stand together."""
-    gaps = sorted(
-        (abs(one.t_s - other.t_s), i, j)
-        for i, one in enumerate(every)
-        for j, other in enumerate(some)
-        if (one.kind, one.lane_id) == (other.kind, other.lane_id)
-    )
-    lost, gained = dict(enumerate(every)), dict(enumerate(some))
-    for gap_s, i, j in gaps:
-        if gap_s <= APART_S and i in lost and j in gained:
-            del lost[i], gained[j]
-    return _told(lost.values()), _told(gained.values())
+    return Same(name, len(every), len(some), _told(lost), _told(gained))
 
 
 def _told(violations: Iterable[Violation]) -> list[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,8 @@ def sample(video: Path, site: Path, cache: Path) -> tuple[Clip, Scene]:
     camera = open_site(site).cameras[0]
     detector = load_detector(DetectorOptions())
     source = VideoFile(video, camera.id)
-    scene = camera.scene(source.width_px, source.height_px)
+    # The truth is of the whole picture.
+    scene = replace(camera.scene(source.width_px, source.height_px), detection_area_px=None)
     identity = f"{content_hash(video)} {detector.model_hash} {scene.detection_regions_px}"
     path = cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
     if not path.exists():

@@ -154,3 +154,35 @@ def test_a_region_outside_the_picture_is_refused() -> None:
     detector = RegionDetector(WhiteBlocks(), [(700, 0, 900, 100)])
     with pytest.raises(ConfigError, match=r"outside the picture \(600x400\)"):
         detector.detect(picture(600, 400))
+
+
+def test_the_detection_area_is_looked_at_as_large_as_in_the_picture() -> None:
+    fake = WhiteBlocks()
+    detector = RegionDetector(fake, area_px=(0, 208, 1280, 656))
+    found = detector.detect(picture(1280, 720, (100, 300, 150, 340), (100, 100, 150, 140)))
+    assert boxes(found) == [(100, 300, 150, 340)]
+    assert fake.runs == [(1280, 448, 640)]
+    fake.runs.clear()
+    RegionDetector(fake, area_px=(320, 80, 832, 720)).detect(picture(1280, 720))
+    assert fake.runs == [(512, 640, 320)]
+
+
+def test_whom_the_areas_border_cuts_is_given_as_the_picture_cuts_them_but_for_the_top() -> None:
+    detector = RegionDetector(WhiteBlocks(), area_px=(100, 100, 500, 300))
+    left, bottom, top = (80, 150, 140, 200), (200, 250, 260, 340), (300, 60, 360, 140)
+    found = detector.detect(picture(600, 400, left, bottom, top))
+    assert boxes(found) == [(100, 150, 140, 200), (200, 250, 260, 300)]
+
+
+def test_in_an_area_a_vehicle_cut_by_a_region_is_given_whole() -> None:
+    area, region = (0, 100, 600, 400), (0, 100, 300, 200)
+    detector = RegionDetector(WhiteBlocks(), [region], area)
+    cut_by_region, cut_by_both = (250, 150, 340, 240), (100, 80, 140, 130)
+    found = detector.detect(picture(600, 400, cut_by_region, cut_by_both))
+    assert boxes(found) == [cut_by_region]
+
+
+def test_a_fixed_network_gets_the_area_alone() -> None:
+    fake = WhiteBlocks(resizable=False)
+    RegionDetector(fake, area_px=(0, 80, 640, 360)).detect(picture(640, 360))
+    assert [run[:2] for run in fake.runs] == [(640, 280)]

@@ -19,7 +19,11 @@ from traffic_ai.detectors.remembered import (
 
 WEIGHTS = "a" * 64
 FOUND = Remembered(
-    EngineChoice(Engine.ORT_INT8, 2), 0.6, (Engine.ORT, Engine.ORT_INT8), "2026-01-31T08:00:00"
+    EngineChoice(Engine.ORT_INT8, 2),
+    0.6,
+    (Engine.ORT, Engine.ORT_INT8),
+    "2026-01-31T08:00:00",
+    "c" * 64,
 )
 
 

@@ -68,6 +68,26 @@ def test_lamps_may_be_given_one_by_one_and_not_all_of_them() -> None:
     assert HeadReader(place(head, 96, 112, "g")).read(draw(Aspect.GREEN), 0.0).aspect not in LIT
 
 
+def test_a_picture_that_stands_still_is_read_as_if_it_were_new() -> None:
+    pictures = [draw(Aspect.RED, seed=1), draw(Aspect.GREEN, seed=2), draw(Aspect.RED, seed=1)]
+    still, one = reader(), reader()
+    x0, y0, x1, y1 = one.window_px
+    for number, picture in enumerate(p for p in pictures for _ in range(4)):
+        one._sight = None  # nothing of the last picture is known
+        t_s = number / 25
+        window = picture[y0:y1, x0:x1]
+        assert still.read_window(window, t_s) == one.read_window(window.copy(), t_s)
+
+
+def test_a_window_that_is_written_to_later_is_not_taken_for_the_next() -> None:
+    head = reader()
+    x0, y0, x1, y1 = head.window_px
+    window = draw(Aspect.RED)[y0:y1, x0:x1].copy()
+    assert head.read_window(window, 0.0).aspect is Aspect.RED
+    window[:] = draw(Aspect.GREEN)[y0:y1, x0:x1]
+    assert head.read_window(window, 0.04).aspect is Aspect.GREEN
+
+
 def test_a_wrong_colour_in_a_place_is_not_believed() -> None:
     upside_down = np.ascontiguousarray(draw(Aspect.RED)[::-1])
     box = (40, 112 - 74, 56, 112 - 30)

@@ -162,6 +162,24 @@ def test_a_picture_is_made_once_when_it_is_asked_for_also_after_the_file_is_clos
     assert late[0].image is late[0].image
 
 
+@pytest.mark.parametrize("size", [(320, 240), (352, 288), (100, 62), (34, 18)])
+def test_a_part_of_a_picture_has_its_very_pixels(tmp_path, size):
+    frames, _ = read(x264(tmp_path / "a.mp4", steady(3), size=size))
+    width, height = size
+    boxes = [(0, 0, 8, 9), (13, 5, 30, 18), (width - 7, height - 9, width, height), (1, 1, 2, 2)]
+    for frame in frames:
+        parts = [frame.part(box).copy() for box in boxes]
+        assert frame.size_px == size
+        for (x0, y0, x1, y1), part in zip(boxes, parts, strict=True):
+            assert np.array_equal(part, frame.image[y0:y1, x0:x1])
+            assert np.array_equal(frame.part((x0, y0, x1, y1)), part)
+
+
+def test_a_part_of_a_turned_picture_is_upright(tmp_path):
+    frames, _ = read(x264(tmp_path / "a.mp4", steady(3), rotation_deg=90))
+    assert np.array_equal(frames[0].part((3, 5, 20, 31)).copy(), frames[0].image[5:31, 3:20])
+
+
 def test_pictures_stored_as_bgr_are_copied_too(tmp_path):
     path = tmp_path / "raw.avi"
     with av.open(str(path), "w") as out:

@@ -7,7 +7,6 @@ from scipy.optimize import linear_sum_assignment
 
 from tests.road import HEIGHT_PX, WIDTH_PX, Road
 from traffic_ai.core.detection import Detections
-from traffic_ai.core.frame import FrameInfo
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track
 from traffic_ai.tracking import TrackerParameters, motion
@@ -162,8 +161,7 @@ def test_a_pair_that_is_no_candidate_could_not_have_been_allowed(seed, calibrate
     boxes = boxes_near(random, 15, whole).astype(np.float32)
     kinds = random.choice([0, 2, 3], 15)
     given_ = Seen.of(Detections(boxes, np.full(15, 0.9, np.float32), kinds))
-    info = FrameInfo("cam", 0, 0.0, None, WIDTH_PX, HEIGHT_PX)
-    found = given_.without(np.zeros(15, bool), info, planes, parameters.sure_confidence)
+    found = given_.without(np.zeros(15, bool), planes, parameters.sure_confidence)
     track, detection = candidates(planes, expected, found, parameters)
     every_pair = np.divmod(np.arange(12 * len(found)), len(found))
     fitted = weigh(planes, expected, found, *every_pair, parameters)

@@ -242,15 +242,22 @@ def test_a_box_cut_off_or_covered_is_not_grounded():
             [520.0, 150.0, 640.0, 260.0],
         ]
     )
-    assert grounded(boxes, WIDTH_PX, HEIGHT_PX).tolist() == [
-        True,
-        False,
-        False,
-        True,
-        False,
-        False,
-        True,
-    ]
+    picture = np.array([0, 0, WIDTH_PX, HEIGHT_PX])
+    assert grounded(boxes, picture).tolist() == [True, False, False, True, False, False, True]
+
+
+def test_a_box_cut_off_by_the_detection_area_is_not_grounded():
+    boxes = np.array(
+        [
+            [200.0, 200.0, 250.0, 300.0],  # free
+            [101.0, 200.0, 150.0, 300.0],  # cut off at the left
+            [840.0, 200.0, 899.5, 300.0],  # at the right
+            [500.0, 450.0, 600.0, 599.0],  # at the bottom
+            [950.0, 200.0, 1000.0, 300.0],  # beyond
+        ]
+    )
+    area = np.array([100, 150, 900, 600])
+    assert grounded(boxes, area).tolist() == [True, False, False, False, False]
 
 
 @given(n=st.integers(0, 3000))
@@ -437,7 +444,7 @@ def test_a_vehicle_whose_side_alone_is_covered_shows_where_it_stands(x_m, front_
     tracker, shown = RoadPlaneTracker(road.scene()), []
     for index, t_s in enumerate(moments(1.8, 10.0)):
         boxes = np.array([box_of(road.camera, one, float(t_s)) for one in (bus, other)])
-        assert not grounded(boxes, WIDTH_PX, HEIGHT_PX)[0]
+        assert not grounded(boxes, np.array([0, 0, WIDTH_PX, HEIGHT_PX]))[0]
         detections = Detections(
             boxes.astype(np.float32), np.full(2, 0.9, np.float32), np.array([4, 5], np.int64)
         )
@@ -473,6 +480,6 @@ def test_who_comes_in_at_a_side_keeps_its_number():
 
 def test_a_second_box_of_a_vehicle_does_not_cover_it():
     boxes = np.array([[100.0, 100.0, 200.0, 300.0], [105.0, 180.0, 205.0, 320.0]])
-    assert grounded(boxes, WIDTH_PX, HEIGHT_PX).tolist() == [True, True]
+    assert grounded(boxes, np.array([0, 0, WIDTH_PX, HEIGHT_PX])).tolist() == [True, True]
     in_front = np.array([[100.0, 100.0, 200.0, 300.0], [105.0, 260.0, 205.0, 420.0]])
-    assert grounded(in_front, WIDTH_PX, HEIGHT_PX).tolist() == [False, True]
+    assert grounded(in_front, np.array([0, 0, WIDTH_PX, HEIGHT_PX])).tolist() == [False, True]

@@ -1,6 +1,8 @@
 """Tuning on small networks: what is chosen, kept and refused."""
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +11,20 @@ import onnx.numpy_helper
 import pytest
 
 from tests.detectors.conftest import make_colour_model
+from tests.records import violation
+from tests.sources.made import write_video
 from traffic_ai import tuning
 from traffic_ai.core.errors import ModelError, UsageError
 from traffic_ai.core.frame import Image
-from traffic_ai.core.kinds import Engine
+from traffic_ai.core.kinds import Engine, ViolationKind
+from traffic_ai.core.violation import Violation
 from traffic_ai.detectors.engines import EngineChoice, engines_here
 from traffic_ai.detectors.models import prepared_folder, sha256_of
-from traffic_ai.detectors.prepared import Prepared, int8_path
+from traffic_ai.detectors.prepared import Prepared, int8_path, int8_paths
+from traffic_ai.detectors.quantise import in_eight_bits
 from traffic_ai.detectors.remembered import forget, recall
-from traffic_ai.tuning import Look, Material, Trial, Tuning, best
+from traffic_ai.detectors.yolo import YoloDetector
+from traffic_ai.tuning import Footage, Look, Material, Trial, Tuning, best, differences
 from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector
 
 
@@ -44,12 +51,16 @@ def said(text: str) -> None:
     pass
 
 
-def run(weights: Path) -> tuple[list[Trial], Trial]:
-    return Tuning(weights, 96, LOOKS, prepared_folder()).run(MATERIAL, said, rounds=2)
+def run(weights: Path, material: Material = MATERIAL) -> tuple[list[Trial], Trial]:
+    return Tuning(weights, 96, LOOKS, prepared_folder()).run(material, said, rounds=2)
 
 
 def of(trials: list[Trial], engine: Engine) -> list[Trial]:
     return [trial for trial in trials if trial.choice.engine is engine]
+
+
+def graphs(weights: Path) -> list[Path]:
+    return int8_paths(prepared_folder(), sha256_of(weights), 96)
 
 
 def spoilt(prepared: Prepared, pictures: object, size_px: int) -> Prepared:
@@ -73,7 +84,9 @@ def test_every_engine_is_tried_and_the_choice_is_kept(weights: Path) -> None:
     assert kept is not None
     assert kept.choice == chosen.choice
     assert set(kept.accepted) == set(engines_here())
-    assert int8_path(prepared_folder(), sha256_of(weights), 96).is_file()
+    assert graphs(weights) == [
+        int8_path(prepared_folder(), sha256_of(weights), 96, kept.graph_hash)
+    ]
 
 
 def test_an_eight_bit_graph_that_finds_something_else_is_refused_and_not_kept(
@@ -85,9 +98,104 @@ def test_an_eight_bit_graph_that_finds_something_else_is_refused_and_not_kept(
     wrong = of(trials, Engine.ORT_INT8)
     assert any("precision" in problem or "recall" in problem for problem in wrong[0].problems)
     assert not chosen.choice.engine.is_int8
-    assert not int8_path(prepared_folder(), sha256_of(weights), 96).exists()
+    assert graphs(weights) == []
     with pytest.raises(ModelError, match=r"ort-int8 was not found good here.*traffic-ai tune"):
         choose_engine(DetectorOptions(str(weights), 96), "ort-int8")
+
+
+def another(prepared: Prepared, pictures: Sequence[Image], size_px: int) -> Prepared:
+    """An eight-bit graph that is as good and yet another."""
+    made = in_eight_bits(prepared, pictures, size_px)
+    model = onnx.load_model_from_string(made.graph)
+    model.doc_string = "another"
+    return replace(made, graph=model.SerializeToString())
+
+
+def test_a_graph_whose_choice_was_not_written_is_never_used(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> Path:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "remember", killed)
+        with pytest.raises(Killed):
+            run(weights)
+    assert len(graphs(weights)) == 1
+    int8 = DetectorOptions(str(weights), 96, choice=EngineChoice(Engine.ORT_INT8))
+    with pytest.raises(ModelError, match="found good here"):
+        load_detector(int8)
+    run(weights)
+    used = load_detector(int8).model_hash
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "remember", killed)
+        patched.setattr(tuning, "in_eight_bits", another)
+        with pytest.raises(Killed):
+            run(weights)
+    assert len(graphs(weights)) == 2
+    assert load_detector(int8).model_hash == used
+    run(weights)
+    assert len(graphs(weights)) == 1
+
+
+RED, SPEEDING = ViolationKind.RED_LIGHT, ViolationKind.SPEEDING
+USUAL = [
+    violation(RED, 3.0, lane_id="a"),
+    violation(SPEEDING, 7.0, lane_id="b"),
+    violation(SPEEDING, 7.4, lane_id="b"),
+]
+CLIP = Footage(Path("clip.mp4"), Path("site.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("found", "problems"),
+    [
+        (USUAL, []),
+        ([violation(RED, 3.9, lane_id="a"), *USUAL[1:]], []),
+        (USUAL[:2], ["misses speeding in lane b at 7.4 s of clip.mp4"]),
+        (
+            [violation(RED, 4.1, lane_id="a"), *USUAL[1:]],
+            [
+                "misses red_light in lane a at 3.0 s of clip.mp4",
+                "makes up red_light in lane a at 4.1 s of clip.mp4",
+            ],
+        ),
+        (
+            [*USUAL, violation(RED, 3.0, lane_id="b")],
+            ["makes up red_light in lane b at 3.0 s of clip.mp4"],
+        ),
+    ],
+    ids=["the same", "a little later", "one lost", "far apart", "one gained"],
+)
+def test_what_is_reported_must_be_the_same(found: list[Violation], problems: list[str]) -> None:
+    assert differences(CLIP, USUAL, found) == problems
+
+
+def test_an_engine_with_which_something_else_is_reported_is_refused(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reported(footage: Footage, detector: YoloDetector) -> list[Violation]:
+        assert footage == CLIP
+        return USUAL[1:] if "int8" in detector.model_hash else USUAL
+
+    monkeypatch.setattr(tuning, "reported", reported)
+    trials, chosen = run(weights, replace(MATERIAL, footage=[CLIP]))
+    assert of(trials, Engine.ORT_INT8)[0].problems == (
+        "misses red_light in lane a at 3.0 s of clip.mp4",
+    )
+    assert not any(trial.problems for trial in of(trials, Engine.OPENVINO))
+    assert not chosen.choice.engine.is_int8
+    assert graphs(weights) == []
+
+
+def test_footage_is_run_as_process_does(weights: Path, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", [n * 3600 for n in range(5)])
+    site = tmp_path / "site.yaml"
+    site.write_text("version: 1\ncameras: [{id: a}]\n")
+    assert tuning.reported(Footage(video, site), load_detector(DetectorOptions(str(weights)))) == []
 
 
 def test_an_eight_bit_graph_that_cannot_be_made_leaves_the_others(
@@ -146,7 +254,7 @@ def test_a_kept_eight_bit_graph_that_is_spoilt_stops_the_run_with_the_way_out(
 ) -> None:
     run(weights)
     options, _ = choose_engine(DetectorOptions(str(weights), 96), "ort-int8")
-    path = int8_path(prepared_folder(), sha256_of(weights), 96)
+    (path,) = graphs(weights)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ModelError, match="traffic-ai tune"):
         load_detector(options)

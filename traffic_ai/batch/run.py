@@ -331,7 +331,7 @@ class _FileRun:
 
     def _log(self, scene: Scene, key: SourceKey) -> DetectionLog:
         seen = f"{key.source_hash} {key.model_hash} {self._batch.detector.size_px}"
-        identity = f"{seen} {scene.detection_regions_px}"
+        identity = f"{seen} {scene.detection_regions_px} {scene.detection_area_px}"
         name = hashlib.sha256(identity.encode()).hexdigest()[:24]
         return DetectionLog(self._batch.out_dir / UNFINISHED_NAME / f"{name}.jsonl", identity)
 

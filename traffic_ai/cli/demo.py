@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from traffic_ai.core.errors import UsageError
-
 _SAME_EVENT_S = 2.0
 
 
@@ -28,9 +26,10 @@ def demo(
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.process import stopping_on_signals
     from traffic_ai.cli.progress import BatchProgress
+    from traffic_ai.cli.sample import sample_root
     from traffic_ai.wiring import DetectorOptions, load_detector, open_site
 
-    root = _sample_root()
+    root = sample_root()
     video = root / "sample_videos" / "junction.mp4"
     site = open_site(root / "configs" / "demo.yaml")
     signer = signer_or_note(None)
@@ -112,14 +111,3 @@ def _true_words(event: dict[str, Any]) -> str:
         "stop_over_line": lambda e: f"front {e['front_over_line_m']:.1f} m over the line",
     }[event["kind"]](event)
     return f"{event['class']} at {event['t_s']:.2f} s, {figure}"
-
-
-def _sample_root() -> Path:
-    """The folder that holds sample_videos/ and configs/: of a checkout, or of the package."""
-    import traffic_ai
-
-    package = Path(traffic_ai.__file__).resolve().parent
-    for root in (package.parent, package / "sample"):
-        if (root / "sample_videos" / "junction.mp4").is_file():
-            return root
-    raise UsageError("the sample video is not installed; run the demo from a checkout")

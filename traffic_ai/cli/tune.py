@@ -46,8 +46,9 @@ def tune(
 
     Tries every engine that is installed, in whole numbers of a byte too, with few and many threads.
     An engine is chosen only if its boxes are those of the default one within stated limits, on
-    drawn pictures, and it is clearly faster. `process` and `watch` then use it for these weights at
-    this size, and records name it. Takes some minutes; run it while the machine is idle.
+    drawn pictures, if the same violations come out of the sample, and if it is clearly faster.
+    `process` and `watch` then use it for these weights at this size, and records name it. Takes
+    some minutes; run it while the machine is idle.
     """
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.detectors.models import prepared_folder
@@ -133,8 +134,9 @@ def _material() -> "Material":
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    from traffic_ai.cli.sample import sample_root
     from traffic_ai.detectors.engines import core_count
-    from traffic_ai.tuning import Material
+    from traffic_ai.tuning import Footage, Material
 
     jobs = [(name, _MADE_PICTURES, _MADE_SEED) for name in MADE_WITH]
     jobs += [(name, _COMPARED_PICTURES, _COMPARED_SEED) for name in COMPARED_ON]
@@ -142,7 +144,9 @@ def _material() -> "Material":
         drawn = list(pool.map(_drawn, jobs))
     made = [p for pictures in drawn[: len(MADE_WITH)] for p in pictures]
     compared = [p for pictures in drawn[len(MADE_WITH) :] for p in pictures]
-    return Material(made, compared)
+    root = sample_root()
+    sample = Footage(root / "sample_videos" / "junction.mp4", root / "configs" / "demo.yaml")
+    return Material(made, compared, [sample])
 
 
 def _drawn(job: tuple[str, int, int]) -> "list[Image]":

@@ -4,6 +4,7 @@ Last step of reading a site file; runs again for each picture size.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from traffic_ai.calibration.distances import KnownDistance, fit_distances
 from traffic_ai.calibration.lonlat import to_metres
 from traffic_ai.calibration.plane import fit_plane
 from traffic_ai.config.picture import PictureScale
+from traffic_ai.config.road_area import road_area
 from traffic_ai.config.schema import (
     CalibrationModel,
     CameraModel,
@@ -49,7 +51,7 @@ def build_scene(camera: CameraModel, folder: Path, width_px: int, height_px: int
     homography = build_homography(camera.calibration, scale) if camera.calibration else None
     lanes = tuple(build_lane(lane, scale, homography) for lane in camera.lanes)
     by_id = {lane.id: lane for lane in lanes}
-    return Scene(
+    scene = Scene(
         camera_id=camera.id,
         width_px=width_px,
         height_px=height_px,
@@ -60,6 +62,10 @@ def build_scene(camera: CameraModel, folder: Path, width_px: int, height_px: int
         homography=homography,
         detection_regions_px=tuple(_region(box, scale) for box in camera.detection_regions),
     )
+    if camera.detection_area == "picture" or camera.rules.model_extra:
+        return scene  # nobody knows what a rule of another package needs
+    measures_speed = "speeding" in camera.rules.model_fields_set
+    return replace(scene, detection_area_px=road_area(scene, measures_speed=measures_speed))
 
 
 def build_homography(calibration: CalibrationModel, scale: PictureScale) -> Homography:

@@ -232,6 +232,11 @@ class CameraModel(StrictModel):
         description="Parts of the picture that the detector looks at closely, besides the whole: "
         "boxes [left, top, right, bottom] round the lanes far away.",
     )
+    detection_area: Literal["picture", "road"] = Field(
+        "picture",
+        description='What the detector looks at: "picture" all of it; "road" only where lanes, '
+        "lines, exits and the calibrated area need it, where that is clearly less.",
+    )
     calibration: CalibrationModel | None = Field(
         None, description="How the picture maps to the road. Speeds in metres need it."
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
 
 
 class ClockSource(StrEnum):
@@ -57,14 +58,21 @@ class Frame:
     """A picture (H, W, 3), uint8, BGR, with its info.
 
     `image`: the picture, or what makes it; that is called once, when the picture is first asked
-    for, as nobody looks at most pictures of a road. Not to be asked by two threads at once.
+    for, as nobody looks at most pictures of a road. `part`: what makes a part of it for less, the
+    same pixels. Not to be asked by two threads at once.
     """
 
-    __slots__ = ("_image", "info")
+    __slots__ = ("_image", "_part", "info")
 
-    def __init__(self, info: FrameInfo, image: Image | Callable[[], Image]) -> None:
+    def __init__(
+        self,
+        info: FrameInfo,
+        image: Image | Callable[[], Image],
+        part: Callable[[Box], Image] | None = None,
+    ) -> None:
         self.info = info
         self._image = image
+        self._part = part
 
     @property
     def image(self) -> Image:
@@ -72,3 +80,17 @@ class Frame:
         if callable(self._image):
             self._image = self._image()
         return self._image
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the picture; nothing is converted for it."""
+        if callable(self._image):
+            return self.info.width_px, self.info.height_px
+        return self._image.shape[1], self._image.shape[0]
+
+    def part(self, box_px: Box) -> Image:
+        """The part x0, y0, x1, y1 of the picture, which lies in it; not to be written to."""
+        if self._part is not None and callable(self._image):
+            return self._part(box_px)
+        x0, y0, x1, y1 = box_px
+        return self.image[y0:y1, x0:x1]

@@ -99,7 +99,11 @@ class SpeedSection:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One camera's view of the road, for pictures of width_px x height_px."""
+    """One camera's view of the road, for pictures of width_px x height_px.
+
+    detection_area_px: box (x0, y0, x1, y1) of the picture outside which no road user is looked for;
+    None where all of it is looked at.
+    """
 
     camera_id: str
     width_px: int
@@ -110,6 +114,12 @@ class Scene:
     speed_sections: tuple[SpeedSection, ...] = ()
     homography: Homography | None = None
     detection_regions_px: tuple[tuple[int, int, int, int], ...] = ()
+    detection_area_px: tuple[int, int, int, int] | None = None
+
+    @property
+    def seen_px(self) -> tuple[int, int, int, int]:
+        """The box (x0, y0, x1, y1) whose border cuts vehicles: detection area, or picture."""
+        return self.detection_area_px or (0, 0, self.width_px, self.height_px)
 
     def lane(self, lane_id: str) -> Lane:
         """The lane of that id; raises KeyError."""

@@ -8,6 +8,7 @@ from traffic_ai.core.errors import ModelError
 from traffic_ai.detectors.engines import DEFAULT_CHOICE, EngineChoice, open_session, words
 from traffic_ai.detectors.models import sha256_of
 from traffic_ai.detectors.prepared import int8_path, keep_prepared, prepared_path, read_prepared
+from traffic_ai.detectors.remembered import recall
 from traffic_ai.detectors.suppression import IOU_LIMIT
 from traffic_ai.detectors.yolo import MIN_CONFIDENCE, Network, YoloDetector
 
@@ -91,13 +92,17 @@ def load_network(
 def _eight_bits(
     path: Path, weights_hash: str, size_px: int, choice: EngineChoice, folder: Path | None
 ) -> tuple[Network, str]:
-    """The network of the graph that counts in eight bits, and that graph's hash."""
-    kept = int8_path(folder, weights_hash, size_px) if folder is not None else None
-    known = read_prepared(kept, weights_hash) if kept is not None else None
-    if known is None:
+    """The network of the eight-bit graph that was found good, and that graph's hash."""
+    kept = recall(folder, weights_hash, size_px) if folder is not None else None
+    known = None
+    if folder is not None and kept is not None and choice.engine in kept.accepted:
+        known = read_prepared(
+            int8_path(folder, weights_hash, size_px, kept.graph_hash), weights_hash
+        )
+    if known is None or kept is None or known.graph_hash != kept.graph_hash:
         raise ModelError(
-            f"there is no eight-bit graph of {path} for size {size_px} here; `traffic-ai tune` "
-            "makes one, and keeps it where it finds the same"
+            f"there is no eight-bit graph of {path} for size {size_px} that was found good here; "
+            "`traffic-ai tune` makes one, and keeps it where it finds the same"
         )
     return known.network(open_session(known.graph, str(path), choice)), known.graph_hash
 

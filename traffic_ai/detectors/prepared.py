@@ -64,9 +64,16 @@ def prepared_path(folder: Path, weights_hash: str) -> Path:
     return folder / f"{weights_hash[:32]}.float.graph"
 
 
-def int8_path(folder: Path, weights_hash: str, size_px: int) -> Path:
-    """Where the eight-bit graph of weights is kept that was made for a size, and found good."""
-    return folder / f"{weights_hash[:32]}.int8-{size_px}.graph"
+def int8_path(folder: Path, weights_hash: str, size_px: int, graph_hash: str) -> Path:
+    """Where an eight-bit graph of weights is kept that was made for a size. Only one that
+    `remembered` names was found good.
+    """
+    return folder / f"{weights_hash[:32]}.int8-{size_px}-{graph_hash[:16]}.graph"
+
+
+def int8_paths(folder: Path, weights_hash: str, size_px: int) -> list[Path]:
+    """All eight-bit graphs of weights and a size that are kept."""
+    return sorted(folder.glob(f"{weights_hash[:32]}.int8-{size_px}-*.graph"))
 
 
 def read_prepared(path: Path, weights_hash: str) -> Prepared | None:

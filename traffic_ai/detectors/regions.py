@@ -11,6 +11,9 @@ is missed. A region (a box in the picture) is therefore looked at besides at its
 The whole picture is looked at too, at the detector's own size: a vehicle near the camera is larger
 than the network knows when it is not shrunk, and one that a region cuts is seen whole there. Only a
 region that holds the whole picture takes its place.
+
+Where the rules need a part of the picture only (the detection area), that part stands for the whole
+and is looked at as large as it would be there, so that it costs less and vehicles keep their size.
 """
 
 import math
@@ -74,15 +77,23 @@ class RegionDetector:
     regions_px: boxes (x0, y0, x1, y1) in the picture, which may overlap; what reaches over the
     picture's border is cut off. Where a region's border cuts a road user that another view shows
     whole, the whole one is given. One cut at its bottom edge is not given at all: that edge is not
-    where it meets the road. Raises ConfigError for a region outside the picture.
+    where it meets the road. area_px: the part of the picture to look at, all of it if None. Whom
+    its border cuts is given as whom the picture's border cuts, but for one it cuts at the top, who
+    stands beyond what is needed. Raises ConfigError for a region outside the picture.
     """
 
-    def __init__(self, detector: SizedDetector, regions_px: Sequence[Box] = ()) -> None:
+    def __init__(
+        self,
+        detector: SizedDetector,
+        regions_px: Sequence[Box] = (),
+        area_px: Box | None = None,
+    ) -> None:
         for region in regions_px:
             if not (region[0] < region[2] and region[1] < region[3]):
                 raise ConfigError(f"detection region {list(region)} is empty; wanted x0<x1, y0<y1")
         self._detector = detector
         self._regions_px = tuple(regions_px)
+        self._area_px = area_px
         self._views: dict[tuple[int, int], tuple[_View, ...]] = {}
 
     @property
@@ -92,7 +103,7 @@ class RegionDetector:
 
     def detect(self, image: Image) -> Detections:
         """Road users in the regions, boxes in the whole picture's pixels."""
-        if not self._regions_px:
+        if not self._regions_px and self._area_px is None:
             return self._detector.detect(image)
         picture_px = (image.shape[1], image.shape[0])
         if picture_px not in self._views:
@@ -101,19 +112,30 @@ class RegionDetector:
         for view in self._views[picture_px]:
             x0, y0, x1, y1 = view.box_px
             seen.append(self._detector.detect(image[y0:y1, x0:x1], view.size_px))
-        return merge([v.box_px for v in self._views[picture_px]], seen, picture_px)
+        return merge([v.box_px for v in self._views[picture_px]], seen, self._whole(picture_px))
+
+    def _whole(self, picture_px: tuple[int, int]) -> Box:
+        """The detection area, or the whole picture."""
+        if self._area_px is None:
+            return (0, 0, *picture_px)
+        return self._inside(self._area_px, picture_px)
 
     def _plan(self, picture_px: tuple[int, int]) -> list[_View]:
         side = self._detector.size_px
-        whole = (0, 0, *picture_px)
+        whole = self._whole(picture_px)
         regions = [self._inside(region, picture_px) for region in self._regions_px]
-        views = [] if whole in regions else [_View(whole, side)]
+        views = [] if whole in regions else [_View(whole, self._whole_size(whole, picture_px))]
         for x0, y0, x1, y1 in regions:
             if self._detector.resizable:
                 views.append(_View((x0, y0, x1, y1), _run_size(x1 - x0, y1 - y0, side)))
             else:
                 views.extend(_View(tile, side) for tile in _tiles((x0, y0, x1, y1), side))
         return views
+
+    def _whole_size(self, whole: Box, picture_px: tuple[int, int]) -> int:
+        """The length the area's longer side is run at, so that it is as large as in the picture."""
+        longer_px = max(whole[2] - whole[0], whole[3] - whole[1])
+        return max(1, round(self._detector.size_px * longer_px / max(picture_px)))
 
     @staticmethod
     def _inside(region: Box, picture_px: tuple[int, int]) -> Box:
@@ -128,14 +150,15 @@ class RegionDetector:
         return x0, y0, x1, y1
 
 
-def merge(
-    views_px: Sequence[Box], seen: Sequence[Detections], picture_px: tuple[int, int]
-) -> Detections:
-    """One set of detections from several views, in the picture's pixels."""
+def merge(views_px: Sequence[Box], seen: Sequence[Detections], whole_px: Box) -> Detections:
+    """One set of detections from several views, in the picture's pixels.
+
+    whole_px: the part of the picture that is looked at as a whole.
+    """
     boxes, cut, no_bottom, view = [], [], [], []
     for i, (view_px, found) in enumerate(zip(views_px, seen, strict=True)):
-        inner = np.array([view_px[0] > 0, view_px[1] > 0, 0, 0], bool)
-        inner[2:] = view_px[2] < picture_px[0], view_px[3] < picture_px[1]
+        inside = np.subtract(view_px, whole_px) * np.array([1, 1, -1, -1])
+        inner = inside > 0
         shifted = found.xyxy_px + np.array([view_px[0], view_px[1]] * 2, np.float32)
         touches = (np.abs(shifted - np.array(view_px, np.float32)) <= _BORDER_PX) & inner
         boxes.append(shifted)
@@ -148,7 +171,8 @@ def merge(
         np.concatenate([d.class_id for d in seen]),
     )
     part = np.concatenate(cut) & _covered(everything, np.concatenate(view), np.concatenate(cut))
-    return suppress(everything.select(~part & ~np.concatenate(no_bottom)), IOU_LIMIT)
+    beyond = (everything.xyxy_px[:, 1] <= whole_px[1] + _BORDER_PX) & (whole_px[1] > 0)
+    return suppress(everything.select(~part & ~np.concatenate(no_bottom) & ~beyond), IOU_LIMIT)
 
 
 def _covered(

@@ -21,21 +21,23 @@ _log = logging.getLogger(__name__)
 
 _PREFIX = "choice-"
 _LIBRARIES = ("traffic-ai", "onnxruntime", "onnxruntime-gpu", "openvino")
-_FORM = 1
+_FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """A choice, and what it rests on.
 
-    ratio: its time for a look by that of the default engine; accepted: the engines whose boxes were
-    found good; at: when that was measured, in UTC, as text.
+    ratio: its time for a look by that of the default engine; accepted: the engines that were found
+    good; at: when that was measured, in UTC, as text. graph_hash: SHA-256 of the eight-bit graph
+    they were found good with, "" where there is none; no other may run.
     """
 
     choice: EngineChoice
     ratio: float
     accepted: tuple[Engine, ...]
     at: str
+    graph_hash: str = ""
 
 
 def recall(folder: Path, weights_hash: str, size_px: int) -> Remembered | None:
@@ -71,6 +73,7 @@ def remember(folder: Path, weights_hash: str, size_px: int, found: Remembered) -
         "ratio": found.ratio,
         "accepted": [engine.value for engine in found.accepted],
         "at": found.at,
+        "graph": found.graph_hash,
     }
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_whole(path, json.dumps(document, indent=2).encode() + b"\n")
@@ -113,6 +116,7 @@ def _read(path: Path, weights_hash: str, size_px: int) -> Remembered:
         float(document["ratio"]),
         tuple(Engine(name) for name in document["accepted"]),
         str(document["at"]),
+        str(document["graph"]),
     )
 
 

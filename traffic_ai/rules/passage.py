@@ -304,13 +304,13 @@ def _rear_before(
 def _cut_after(
     track: Track, good: NDArray[np.int64], geometry: StopLineGeometry
 ) -> NDArray[np.int64]:
-    """Points after the last good one at which the border of the picture cuts a front off: it is no
-    less far than it seems.
+    """Points after the last good one at which the border of what is seen cuts a front off: it is
+    no less far than it seems.
     """
     boxes = track.xyxy_px
-    low, high = boxes[:, 0], boxes[:, 2]
-    cut = (low <= BORDER_PX) | (high >= geometry.scene.width_px - BORDER_PX)
-    cut |= boxes[:, 3] >= geometry.scene.height_px - BORDER_PX
+    left, _, right, bottom = geometry.scene.seen_px
+    cut = (boxes[:, 0] <= left + BORDER_PX) | (boxes[:, 2] >= right - BORDER_PX)
+    cut |= boxes[:, 3] >= bottom - BORDER_PX
     return np.flatnonzero(track.observed & cut & (track.t_s > track.t_s[good[-1]]))
 
 

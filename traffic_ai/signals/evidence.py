@@ -66,8 +66,7 @@ class Evidence:
 def evidence(crop: Image) -> Evidence:
     """Coloured light in a crop (h, w, 3) BGR of one head."""
     pixels = crop.astype(np.float32)
-    housing = np.percentile(pixels.reshape(-1, 3), HOUSING_PERCENTILE, axis=0)
-    added = np.maximum(pixels - housing.astype(np.float32), 0.0)
+    added = np.maximum(pixels - _housing(crop), np.float32(0.0))
     added_hue, added_chroma, added_top = _hue(added)
     own_hue, own_chroma, _ = _hue(pixels)
     # The pixel itself must have the colour too, within the shift a coloured veil can cause:
@@ -76,11 +75,27 @@ def evidence(crop: Image) -> Evidence:
     chroma = chroma * _ramp(added_chroma / np.maximum(added_top, np.float32(1.0)), 0.1, 0.3)
     warm = chroma * np.minimum(_warm(added_hue, 0.0), _warm(own_hue, 12.0))
     green = chroma * np.minimum(_green(added_hue, 0.0), _green(own_hue, 12.0))
-    ever_warm, ever_green = np.median(warm), np.median(green)
+    ever_warm, ever_green = _median(warm), _median(green)
     warm = np.maximum(warm - ever_warm, 0.0)
     green = np.maximum(green - ever_green, 0.0)
-    exposed = 1.0 - float(np.mean(_least(pixels) >= SATURATED))
-    return Evidence(warm, green, added, float(ever_warm + ever_green), exposed)
+    exposed = 1.0 - np.count_nonzero(_least(pixels) >= SATURATED) / own_chroma.size
+    return Evidence(warm, green, added, ever_warm + ever_green, exposed)
+
+
+def _housing(crop: Image) -> Plane:
+    """The housing's colour (3,): `np.percentile` of the pixels, which takes ten times as long."""
+    pixels = crop.reshape(-1, 3)
+    place = HOUSING_PERCENTILE / 100.0 * (len(pixels) - 1)
+    below = int(place)
+    low, high = np.partition(pixels, (below, below + 1), axis=0)[below : below + 2].astype(float)
+    return np.asarray(low + (place - below) * (high - low), np.float32)
+
+
+def _median(plane: Plane) -> float:
+    """The median of a plane without negative values."""
+    if 2 * np.count_nonzero(plane) < plane.size - 1:
+        return 0.0
+    return float(np.median(plane))
 
 
 def strongest_light(energy: Plane, added: Plane, weight: Plane, lamp_px: float) -> Light:

@@ -9,7 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from traffic_ai.core.frame import Image
+import numpy as np
+
+from traffic_ai.core.frame import Box, Image
 from traffic_ai.core.signal import Aspect
 from traffic_ai.signals.appearance import Appearance
 from traffic_ai.signals.evidence import (
@@ -67,6 +69,29 @@ class _Level:
         return max(least, 3.0 * self.off_deviation, known)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What a window of a picture shows, whatever came before it."""
+
+    window: Image
+    crop: Image
+    seen: Evidence
+    lamps: Mapping[Aspect, _Lamp]
+    unclear: float
+    least: Mapping[Aspect, float]
+
+    @classmethod
+    def of(cls, window: Image, placement: Placement) -> "_Sight":
+        crop = placement.crop(window)
+        seen = evidence(crop)
+        least = dict.fromkeys(LAMPS, LEAST_ENERGY + 1.5 * seen.noise)
+        if seen.noise > LEAST_ENERGY:  # colour all over the crop: it may be a lamp's halo
+            core = white_core(crop, placement.lamp_px)
+            halo_of = None if core is None else _aspect_at(core, placement)
+            least |= {} if halo_of is None else {halo_of: LEAST_ENERGY}
+        return cls(window.copy(), crop, seen, *_lamps(seen, placement), least)
+
+
 class HeadReader:
     """Reads one head, picture by picture in time order; keeps a bounded memory of its lamps."""
 
@@ -75,17 +100,25 @@ class HeadReader:
         self._levels = {aspect: _Level() for aspect in LAMPS}
         self._appearance = Appearance()
         self._last_s: float | None = None
+        self._sight: _Sight | None = None
+
+    @property
+    def window_px(self) -> Box:
+        """The part x0, y0, x1, y1 of the picture that it reads."""
+        return self._placement.window_px
 
     def read(self, image: Image, t_s: float) -> Reading:
         """What the head shows in a picture."""
-        crop = self._placement.crop(image)
-        seen = evidence(crop)
-        lamps, unclear = _lamps(seen, self._placement)
-        least = dict.fromkeys(LAMPS, LEAST_ENERGY + 1.5 * seen.noise)
-        if seen.noise > LEAST_ENERGY:  # colour all over the crop: it may be a lamp's halo
-            core = white_core(crop, self._placement.lamp_px)
-            halo_of = None if core is None else _aspect_at(core, self._placement)
-            least |= {} if halo_of is None else {halo_of: LEAST_ENERGY}
+        x0, y0, x1, y1 = self.window_px
+        return self.read_window(image[y0:y1, x0:x1], t_s)
+
+    def read_window(self, window: Image, t_s: float) -> Reading:
+        """What the head shows in its window of a picture."""
+        if self._sight is None or not np.array_equal(window, self._sight.window):
+            self._sight = _Sight.of(window, self._placement)  # compressed video often stands still
+        crop, seen = self._sight.crop, self._sight.seen
+        lamps, unclear = self._sight.lamps, self._sight.unclear
+        least = self._sight.least
         reading = self._decide(lamps, unclear, least, seen.exposed)
         if reading.aspect is Aspect.UNKNOWN:
             return reading
@@ -200,6 +233,8 @@ def _lamps(seen: Evidence, placement: Placement) -> tuple[dict[Aspect, _Lamp], f
     unclear = 0.0
     warm, energy = weight[:2].max(axis=0), seen.warm.copy()
     for _ in range(2):
+        if not energy.any():
+            break
         light = strongest_light(energy, seen.added, warm, lamp_px)
         if light.energy <= 0.0:
             break
@@ -213,6 +248,8 @@ def _lamps(seen: Evidence, placement: Placement) -> tuple[dict[Aspect, _Lamp], f
             if aspect not in lamps or strength > lamps[aspect].strength:
                 lamps[aspect] = _Lamp(strength, light, firm)
         energy[window(light.row, light.column, round(1.2 * lamp_px))] = 0.0
+    if not seen.green.any():
+        return _without_doubtful(lamps, unclear)
     light = strongest_light(seen.green, seen.added, weight[2], lamp_px)
     place = float(weight[2, light.row, light.column])
     if place >= OWN_PLACE:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.errors import ConfigError
-from traffic_ai.core.frame import Image
+from traffic_ai.core.frame import Box, Image
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.scene import HeadLayout, SignalHead
 from traffic_ai.core.signal import Aspect
@@ -37,7 +37,7 @@ class Placement:
     red against yellow, within +-2. lamp_px: a lamp's diameter in the crop.
     """
 
-    window_px: tuple[int, int, int, int]
+    window_px: Box
     size: tuple[int, int]
     weight: Plane
     red_log_odds: Plane
@@ -45,10 +45,9 @@ class Placement:
     transposed: bool
     flipped: bool
 
-    def crop(self, image: Image) -> Image:
-        """The head, upright, red on top."""
-        x0, y0, x1, y1 = self.window_px
-        part = image[y0:y1, x0:x1]
+    def crop(self, window: Image) -> Image:
+        """The head, upright, red on top, from its window of the picture."""
+        part = window
         if self.transposed:
             part = part.swapaxes(0, 1)
         if self.flipped:

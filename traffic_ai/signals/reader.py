@@ -36,7 +36,7 @@ class _LampGroup:
 
     def read(self, frame: Frame) -> SignalHistory:
         """The history after this frame; a degraded or wrongly sized picture is not read."""
-        height, width = frame.image.shape[:2]
+        width, height = frame.size_px
         if (width, height) != self._size:
             if not self._warned:
                 self._warned = True
@@ -51,7 +51,8 @@ class _LampGroup:
             return self._timeline.skip(frame.info.t_s)
         if frame.info.degraded:
             return self._timeline.skip(frame.info.t_s)
-        readings = [head.read(frame.image, frame.info.t_s) for head in self._heads]
+        t_s = frame.info.t_s
+        readings = [head.read_window(frame.part(head.window_px), t_s) for head in self._heads]
         return self._timeline.update(frame.info.t_s, fuse(readings))
 
 

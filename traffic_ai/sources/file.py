@@ -109,7 +109,8 @@ class VideoFile:
             self._report.damaged += picture.damaged
             self._report.repaired += picture.repaired
             self.position_s = shown.t_s
-            yield Frame(info, partial(self._reading.image, picture))
+            reading = self._reading
+            yield Frame(info, partial(reading.image, picture), partial(reading.part, picture))
 
     def close(self) -> None:
         """Release the file; may be called twice."""

@@ -4,17 +4,26 @@ Shared by recorded files, live cameras and the evidence cut from both, so that a
 same picture to all of them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
-from traffic_ai.core.frame import Image
+from traffic_ai.core.frame import Box, Image
 from traffic_ai.sources.stamps import LOOK_AHEAD, StampRepair
+
+# Formats whose three planes hold whole brightness and colour at half the width and height.
+_CHROMA_HALVED = ("yuv420p", "yuvj420p")
+# The scaler converts so many pixels of a row at once, and rounds those that are left otherwise.
+_ALIGNED_PX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +113,13 @@ class PictureDecoder:
 
 
 class Converter:
-    """Turns decoded pictures into BGR arrays, upright, reusing one scaler."""
+    """Turns decoded pictures into BGR arrays, upright, reusing one scaler for each size."""
 
     def __init__(self, rotation_deg: int) -> None:
         self._quarter_turns = round(rotation_deg / 90) % 4
-        self._reformatter = VideoReformatter()
+        self._scalers: defaultdict[tuple[int, int], VideoReformatter] = defaultdict(
+            VideoReformatter
+        )
 
     def size_px(self, frame: av.VideoFrame) -> tuple[int, int]:
         """Width and height of the upright picture."""
@@ -124,7 +135,31 @@ class Converter:
         """Write the picture to memory (H, W, 3) of its size."""
         np.copyto(into, self._upright(frame))
 
+    def part(self, frame: av.VideoFrame, box_px: Box) -> Image:
+        """The part x0, y0, x1, y1 of the picture: the pixels of `image`, for less where it can."""
+        x0, y0, x1, y1 = box_px
+        if self._quarter_turns or frame.format.name not in _CHROMA_HALVED:
+            return self.image(frame)[y0:y1, x0:x1]
+        left, top = x0 - x0 % _ALIGNED_PX, y0 - y0 % 2
+        right, bottom = min(frame.width, x1 + -x1 % _ALIGNED_PX), min(frame.height, y1 + y1 % 2)
+        cut = av.VideoFrame(right - left, bottom - top, frame.format.name)
+        cut.colorspace, cut.color_range = frame.colorspace, frame.color_range
+        for number, (into, whole) in enumerate(zip(cut.planes, frame.planes, strict=True)):
+            half = 1 if number else 0
+            x, y = left >> half, top >> half
+            rows = _rows(whole)[y : y + into.height, x : x + into.width]
+            _rows(into)[:, : into.width] = rows
+        return self._converted(cut)[y0 - top : y1 - top, x0 - left : x1 - left]
+
     def _upright(self, frame: av.VideoFrame) -> Image:
+        return np.rot90(self._converted(frame), self._quarter_turns)
+
+    def _converted(self, frame: av.VideoFrame) -> Image:
         # to_ndarray gives a view with padded rows, of the decoder's own frame if that is BGR.
-        view = self._reformatter.reformat(frame, format="bgr24").to_ndarray()
-        return np.rot90(view, self._quarter_turns)
+        scaler = self._scalers[frame.width, frame.height]
+        return cast(Image, scaler.reformat(frame, format="bgr24", threads=1).to_ndarray())
+
+
+def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
+    """A plane's rows (H, W and padding), in place."""
+    return np.asarray(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)

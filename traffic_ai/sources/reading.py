@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 
 from traffic_ai.core.errors import SourceError
-from traffic_ai.core.frame import Image
+from traffic_ai.core.frame import Box, Image
 from traffic_ai.sources.container import MAX_PIXELS, OpenVideo, open_video, read_packets
 from traffic_ai.sources.pictures import Converter, Picture, PictureDecoder
 
@@ -116,6 +116,10 @@ class Reading:
     def image(self, picture: Picture) -> Image:
         """The upright picture (H, W, 3) in BGR, owned by the caller."""
         return self._converter.image(picture.decoded)
+
+    def part(self, picture: Picture, box_px: Box) -> Image:
+        """The part x0, y0, x1, y1 of the upright picture, the pixels of `image`."""
+        return self._converter.part(picture.decoded, box_px)
 
     def stamp_at(self, t_s: float) -> int:
         """A moment in units of the stream's time base."""

@@ -96,33 +96,33 @@ def within(boxes: Array, whole: Array) -> Array:
     return np.asarray((boxes - corner) / scale)
 
 
-def grounded(
-    boxes: Array, width_px: int, height_px: int, pairs: Pairs | None = None
-) -> NDArray[np.bool_]:
+def grounded(boxes: Array, seen_px: Array, pairs: Pairs | None = None) -> NDArray[np.bool_]:
     """Which boxes (N, 4) show where their vehicle meets the road, (N,).
 
-    Not those cut off at the left, right or bottom border of the picture, nor those whose bottom
-    edge a nearer box covers: such an edge is off by 5-12 px. pairs: those `touching`, if known.
+    Not those cut off at the left, right or bottom border of what is seen (seen_px: x0, y0, x1, y1),
+    nor those whose bottom edge a nearer box covers: such an edge is off by 5-12 px. pairs: those
+    `touching`, if known.
     """
     touching_pairs = touching(boxes) if pairs is None else pairs
-    return in_picture(boxes, width_px, height_px) & ~is_covered(boxes, touching_pairs)
+    return in_view(boxes, seen_px) & ~is_covered(boxes, touching_pairs)
 
 
-def in_picture(boxes: Array, width_px: int, height_px: int) -> NDArray[np.bool_]:
-    """Which boxes (N, 4) the left, right or bottom border does not cut off, (N,)."""
-    return ends_above(boxes, height_px) & whole_across(boxes, width_px)
+def in_view(boxes: Array, seen_px: Array) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) no left, right or bottom border of what is seen cuts off, (N,)."""
+    return ends_above(boxes, seen_px) & whole_across(boxes, seen_px)
 
 
-def ends_above(boxes: Array, height_px: int) -> NDArray[np.bool_]:
-    """Which boxes (N, 4) end above the bottom border of the picture, (N,)."""
+def ends_above(boxes: Array, seen_px: Array) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) end above the bottom border of what is seen, (N,)."""
     bottom = boxes[:, 3]
     border = BORDER_PX + BORDER_SHARE_OF_BOX * (bottom - boxes[:, 1])
-    return np.asarray(bottom < height_px - border)
+    return np.asarray(bottom < seen_px[3] - border)
 
 
-def whole_across(boxes: Array, width_px: int) -> NDArray[np.bool_]:
-    """Which boxes (N, 4) the left and right borders of the picture do not cut off, (N,)."""
-    return np.asarray((boxes[:, 0] > BORDER_PX) & (boxes[:, 2] < width_px - BORDER_PX))
+def whole_across(boxes: Array, seen_px: Array) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) the left and right borders of what is seen do not cut off, (N,)."""
+    left, right = seen_px[0] + BORDER_PX, seen_px[2] - BORDER_PX
+    return np.asarray((boxes[:, 0] > left) & (boxes[:, 2] < right))
 
 
 def is_covered(

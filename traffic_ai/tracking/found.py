@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.detection import Detections
-from traffic_ai.core.frame import FrameInfo
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.tracking.boxes import (
@@ -95,7 +94,6 @@ class Seen:
     def without(
         self,
         part: NDArray[np.bool_],
-        info: FrameInfo,
         planes: MotionPlanes,
         sure_confidence: float,
     ) -> Found:
@@ -105,7 +103,7 @@ class Seen:
             detections, boxes = detections.select(~part), rows(boxes, (~part).nonzero()[0])
             pairs = touching(boxes)
         covered = is_covered(boxes, pairs)
-        above, across = ends_above(boxes, info.height_px), whole_across(boxes, info.width_px)
+        above, across = ends_above(boxes, planes.seen_px), whole_across(boxes, planes.seen_px)
         inside = above & across
         left, right = _free_ends(boxes, pairs, covered & inside, planes)
         return Found(

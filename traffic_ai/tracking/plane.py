@@ -84,9 +84,13 @@ class Readings:
 
 
 class MotionPlanes:
-    """Where each track's state lives, and how to come from boxes to it and back."""
+    """Where each track's state lives, and how to come from boxes to it and back.
+
+    seen_px (4,): the part of the picture that is looked at.
+    """
 
     def __init__(self, scene: Scene) -> None:
+        self.seen_px = np.array(scene.seen_px, float)
         self._h = scene.homography
         self._width_px = scene.width_px
 

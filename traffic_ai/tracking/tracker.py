@@ -70,7 +70,7 @@ class RoadPlaneTracker:
         if len(self._live):
             self._move_boxes()
         part = self._parts(seen)
-        found = seen.without(part, info, self._planes, self._p.sure_confidence)
+        found = seen.without(part, self._planes, self._p.sure_confidence)
         free = found.sure.copy()
         if len(self._live):
             fitted = fit(self._planes, self._expected(), found, self._p)
@@ -78,7 +78,7 @@ class RoadPlaneTracker:
             free[fitted.detection[pairs]] = False
             pairs = pairs[~self._is_cut_short(pairs, found, fitted)]
             self._observe(pairs, found, fitted, info)
-            self._retire(info)
+            self._retire()
             self._keep_one_each()
         self._start(free.nonzero()[0], found, info)
         return self._live.shown(self._ended)
@@ -315,8 +315,8 @@ class RoadPlaneTracker:
             short[short] = ~is_before(found.boxes, detection[short], _JUST_BELOW)
         return np.asarray(short)
 
-    def _retire(self, info: FrameInfo) -> None:
-        """End the tracks that were unobserved too long or are predicted outside the picture."""
+    def _retire(self) -> None:
+        """End the tracks that were unobserved too long or are predicted outside what is seen."""
         live = self._live
         unobserved_s = self._unobserved_s()
         gone = unobserved_s > 0.0
@@ -324,7 +324,8 @@ class RoadPlaneTracker:
             return
         x0, y0, x1, y1 = live.box_px.T
         x, y = (x0 + x1) / 2.0, (y0 + y1) / 2.0
-        inside = (x >= 0.0) & (x <= info.width_px) & (y >= 0.0) & (y <= info.height_px)
+        left, top, right, bottom = self._planes.seen_px
+        inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
         standing = self._planes.is_standing(live.state, live.box_px, live.on_ground)
         longest_s = np.where(standing, self._p.lost_standing_s, self._p.lost_s)
         longest_s = np.where(live.confirmed, longest_s, self._p.tentative_s)

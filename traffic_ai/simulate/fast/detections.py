@@ -29,7 +29,7 @@ from traffic_ai.simulate.fast.wander import (
     kept,
     ornstein_uhlenbeck,
 )
-from traffic_ai.tracking.boxes import iou
+from traffic_ai.tracking.boxes import areas, iou
 
 _OUTWARD = np.array([-1.0, -1.0, 1.0, 1.0])
 _SIDE_OF_EDGE = [0, 1, 0, 2]
@@ -54,8 +54,7 @@ def detections(
         random = default_rng([seed, sight.vehicle.id])
         boxes += _Looker(sight, t_s, scene, errors, random).boxes()
     frames = _by_frame(boxes, len(t_s))
-    limit_px = np.array([scene.width_px, scene.height_px] * 2, float)
-    return [_seen(found, limit_px) for found in frames]
+    return [_seen(found) for found in frames]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,8 @@ class _Looker:
     ) -> None:
         self._sight, self._errors, self._random = sight, errors, random
         self._kind: KindErrors = errors.kinds[kind_of(sight.vehicle.body)]
-        self._limit_px = np.array([scene.width_px, scene.height_px] * 2, float)
+        self._view_px = np.array(scene.seen_px, float)
+        self._cut_above = scene.seen_px[1] > 0
         self._scale = network_scale(scene, sight.box_px)
         # As the network sees it.
         self._height_px = (sight.box_px[:, 3] - sight.box_px[:, 1]) * self._scale
@@ -128,11 +128,25 @@ class _Looker:
         joins: NDArray[np.bool_],
     ) -> _Boxes:
         """The boxes the detector is sure enough of to give."""
-        boxes_px = np.clip(boxes_px, 0.0, self._limit_px)
+        boxes_px = self._in_view(boxes_px)
         confidence = 1.0 / (1.0 + np.exp(-logit))
         size = (boxes_px[:, 2:] - boxes_px[:, :2]).min(axis=1)
         every = _Boxes(self._sight.frames, vehicle, boxes_px, confidence, classes, joins)
-        return every.take((confidence >= MIN_CONFIDENCE) & (size >= LEAST_BOX_PX))
+        given = (confidence >= MIN_CONFIDENCE) & (size >= LEAST_BOX_PX)
+        if self._cut_above:  # as `detectors.regions` does
+            given &= boxes_px[:, 1] > self._view_px[1]
+        return every.take(given)
+
+    def _in_view(self, boxes_px: Array) -> Array:
+        """Boxes (T, 4) cut at the border of what is looked at."""
+        view = self._view_px
+        return np.clip(boxes_px, view[[0, 1, 0, 1]], view[[2, 3, 2, 3]])
+
+    def _visible(self) -> Array:
+        """Share (T,) of the vehicle that is in view and that nothing hides."""
+        boxes_px = self._sight.box_px
+        in_view = areas(self._in_view(boxes_px)) / np.maximum(areas(boxes_px), 1e-6)
+        return np.asarray(self._sight.visible * in_view)
 
     def _kept(self, way_px: float) -> Array:
         return kept(self._step_px, way_px)
@@ -147,8 +161,8 @@ class _Looker:
         if errors.extra_px > 0.0:
             same = kept(self._step_s, errors.extra_s)
             outward += errors.extra_px * ornstein_uhlenbeck(self._random, same, 4)
-        # Where the picture's border cuts a vehicle its box ends there.
-        at_border = sight.box_px == np.where([True, True, False, False], 0.0, self._limit_px)
+        # Where the border of what is looked at cuts a vehicle its box ends there.
+        at_border = (sight.box_px - self._view_px) * _OUTWARD >= 0.0
         return np.asarray(sight.seen_px + np.where(at_border, 0.0, outward * _OUTWARD))
 
     def _errors_px(self) -> Array:
@@ -176,7 +190,7 @@ class _Looker:
         c = self._kind.confidence
         wander = ornstein_uhlenbeck(self._random, self._kept(self._errors.wander.far_px), 1)[:, 0]
         level = c.vehicle * float(self._random.standard_normal()) + self._errors.confidence_shift
-        known = c.at(self._height_px, self._sight.visible)
+        known = c.at(self._height_px, self._visible())
         return known + level + c.wander * wander - self._fog()
 
     def _fog(self) -> Array:
@@ -237,7 +251,7 @@ _NO_BOXES = _Boxes(
 )
 
 
-def _seen(found: _Boxes, limit_px: Array) -> Seen:
+def _seen(found: _Boxes) -> Seen:
     """A frame's detections: joined boxes joined, doubles suppressed."""
     if found.joins.any() and len(found.frame) > 1:
         found = _joined(found)

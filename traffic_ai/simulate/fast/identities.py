@@ -66,7 +66,7 @@ class KnownIdentities:
         self._last_s = info.t_s
         boxes = detections.xyxy_px.astype(float)
         self._mix(vehicles[rows].tolist(), boxes[rows], step_s)
-        on_road = grounded(boxes, info.width_px, info.height_px)
+        on_road = grounded(boxes, self._planes.seen_px)
         ground_m, cov_m2 = self._planes.calibrated_points(boxes[rows])
         shown = []
         for i, row in enumerate(rows):
