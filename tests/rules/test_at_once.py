@@ -10,7 +10,7 @@ from traffic_ai.core.geometry import DirectedLine
 from traffic_ai.core.scene import Lane, Scene, StopLine
 from traffic_ai.core.track import Tracks
 from traffic_ai.rules.line_sides import LineSides
-from traffic_ai.rules.medians import medians, piece_begins
+from traffic_ai.rules.medians import median, medians, piece_begins
 from traffic_ai.rules.passage import StopLineGeometry
 
 # Upright, upside down and across: the seen end is the rear, the front, a side.
@@ -30,6 +30,7 @@ def test_medians_of_pieces_are_those_of_numpy(values, pieces):
     found = medians(values, piece_begins(len(values), pieces))
     wanted = [np.median(piece, axis=0) for piece in np.array_split(values, pieces)]
     assert np.array_equal(found, np.array(wanted))
+    assert median(values[:, 0]) == np.median(values[:, 0])
 
 
 @given(arrays(float, (7, 4), elements=st.floats(0.0, 1200.0)))

@@ -18,11 +18,23 @@ def is_judged(lane: Lane, road_user: RoadUser) -> bool:
 
 def lane_of_points(lanes: Sequence[Lane], points_px: Array) -> Lane | None:
     """The lane that holds most of the image points (N, 2), None if none holds any."""
-    if not lanes:
-        return None
-    counts = Polygons([lane.polygon_px for lane in lanes]).holds(points_px).sum(axis=0)
-    most = int(np.argmax(counts))
-    return lanes[most] if counts[most] > 0 else None
+    return LaneAreas(lanes).of_points(points_px)
+
+
+class LaneAreas:
+    """Some lanes, to be asked many times which of them holds a vehicle's way."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._lanes = tuple(lanes)
+        self._areas = Polygons([lane.polygon_px for lane in lanes])
+
+    def of_points(self, points_px: Array) -> Lane | None:
+        """The lane that holds most of the image points (N, 2), None if none holds any."""
+        if not self._lanes:
+            return None
+        counts = self._areas.holds(points_px).sum(axis=0)
+        most = int(np.argmax(counts))
+        return self._lanes[most] if counts[most] > 0 else None
 
 
 class LaneAxis:

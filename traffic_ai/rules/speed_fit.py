@@ -15,7 +15,8 @@ import numpy as np
 from numpy.polynomial import legendre
 
 from traffic_ai.core.geometry import Array
-from traffic_ai.rules.speed_points import HIGHEST_ORDER, Samples, image_rows, unit_time
+from traffic_ai.rules.medians import median
+from traffic_ai.rules.speed_points import HIGHEST_ORDER, SLOPES, Samples, image_rows
 
 # Correlation times tried, in median steps between points. 0 is white noise.
 _CORRELATION_STEPS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
@@ -48,9 +49,8 @@ class Motion:
 
     speed_mps: length of the fitted path by its duration. noise_mps: standard uncertainty from
     noise, correlation and choice of model. steady: posterior weight of a constant velocity.
-    sensitivity_mps (K,): change of the speed with each of the shifts given. profile_mps (M,) at
-    profile_s (M,): the speed within the pass. residual_px (n,): distance of each point used from
-    the path, in the image.
+    sensitivity_mps (K,): change of the speed with each of the shifts given. residual_px (n,):
+    distance of each point used from the path, in the image. paths: what the profile is told by.
     """
 
     start_s: float
@@ -61,9 +61,29 @@ class Motion:
     evidence: float
     sensitivity_mps: Array
     length_m: float
-    profile_s: Array
-    profile_mps: Array
     residual_px: Array
+    paths: "tuple[_Paths, ...]"
+
+    def profile(self) -> tuple[Array, Array]:
+        """Moments (M,) within the pass, and the speed at each."""
+        half_s = (self.end_s - self.start_s) / 2.0
+        speed_mps = np.sum([paths.profile_mps(half_s) for paths in self.paths], axis=0)
+        return self.start_s + half_s * (1.0 + _PROFILE), np.asarray(speed_mps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """Paths of one order: weight (T,), and beta (T, k), coefficients of x, then those of y."""
+
+    order: int
+    weight: Array
+    beta: Array
+
+    def profile_mps(self, half_s: float) -> Array:
+        """The speed at _PROFILE, (M,), as far as these paths count."""
+        coefficients = self.beta.reshape(-1, 2, self.order + 1)
+        along = coefficients @ (_DERIVATIVES[self.order][1].T / half_s)
+        return np.asarray(self.weight @ np.hypot(along[:, 0], along[:, 1]))
 
 
 def fit_motion(samples: Samples, shifts_m: Array, common: int, steps_px: Array) -> Motion:
@@ -76,17 +96,16 @@ def fit_motion(samples: Samples, shifts_m: Array, common: int, steps_px: Array) 
     """
     highest = min(HIGHEST_ORDER, (len(samples) - 1) // 3)
     rho = _correlations(np.diff(samples.t_s), steps_px)
-    shapes = [
-        _Equations(_with_own_noise(s), highest, rho, shifts_m, common) for s in _shapes(samples)
-    ]
+    shapes = [_with_own_noise(shape) for shape in _shapes(samples)]
+    equations = _Equations(shapes, highest, rho, shifts_m, common)
     motions: list[tuple[int, Sequence[float]]]
     motions = [(order, _KEPT_SIGMAS) for order in range(1, min(highest, 2) + 1)]
     motions += [(order, _DERIVATIVE_SIGMAS) for order in range(2, highest + 1)]
-    models = [shape.solve(*motion) for motion in motions for shape in shapes]
+    models = [equations.solve(*motion) for motion in motions]
     score = np.concatenate([m.score for m in models])
     weight = np.exp(-0.5 * (score - score.min()))
     evidence = float(np.log(weight.sum()) - 0.5 * score.min())
-    even = len(shapes) * len(models[0].score)
+    even = len(models[0].score)
     steady = float(weight[:even].sum() / weight.sum())
     if highest > 1:
         weight = np.exp(-0.5 * (score - score[even:].min()))
@@ -95,9 +114,8 @@ def fit_motion(samples: Samples, shifts_m: Array, common: int, steps_px: Array) 
     speed = np.concatenate([m.speed_mps for m in models])
     mean = float(weight @ speed)
     variance = float(weight @ (np.concatenate([m.variance for m in models]) + (speed - mean) ** 2))
-    middle, half = unit_time(samples)
-    of_model, of_time = divmod(int(np.argmax(weight)), len(models[0].score))
-    of_motion, of_shape = divmod(of_model, len(shapes))
+    likeliest, of_noise = divmod(int(np.argmax(weight)), even)
+    order, best = motions[likeliest][0], models[likeliest].beta[of_noise]
     return Motion(
         start_s=float(samples.t_s[0]),
         end_s=float(samples.t_s[-1]),
@@ -107,17 +125,26 @@ def fit_motion(samples: Samples, shifts_m: Array, common: int, steps_px: Array) 
         evidence=evidence,
         sensitivity_mps=weight @ np.concatenate([m.sensitivity for m in models]),
         length_m=mean * float(samples.t_s[-1] - samples.t_s[0]),
-        profile_s=middle + half * _PROFILE,
-        profile_mps=weight @ np.concatenate([m.profile_mps for m in models]),
-        residual_px=shapes[of_shape].residual_px(
-            motions[of_motion][0], models[of_model].beta[of_time]
+        residual_px=_residual_px(shapes[of_noise // len(rho)], order, best),
+        paths=tuple(
+            _Paths(motion[0], share, model.beta)
+            for motion, share, model in zip(
+                motions, weight.reshape(len(models), even), models, strict=True
+            )
         ),
     )
 
 
+def _residual_px(samples: Samples, order: int, beta: Array) -> Array:
+    """Distance (n,) of each point from a path, in the image."""
+    design, target = image_rows(samples, order)
+    off = (target - design @ beta).reshape(2, -1) * samples.sigma_px.T
+    return np.asarray(np.hypot(off[0], off[1]))
+
+
 def _correlations(steps_s: Array, steps_px: Array) -> Array:
     """Correlation (T, n - 1) of neighbours by each law that is no longer than half the pass."""
-    times_s = np.array(_CORRELATION_STEPS) * float(np.median(steps_s))
+    times_s = np.array(_CORRELATION_STEPS) * median(steps_s)
     times_s = times_s[times_s <= steps_s.sum() / 2.0]
     ways_px = np.array(_CORRELATION_WAYS_PX)
     ways_px = ways_px[ways_px <= steps_px.sum() / 2.0]
@@ -155,7 +182,7 @@ def _with_own_noise(samples: Samples) -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class _Models:
-    """The models of one order, one for each of T correlations; the first axis is theirs.
+    """The models of one order, one for each of T kinds of noise; the first axis is theirs.
 
     beta (T, k): coefficients of x, then those of y.
     """
@@ -164,7 +191,6 @@ class _Models:
     speed_mps: Array
     variance: Array
     sensitivity: Array
-    profile_mps: Array
     beta: Array
 
 
@@ -225,31 +251,29 @@ class _Told:
 
 
 class _Equations:
-    """The normal equations of the highest order for all correlations rho (T, n - 1).
+    """The normal equations of the highest order for all kinds of noise: every shape of it with
+    every correlation rho (R, n - 1), by shape, T of them.
 
     Those of a lower order are a part of them. Columns: the coefficients of x, those of y, the
     points, and each of the shifts. Rows: one image axis after the other, in units of the noise.
     """
 
     def __init__(
-        self, samples: Samples, highest: int, rho: Array, shifts_m: Array, common: int
+        self, shapes: Sequence[Samples], highest: int, rho: Array, shifts_m: Array, common: int
     ) -> None:
-        n = len(samples)
-        self._common = common
-        self._samples, self._highest = samples, highest
-        self._half_s = float(samples.t_s[-1] - samples.t_s[0]) / 2.0
-        self._design, self._target = image_rows(samples, highest)
-        scaled = samples.to_px / samples.sigma_px[:, :, None]
-        shifted = np.einsum("nij,njk->ink", scaled, shifts_m).reshape(2 * n, -1)
-        columns = np.column_stack([self._design, self._target, shifted])
-        white = _whitened(columns.reshape(2, n, -1), rho)
-        self._normal = np.swapaxes(white, 1, 2) @ white
-        self._log_noise = 2.0 * np.log1p(-(rho**2)).sum(axis=1)
-        self._log_noise += 2.0 * float(np.log(samples.sigma_px).sum())
+        self._n, self._highest, self._common = len(shapes[0]), highest, common
+        self._half_s = float(shapes[0].t_s[-1] - shapes[0].t_s[0]) / 2.0
+        self._normal = np.concatenate(
+            [_normal(_columns(samples, highest, shifts_m), rho) for samples in shapes]
+        )
+        of_correlation = 2.0 * np.log1p(-(rho**2)).sum(axis=1)
+        self._log_noise = np.concatenate(
+            [of_correlation + 2.0 * float(np.log(samples.sigma_px).sum()) for samples in shapes]
+        )
 
     def solve(self, order: int, sigmas: Sequence[float]) -> _Models:
         """The fits of one order; sigmas: of the derivatives from the second on."""
-        n, all_k = len(self._samples), 2 * (self._highest + 1)
+        all_k = 2 * (self._highest + 1)
         of = np.concatenate([np.arange(order + 1), self._highest + 1 + np.arange(order + 1)])
         precision = _prior_precision(order, sigmas, self._half_s)
         matrix = self._normal[:, of[:, None], of] + np.diag(np.tile(precision, 2) ** 2)
@@ -260,7 +284,7 @@ class _Equations:
         left = self._normal[:, all_k:, all_k:] - np.swapaxes(right, 1, 2) @ solved
         rss = left[:, 0, 0] + _PRIOR_WEIGHT
         # Place and mean speed have flat priors and are the same in all models: they take freedom.
-        freedom = 2.0 * n + _PRIOR_WEIGHT - 4.0
+        freedom = 2.0 * self._n + _PRIOR_WEIGHT - 4.0
         shifts = _Left(rss, left[:, 1:, 0], left[:, 1:, 1:], self._common)
         told = shifts.told(max(freedom - 2.0, 1.0))
         # Evidence of a Gaussian model with its coefficients integrated out and its scale fitted.
@@ -268,43 +292,42 @@ class _Equations:
         score += np.linalg.slogdet(matrix)[1] - 4.0 * np.log(precision[2:]).sum()
         by_own = solved[:, :, 1 + self._common :]
         beta = solved[:, :, 0] - np.einsum("tks,ts->tk", by_own, told.size)
-        speed, gradient, profile = self._mean_speed(order, beta)
-        spread = np.einsum("tk,tkl,tl->t", gradient, inverse, gradient)
-        unknown, variance = told.unknown(np.einsum("tk,tks->ts", gradient, solved[:, :, 1:]))
+        speed, gradient = self._mean_speed(order, beta)
+        spread = ((gradient[:, None] @ inverse)[:, 0] * gradient).sum(axis=1)
+        unknown, variance = told.unknown((gradient[:, None] @ solved[:, :, 1:])[:, 0])
         return _Models(
             score=score,
             speed_mps=speed,
             variance=told.noise2 * spread + variance,
             sensitivity=unknown,
-            profile_mps=profile,
             beta=beta,
         )
 
-    def residual_px(self, order: int, beta: Array) -> Array:
-        """Distance (n,) of each point from the path of a model, in the image."""
-        design, target = image_rows(self._samples, order)
-        residual = (target - design @ beta).reshape(2, -1).T
-        return np.asarray(np.linalg.norm(residual * self._samples.sigma_px, axis=1))
-
-    def _mean_speed(self, order: int, beta: Array) -> tuple[Array, Array, Array]:
-        """Path length by duration (T,), its gradient by the coefficients, speed at _PROFILE."""
-        at_nodes, at_profile = (terms / self._half_s for terms in _DERIVATIVES[order])
-        coefficients = beta.reshape(-1, 2, order + 1)
-        velocity = np.einsum("np,tap->tna", at_nodes, coefficients)
-        speed = np.linalg.norm(velocity, axis=2)
+    def _mean_speed(self, order: int, beta: Array) -> tuple[Array, Array]:
+        """Path length by duration (T,), and its gradient by the coefficients (T, k)."""
+        at_nodes = _DERIVATIVES[order][0] / self._half_s
+        velocity = beta.reshape(-1, 2, order + 1) @ at_nodes.T
+        speed = np.hypot(velocity[:, 0], velocity[:, 1])
         weights = _NODE_WEIGHTS / 2.0
-        direction = velocity * (weights / np.maximum(speed, 1e-9))[:, :, None]
-        gradient = np.einsum("tna,np->tap", direction, at_nodes).reshape(len(beta), -1)
-        along = np.einsum("np,tap->tna", at_profile, coefficients)
-        return speed @ weights, gradient, np.linalg.norm(along, axis=2)
+        direction = velocity * (weights / np.maximum(speed, 1e-9))[:, None]
+        return speed @ weights, (direction @ at_nodes).reshape(len(beta), -1)
+
+
+def _columns(samples: Samples, highest: int, shifts_m: Array) -> Array:
+    """The columns (2, n, C) of the equations, by image axis."""
+    n = len(samples)
+    design, target = image_rows(samples, highest)
+    scaled = samples.to_px / samples.sigma_px[:, :, None]
+    shifted = np.swapaxes(scaled @ shifts_m, 0, 1)
+    parts = (design.reshape(2, n, -1), target.reshape(2, n, 1), shifted)
+    return np.concatenate(parts, axis=2)
 
 
 def _derivative_terms(order: int) -> tuple[Array, Array]:
     """The derivative of each Legendre polynomial at the nodes of the integral, and at _PROFILE."""
-    terms = np.column_stack([legendre.legder(e) for e in np.eye(order + 1)])
     return (
-        legendre.legvander(_NODES, order - 1) @ terms,
-        legendre.legvander(_PROFILE, order - 1) @ terms,
+        legendre.legvander(_NODES, order - 1) @ SLOPES[order],
+        legendre.legvander(_PROFILE, order - 1) @ SLOPES[order],
     )
 
 
@@ -324,14 +347,17 @@ def _prior_precision(order: int, sigmas: Sequence[float], half_s: float) -> Arra
     return precision
 
 
-def _whitened(columns: Array, rho: Array) -> Array:
-    """Columns (2, n, K) of both axes with their correlation in time removed (Markov property).
+def _normal(columns: Array, rho: Array) -> Array:
+    """Products (R, C, C) of columns (2, n, C) of both axes with each other, once their correlation
+    in time is removed (Markov property).
 
-    rho (T, n - 1): correlation of neighbours, by each of T laws. (T, 2 n, K).
+    rho (R, n - 1): correlation of neighbours, by each of R laws.
     """
-    axes, n, k = columns.shape
-    out = np.empty((len(rho), axes, n, k))
-    out[:, :, 0] = columns[:, 0]
+    _, n, k = columns.shape
+    white = np.empty((len(rho), 2, n, k))
+    white[:, :, 0] = columns[:, 0]
     left = rho[:, None, :, None]
-    out[:, :, 1:] = (columns[:, 1:] - left * columns[:, :-1]) / np.sqrt(1.0 - left**2)
-    return out.reshape(len(rho), axes * n, k)
+    later = np.subtract(columns[:, 1:], left * columns[:, :-1], out=white[:, :, 1:])
+    later /= np.sqrt(1.0 - left**2)
+    white = white.reshape(len(rho), 2 * n, k)
+    return np.asarray(np.swapaxes(white, 1, 2) @ white)

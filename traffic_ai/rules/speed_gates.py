@@ -6,13 +6,12 @@ chain of straight pieces through medians of the points; each gate stands at one 
 passed at the median of the moments that the points near it tell.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array, Homography
 from traffic_ai.core.road_user import RoadUser
+from traffic_ai.rules.medians import median, medians, piece_begins
 from traffic_ai.rules.speed import PassPoints
 from traffic_ai.rules.speed_reference import correct
 from traffic_ai.rules.speed_result import KMH, SpeedEstimate
@@ -33,31 +32,30 @@ def gate_speed_kmh(
     count = min(_KNOTS, len(t_s) // _LEAST_POINTS_A_KNOT)
     if count < 2:
         return None
-    pieces = np.array_split(np.arange(len(t_s)), count)
-    directions = _directions(t_s, ground_m, pieces)
+    begins = piece_begins(len(t_s), count)
+    directions = _directions(t_s, ground_m, begins)
     if directions is None:
         return None
     kind = points.measured_as(homography, road_user)
     place_m = correct(ground_m, directions, homography, kind).ground_m
-    knots_m = np.array([np.median(place_m[piece], axis=0) for piece in pieces])
+    knots_m, knots_s = medians(place_m, begins), medians(t_s[:, None], begins)[:, 0]
     way_m = float(np.linalg.norm(np.diff(knots_m, axis=0), axis=1).sum())
-    rough_s = float(np.median(t_s[pieces[-1]]) - np.median(t_s[pieces[0]]))
+    rough_s = float(knots_s[-1] - knots_s[0])
     if way_m <= 0.0 or rough_s <= 0.0:
         return None
     first, last = (
         _passed_s(t_s[piece], place_m[piece], gate_m, ahead, way_m / rough_s)
         for piece, gate_m, ahead in (
-            (pieces[0], knots_m[0], knots_m[1] - knots_m[0]),
-            (pieces[-1], knots_m[-1], knots_m[-1] - knots_m[-2]),
+            (slice(0, begins[1]), knots_m[0], knots_m[1] - knots_m[0]),
+            (slice(begins[-1], None), knots_m[-1], knots_m[-1] - knots_m[-2]),
         )
     )
     return None if last <= first else way_m / (last - first) * KMH
 
 
-def _directions(t_s: Array, ground_m: Array, pieces: Sequence[NDArray[np.intp]]) -> Array | None:
+def _directions(t_s: Array, ground_m: Array, begins: NDArray[np.int64]) -> Array | None:
     """Unit direction of travel (n, 2) at each point, along the chain of the pieces' medians."""
-    knots_m = np.array([np.median(ground_m[piece], axis=0) for piece in pieces])
-    knots_s = np.array([np.median(t_s[piece]) for piece in pieces])
+    knots_m, knots_s = medians(ground_m, begins), medians(t_s[:, None], begins)[:, 0]
     steps = np.diff(knots_m, axis=0)
     lengths = np.linalg.norm(steps, axis=1)
     if lengths.min() <= 0.0:
@@ -69,4 +67,4 @@ def _directions(t_s: Array, ground_m: Array, pieces: Sequence[NDArray[np.intp]])
 def _passed_s(t_s: Array, place_m: Array, gate_m: Array, ahead: Array, speed_mps: float) -> float:
     """When a gate square to `ahead` was passed, by the median of the points near it."""
     unit = ahead / max(float(np.linalg.norm(ahead)), 1e-9)
-    return float(np.median(t_s + (gate_m - place_m) @ unit / speed_mps))
+    return median(t_s + (gate_m - place_m) @ unit / speed_mps)

@@ -10,8 +10,14 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
+from traffic_ai.rules.medians import median
 
 HIGHEST_ORDER = 4
+# By order: the derivative of each Legendre polynomial, as coefficients of the lower ones.
+SLOPES = {
+    order: np.column_stack([legendre.legder(one) for one in np.eye(order + 1)])
+    for order in range(1, HIGHEST_ORDER + 1)
+}
 
 # Residuals beyond this many robust standard deviations are outliers.
 _OUTLIER = 5.0
@@ -112,19 +118,18 @@ def _noise_scale(samples: Samples, velocity: Array, sigma_m: Array) -> float:
     step_s = np.diff(samples.t_s)[:, None]
     miss = np.diff(samples.ground_m, axis=0) - (velocity[1:] + velocity[:-1]) / 2.0 * step_s
     expected = np.hypot(sigma_m[1:], sigma_m[:-1])
-    return max(1.0, float(np.median(np.linalg.norm(miss, axis=1) / expected)) / 0.83)
+    return max(1.0, median(np.hypot(miss[:, 0], miss[:, 1]) / expected) / 0.83)
 
 
 def smooth_path(samples: Samples) -> tuple[Array, Array]:
     """Places (n, 2) and unit directions of travel (n, 2) on a smooth path; zeros for no motion."""
     order = min(HIGHEST_ORDER, max(1, (len(samples) - 1) // 4))
-    design, target = image_rows(samples, order)
-    beta = np.linalg.lstsq(design, target, rcond=None)[0].reshape(2, order + 1)
-    middle, half = unit_time(samples)
-    unit = (samples.t_s - middle) / half
-    velocity = legendre.legval(unit, legendre.legder(beta, axis=1).T).T
-    length = np.linalg.norm(velocity, axis=1, keepdims=True)
-    return legendre.legval(unit, beta.T).T, np.asarray(velocity / np.maximum(length, 1e-9))
+    basis = _basis(samples, order)
+    design, target = _image_rows(samples, basis)
+    beta = np.linalg.lstsq(design, target, rcond=None)[0].reshape(2, order + 1).T
+    velocity = basis[:, :order] @ (SLOPES[order] @ beta)
+    length = np.hypot(velocity[:, :1], velocity[:, 1:])
+    return basis @ beta, np.asarray(velocity / np.maximum(length, 1e-9))
 
 
 def along_scale(sigma_px: Array, px_per_m: Array) -> Array:
@@ -140,37 +145,40 @@ def inliers(samples: Samples) -> NDArray[np.bool_]:
     n = len(samples)
     order = min(3, max(1, (n - 1) // 4))
     design, target = image_rows(samples, order)
+    rows = np.column_stack([design, target])
     weight = np.ones(n)
     for _ in range(12):
-        weighted = design.T * np.tile(weight, 2)
-        beta = np.linalg.lstsq(weighted @ design, weighted @ target, rcond=None)[0]
-        miss = np.linalg.norm((target - design @ beta).reshape(2, n), axis=0)
+        normal = (design.T * np.concatenate([weight, weight])) @ rows
+        beta = np.linalg.solve(normal[:, :-1], normal[:, -1])
+        off = (target - design @ beta).reshape(2, n)
+        miss = np.hypot(off[0], off[1])
         weight = 1.0 / np.maximum(miss, 0.3)
     # Median of a Rayleigh variable is 1.18 of its one-axis sigma.
-    scale = max(float(np.median(miss)) / 1.18, 0.5)
+    scale = max(median(miss) / 1.18, 0.5)
     return np.asarray(miss <= _OUTLIER * scale)
 
 
 def image_rows(samples: Samples, order: int) -> tuple[Array, Array]:
     """Design (2 n, 2 (order + 1)) and target (2 n,) in units of the stated image noise."""
-    basis = _basis(samples, order)
-    scaled = samples.to_px / samples.sigma_px[:, :, None]
-    design = np.concatenate([_rows(scaled[:, axis], basis) for axis in (0, 1)])
-    target = np.einsum("nij,nj->in", scaled, samples.ground_m).ravel()
-    return design, target
+    return _image_rows(samples, _basis(samples, order))
 
 
-def _rows(to_axis: Array, basis: Array) -> Array:
-    """Rows (n, 2 k) of one image axis: first the coefficients of x, then those of y."""
-    return np.hstack([to_axis[:, :1] * basis, to_axis[:, 1:] * basis])
-
-
-def unit_time(samples: Samples) -> tuple[float, float]:
-    """Middle and half length of the pass, seconds: time is -1 at its start and 1 at its end."""
-    start, end = float(samples.t_s[0]), float(samples.t_s[-1])
-    return (start + end) / 2.0, (end - start) / 2.0
+def _image_rows(samples: Samples, basis: Array) -> tuple[Array, Array]:
+    scaled = np.swapaxes(samples.to_px / samples.sigma_px[:, :, None], 0, 1)
+    # By image axis and point; first the coefficients of x, then those of y.
+    design = (scaled[..., None] * basis[:, None]).reshape(2 * len(basis), -1)
+    target = scaled[..., 0] * samples.ground_m[:, 0] + scaled[..., 1] * samples.ground_m[:, 1]
+    return design, target.ravel()
 
 
 def _basis(samples: Samples, order: int) -> Array:
-    middle, half = unit_time(samples)
-    return np.asarray(legendre.legvander((samples.t_s - middle) / half, order))
+    """Legendre polynomials (n, order + 1) of time, which is -1 at the pass's start and 1 at its
+    end.
+    """
+    start, end = float(samples.t_s[0]), float(samples.t_s[-1])
+    unit = (samples.t_s - (start + end) / 2.0) / ((end - start) / 2.0)
+    rows = np.empty((order + 1, len(unit)))
+    rows[0], rows[1] = 1.0, unit
+    for i in range(2, order + 1):
+        rows[i] = (rows[i - 1] * unit * (2 * i - 1) - rows[i - 2] * (i - 1)) / i
+    return rows.T

@@ -58,9 +58,11 @@ def moving(samples: Samples, min_baseline_m: float) -> tuple[float, float]:
 
 def steady(motion: Motion, min_baseline_m: float) -> tuple[float, float] | None:
     """Bounds in time of the fastest steady stretch; None where the whole pass is steady."""
-    speed, time = motion.profile_mps, motion.profile_s
+    if motion.steady > _STEADY_DOUBT:
+        return None
+    time, speed = motion.profile()
     fastest = int(np.argmax(speed))
-    if motion.steady > _STEADY_DOUBT or speed.min() >= _STEADY_SHARE * speed[fastest]:
+    if speed.min() >= _STEADY_SHARE * speed[fastest]:
         return None
     share = _STEADY_SHARE
     step_s = float(time[1] - time[0])

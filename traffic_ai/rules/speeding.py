@@ -35,7 +35,7 @@ from traffic_ai.core.violation import (
 )
 from traffic_ai.rules.deduction import deduct
 from traffic_ai.rules.findings import Reporter
-from traffic_ai.rules.lanes import is_judged, lane_of_points
+from traffic_ai.rules.lanes import LaneAreas, is_judged, lane_of_points
 from traffic_ai.rules.parameters import SpeedingParameters
 from traffic_ai.rules.same_vehicle import carries_on, on_one
 from traffic_ai.rules.section import measure_section
@@ -108,6 +108,7 @@ class Speeding:
         self, scene: Scene, provenance: Provenance, parameters: SpeedingParameters
     ) -> None:
         self._scene = scene
+        self._lanes = LaneAreas(scene.lanes)
         self._parameters = parameters
         self._report = Reporter(scene.camera_id, ViolationKind.SPEEDING, RULE_VERSION, provenance)
         self._followed = _Followed.none()
@@ -201,7 +202,7 @@ class Speeding:
             gates_kmh = gate_speed_kmh(points, result, homography, track.road_user)
         else:  # the few places where it touched the road to be seen may lie beside every lane
             anchors = track.anchor_px[track.observed & (track.t_s >= start_s)]
-        lane = lane_of_points(self._scene.lanes, anchors)
+        lane = self._lanes.of_points(anchors)
         return None if lane is None else _Reading(lane, result, SpeedMethod.PLANE_FIT, gates_kmh)
 
     def _measure_sections(self, track: Track) -> _Reading | None:
