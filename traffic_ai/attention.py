@@ -8,7 +8,7 @@ delivered it; signals are read in every frame.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -87,7 +87,7 @@ class SceneAttention:
         unknown = np.concatenate([moves.new_px, _unknown(found, observation.tracks)])
         new = self._is_judged(unknown)
         going = moves.those(~moves.stand)
-        often = new or self._crosses(going) or self._is_against(going) or self._is_fast(going)
+        often = new or self._crosses(going) or self._breaks(going)
         self.pause_s = OFTEN_S if often else ORDINARY_S
         self._due_s = t_s + self.pause_s
         self._still = None if len(unknown) or len(going) else _thumbnail(frame.image)
@@ -117,7 +117,7 @@ class SceneAttention:
             return False
         x0, y0, x1, y1 = boxes.T
         x, y = (x0 + x1) / 2.0, (y0 + y1) / 2.0
-        points = np.column_stack([x, y1, x0, y1, x1, y1, x, y, x0, y, x1, y]).reshape(-1, 2)
+        points = np.array([[x, x0, x1, x, x0, x1], [y1, y1, y1, y, y, y]]).reshape(2, -1).T
         return bool(self._judged.holds(points).any())
 
     # -- what may become a violation ----------------------------------------------------------
@@ -131,23 +131,20 @@ class SceneAttention:
         ]
         return any(moves.cross(line).any() for line in (*lines, *self._gates))
 
-    def _is_against(self, moves: "_Moves") -> bool:
-        """Whether one goes against the direction of a lane it is in."""
-        return self._judges_direction and any(
-            there.against(lane).any() for lane, there in self._by_lane(moves)
-        )
-
-    def _is_fast(self, moves: "_Moves") -> bool:
-        """Whether one may be above the limit of a lane it is in."""
-        return self._judges_speed and any(
-            there.fast(lane).any() for lane, there in self._by_lane(moves)
-        )
-
-    def _by_lane(self, moves: "_Moves") -> Iterator[tuple[Lane, "_Moves"]]:
+    def _breaks(self, moves: "_Moves") -> bool:
+        """Whether one goes against the direction of a lane it is in, or may be above its limit."""
+        if not len(moves) or not (self._judges_direction or self._judges_speed):
+            return False
         inside = self._areas.holds(moves.anchor_px)
         for lane, here in zip(self._lanes, inside.T, strict=True):
-            if here.any():
-                yield lane, moves.those(here)
+            if not here.any():
+                continue
+            there = moves.those(here)
+            if self._judges_direction and there.against(lane).any():
+                return True
+            if self._judges_speed and there.fast(lane).any():
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +162,16 @@ class _Moves:
     @classmethod
     def between(cls, before: Tracks, now: Tracks, over_s: float) -> "_Moves":
         """How the vehicles in both looks moved from one to the other."""
-        _, a, b = np.intersect1d(before.track_id, now.track_id, return_indices=True)
+        row_before = {track_id: row for row, track_id in enumerate(before.track_id.tolist())}
+        then = np.array([row_before.get(track_id, -1) for track_id in now.track_id.tolist()], int)
+        known = then >= 0
+        a, b = then[known], known.nonzero()[0]
         return cls(
             now.xyxy_px[b],
             now.class_id[b],
             (now.anchor_px[b] - before.anchor_px[a]) / over_s,
             (now.ground_m[b] - before.ground_m[a]) / over_s,
-            np.delete(now.xyxy_px, b, axis=0),
+            now.xyxy_px[~known],
         )
 
     def __len__(self) -> int:
@@ -190,7 +190,8 @@ class _Moves:
     @property
     def anchor_px(self) -> Array:
         """(N, 2) middles of the boxes' lower edges."""
-        return np.column_stack([self.box_px[:, [0, 2]].mean(axis=1), self.box_px[:, 3]])
+        x0, _, x1, y1 = self.box_px.T
+        return np.array([(x0 + x1) / 2.0, y1]).T
 
     @property
     def stand(self) -> NDArray[np.bool_]:
@@ -241,9 +242,10 @@ def _unknown(found: Detections, tracks: Tracks) -> Array:
     boxes = found.xyxy_px[found.confidence >= _SURE].astype(float)
     if not len(boxes) or not len(tracks):
         return boxes
-    middles = ((boxes[:, :2] + boxes[:, 2:]) / 2.0)[:, None]
-    inside = (middles >= tracks.xyxy_px[:, :2]) & (middles <= tracks.xyxy_px[:, 2:])
-    return np.asarray(boxes[~inside.all(axis=2).any(axis=1)])
+    x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2.0).T[:, :, None]
+    x0, y0, x1, y1 = tracks.xyxy_px.T
+    inside = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+    return np.asarray(boxes[~inside.any(axis=1)])
 
 
 def _thumbnail(image: Image) -> NDArray[np.int16]:
