@@ -273,3 +273,36 @@ def test_calibration_error_common_to_all_points_counts_once():
     stretch = np.array([0, 0, 0, h[1, 0], h[1, 1], h[1, 2], 0, 0])
     assert part(np.outer(shift, shift)) < 1e-6
     assert part(1e-4 * np.outer(stretch, stretch)) == pytest.approx(0.8, abs=0.02)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    mean_kmh=st.floats(15.0, 160.0),
+    swing=st.floats(0.0, 0.5),
+    noise_px=st.sampled_from([0.5, 1.5, 4.0]),
+    tau_s=st.sampled_from([0.0, 0.2, 1.0]),
+    road_user=st.sampled_from([None, RoadUser.CAR, RoadUser.TRUCK, RoadUser.MOTORCYCLE]),
+)
+@settings(max_examples=40, deadline=None)
+def test_who_is_found_at_a_speed_is_never_passed_over_as_surely_slower(
+    seed, mean_kmh, swing, noise_px, tau_s, road_user
+):
+    random = np.random.default_rng(seed)
+    setting = Setting.surveyed(random)
+    duration_s = WAY_M / (mean_kmh / 3.6)
+    t_s = moments(duration_s, 25.0, 0.2, random)
+    place = along(t_s, mean_kmh)
+    place[:, 1] += swing * duration_s * mean_kmh / 3.6 / 7.0 * np.sin(6.3 * t_s / duration_s)
+    noise = correlated(random, t_s, tau_s, noise_px)
+    found = setting.speed(t_s, place, noise, road_user)
+    if isinstance(found, SpeedEstimate):
+        again = setting.speed(t_s, place, noise, road_user, matters_kmh=found.speed_kmh)
+        assert again == found
+
+
+def test_who_is_surely_slower_than_matters_is_not_measured():
+    t_s = moments(WAY_M / (50.0 / 3.6))
+    found = EXACT.speed(t_s, along(t_s, 50.0), matters_kmh=60.0)
+    assert isinstance(found, SpeedRefusal)
+    assert found.reason is RefusalReason.SLOW
+    assert found.rough_kmh == pytest.approx(50.0, rel=0.01)

@@ -123,13 +123,25 @@ def _noise_scale(samples: Samples, velocity: Array, sigma_m: Array) -> float:
 
 def smooth_path(samples: Samples) -> tuple[Array, Array]:
     """Places (n, 2) and unit directions of travel (n, 2) on a smooth path; zeros for no motion."""
+    places, velocity = _path(samples)
+    length = np.hypot(velocity[:, :1], velocity[:, 1:])
+    return places, np.asarray(velocity / np.maximum(length, 1e-9))
+
+
+def fastest_mps(samples: Samples) -> float:
+    """The highest speed on that path, as it leads through the points as they are."""
+    _, velocity = _path(samples)
+    half_s = float(samples.t_s[-1] - samples.t_s[0]) / 2.0
+    return float(np.hypot(velocity[:, 0], velocity[:, 1]).max()) / half_s
+
+
+def _path(samples: Samples) -> tuple[Array, Array]:
+    """Places (n, 2) on a smooth path and velocities (n, 2), metres in half of the pass's time."""
     order = min(HIGHEST_ORDER, max(1, (len(samples) - 1) // 4))
     basis = _basis(samples, order)
     design, target = _image_rows(samples, basis)
     beta = np.linalg.lstsq(design, target, rcond=None)[0].reshape(2, order + 1).T
-    velocity = basis[:, :order] @ (SLOPES[order] @ beta)
-    length = np.hypot(velocity[:, :1], velocity[:, 1:])
-    return basis @ beta, np.asarray(velocity / np.maximum(length, 1e-9))
+    return basis @ beta, basis[:, :order] @ (SLOPES[order] @ beta)
 
 
 def along_scale(sigma_px: Array, px_per_m: Array) -> Array:

@@ -25,6 +25,7 @@ class RefusalReason(StrEnum):
     MOSTLY_HIDDEN = "mostly_hidden"
     PART_OF_VEHICLE = "part_of_vehicle"
     UNCERTAIN = "uncertain"
+    SLOW = "slow"
 
 
 @dataclass(frozen=True, slots=True)

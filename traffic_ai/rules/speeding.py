@@ -41,7 +41,7 @@ from traffic_ai.rules.same_vehicle import carries_on, on_one
 from traffic_ai.rules.section import measure_section
 from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_gates import gate_speed_kmh
-from traffic_ai.rules.speed_result import SpeedEstimate, SpeedRefusal
+from traffic_ai.rules.speed_result import RefusalReason, SpeedEstimate, SpeedRefusal
 from traffic_ai.rules.track_rows import TrackRows, grown
 
 RULE_VERSION = "speeding-5"
@@ -195,7 +195,10 @@ class Speeding:
             self._parameters.min_baseline_m,
             self._parameters.min_points,
             self._parameters.max_uncertainty,
+            self._least_limit_kmh(track.road_user),
         )
+        if isinstance(result, SpeedRefusal) and result.reason is RefusalReason.SLOW:
+            return None
         anchors, gates_kmh = points.anchor_px, None
         if isinstance(result, SpeedEstimate):
             anchors = anchors[(points.t_s >= result.start_s) & (points.t_s <= result.end_s)]
@@ -204,6 +207,11 @@ class Speeding:
             anchors = track.anchor_px[track.observed & (track.t_s >= start_s)]
         lane = self._lanes.of_points(anchors)
         return None if lane is None else _Reading(lane, result, SpeedMethod.PLANE_FIT, gates_kmh)
+
+    def _least_limit_kmh(self, road_user: RoadUser) -> float:
+        """The least limit of any lane for this class, infinite where there is none."""
+        limits_kmh = [lane.limit_kmh(road_user) for lane in self._scene.lanes]
+        return min((limit for limit in limits_kmh if limit is not None), default=np.inf)
 
     def _measure_sections(self, track: Track) -> _Reading | None:
         """The first section the vehicle passed whole, in one of its lanes."""
