@@ -99,6 +99,8 @@ def carries_on(lost: Track, other: Track, start_s: float, end_s: float) -> bool:
 
     It is where that one's motion on the road plane leads, and that one is hardly seen any more.
     """
+    if not float(lost.t_s[0]) < start_s <= float(lost.t_s[-1]) + _SAME_VEHICLE_S:
+        return False
     last_s, path_m = _path(lost, -np.inf, start_s)
     seen_s, places_m = _path(other, start_s, end_s)
     still_seen = _path(lost, start_s, end_s)[0]

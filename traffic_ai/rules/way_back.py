@@ -72,11 +72,14 @@ class WayBack:
     ) -> None:
         """Take in points (N,) of tracks at `rows` that lie in some lanes (N, L), in time order."""
         in_metres = self._lanes.in_metres
-        usable = inside & (~in_metres | ~np.isnan(ground_m[:, :1]))
-        point, lane = np.nonzero(usable)
-        if not len(point):
+        point, lane = np.nonzero(inside)
+        by_road = in_metres[lane]
+        places = np.where(by_road[:, None], ground_m[point], anchors_px[point])
+        known = ~np.isnan(places[:, 0])
+        if not known.any():
             return
-        places = np.where(in_metres[lane][:, None], ground_m[point], anchors_px[point])
+        if not known.all():
+            point, lane, places = point[known], lane[known], places[known]
         progress = self._lanes.progress(lane, places)
         np.maximum.at(self._farthest, (rows[point], lane), progress)
         self._latest[rows[point], lane] = progress

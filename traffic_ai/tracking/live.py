@@ -114,12 +114,12 @@ class LiveTracks:
     def vote(self, at: Indices, class_id: Indices, confidence: Array) -> None:
         """Count classes (K,) that were found of the tracks at K rows, as `Track.vote` does."""
         self.votes[at, class_id] += confidence
-        on_foot, driven = self.votes[at, 0], self.votes[at, 1:]
-        walks = on_foot >= driven.sum(axis=1)
-        won = np.where(walks, RoadUser.PERSON, 1 + driven.argmax(axis=1))
-        for k in (won != self.class_id[at]).nonzero()[0].tolist():
-            self.class_id[at[k]] = won[k]
-            self.tracks[at[k]].road_user = RoadUser(won[k])
+        # Whose leading class was found again has no other.
+        for row in at[class_id != self.class_id[at]].tolist():
+            on_foot, *driven = self.votes[row].tolist()
+            walks = on_foot >= sum(driven)
+            won = RoadUser.PERSON if walks else RoadUser(1 + driven.index(max(driven)))
+            self.class_id[row] = self.tracks[row].road_user = won
         # Rules read a track's votes from its history.
         for row, c, v in zip(at.tolist(), class_id.tolist(), confidence.tolist(), strict=True):
             self.tracks[row].count(c, v)
