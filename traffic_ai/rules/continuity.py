@@ -21,10 +21,13 @@ _ACCELERATION_HEIGHTS_PS2 = 4.0
 # Seen from ahead a vehicle speeds up in the picture as it comes nearer.
 _PERSPECTIVE = 1.6
 _NOISE_SIGMAS = 3.0
+# A step lasts that is there from each of the points of so long a time before it to each of so long
+# after it, of at least so many; a change of size likewise.
+_STEP_LASTS_S, _STEP_POINTS = 0.08, 2
+_SIZE_LASTS_S, _SIZE_POINTS = 0.21, 4
 # A change of size by this factor lasts if it does over some boxes: of two-wheelers the
 # detector gives now the whole and now the rider. Over a longer time a vehicle may have come nearer.
 _SIZE_JUMP = 1.6
-_SIZE_POINTS = 4
 _AT_ONCE_S, _NEARER_PS = 0.4, 1.0
 
 
@@ -85,9 +88,8 @@ class _Path:
         )
 
     def lasting_step(self, i: int) -> float:
-        """The step to point i, the smallest of those from the last two points to the next two."""
-        before = [b for b in (i - 1, i - 2) if b >= 1]
-        after = [a for a in (i, i + 1) if a < len(self.t_s)]
+        """The step to point i, the smallest of those from the points before it to those after it."""
+        before, after = _sides(self.t_s, i, _STEP_LASTS_S, _STEP_POINTS)
         moved = min(self._step(b, a) for b in before for a in after)
         return max(moved, self._lasting_size_change(i))
 
@@ -97,9 +99,10 @@ class _Path:
         """
         shown = np.flatnonzero(self.grounded)
         at = int(np.searchsorted(shown, i))
-        before, after = shown[max(at - _SIZE_POINTS, 1) : at], shown[at : at + _SIZE_POINTS]
-        if not self.grounded[i] or not len(before):
+        if not self.grounded[i] or at < 2:
             return 0.0
+        sides = _sides(self.t_s[shown], at, _SIZE_LASTS_S, _SIZE_POINTS)
+        before, after = (shown[side] for side in sides)
         more_s = max(float(self.t_s[i] - self.t_s[before[-1]]) - _AT_ONCE_S, 0.0)
         allowed = float(np.log(_SIZE_JUMP)) + _NEARER_PS * more_s
         return min(self._size_change(b, a, allowed) for b in before for a in after)
@@ -125,6 +128,17 @@ class _Path:
         whole = float(_change(self.log_size[[b, a]])[0])
         at_once = float(_change(self.log_size[b : a + 1]).max())
         return min(whole / allowed, at_once / float(np.log(_SIZE_JUMP)))
+
+
+def _sides(
+    t_s: Array, i: int, lasts_s: float, points: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The points before point i, without the first of all, and those from it on, that the time
+    `lasts_s` holds on either side; at least so many where there are as many.
+    """
+    first = min(int(np.searchsorted(t_s, t_s[i - 1] - lasts_s)), i - points)
+    last = max(int(np.searchsorted(t_s, t_s[i] + lasts_s, side="right")), i + points)
+    return np.arange(max(first, 1), i), np.arange(i, min(last, len(t_s)))
 
 
 def _change(log_size: Array) -> Array:
