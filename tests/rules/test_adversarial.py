@@ -172,6 +172,32 @@ def test_a_two_wheeler_of_which_now_the_rider_is_seen_and_now_the_whole_leaps_no
     assert largest_leap(other, 0.3, 1.3) > 1.0
 
 
+@pytest.mark.parametrize("fps", [8.0, 15.0, 30.0, 60.0])
+def test_how_long_a_step_lasts_does_not_depend_on_how_often_one_looks(fps):
+    """Boxes that show the rider alone for 0.06 s, and the next vehicle's from then on."""
+
+    def seen(t_s):
+        part = 65.0 if 1.0 <= t_s < 1.06 else 0.0
+        return [660.0, 400.0 - 50.0 * t_s, 715.0, 510.0 - part - 50.0 * t_s]
+
+    times_s = np.arange(0.0, 2.0, 1.0 / fps)
+    one = _boxes_track([seen(t_s) for t_s in times_s], fps=fps)
+    assert largest_leap(one, 0.3, 2.0) < 1.0
+    two = _boxes_track([np.add(seen(t_s), 150.0 * (t_s >= 1.0)) for t_s in times_s], fps=fps)
+    assert largest_leap(two, 0.3, 2.0) > 1.0
+
+
+@pytest.mark.parametrize("fps", [15.0, 30.0])
+def test_a_covered_two_wheeler_with_and_without_its_rider_leaps_not(fps):
+    """Its upper edge is the rider's and then the handlebar's; the lower edge goes on."""
+    times_s = np.arange(0.0, 2.0, 1.0 / fps)
+    boxes = [[660.0, 400.0 + 45.0 * (t_s >= 1.0), 715.0, 510.0] for t_s in times_s]
+    covered = _boxes_track(boxes, times_s < 0.8, fps=fps)
+    assert largest_leap(covered, 0.3, 2.0) < 1.0
+    beside = _boxes_track(np.add(boxes, 130.0 * (times_s >= 1.0)[:, None]), times_s < 0.8, fps=fps)
+    assert largest_leap(beside, 0.3, 2.0) > 1.0
+
+
 def test_a_rider_on_a_motorcycle_that_was_found_too_is_not_judged_twice():
     def ride(road_user, box):
         track = _boxes_track([np.add(box, [0.0, 6.0 * i, 0.0, 6.0 * i]) for i in range(20)])

@@ -90,6 +90,7 @@ class _Path:
     def lasting_step(self, i: int) -> float:
         """The step to point i, the smallest of those from the points before it to those after it."""
         before, after = _sides(self.t_s, i, _STEP_LASTS_S, _STEP_POINTS)
+        before = before[before >= 1]  # up to the first point no motion is known
         moved = min(self._step(b, a) for b in before for a in after)
         return max(moved, self._lasting_size_change(i))
 
@@ -110,9 +111,14 @@ class _Path:
     def _step(self, b: int, a: int) -> float:
         """The way from point b to a later point a, against what the motion up to b allows."""
         first = min(int(np.searchsorted(self.t_s, self.t_s[b] - _BEFORE_S)), b - 1)
-        # A nearer vehicle that covers the bottom edge moves it; the top edge stays.
+        # A nearer vehicle that covers the bottom edge moves it; the top edge stays. Of a two-wheeler
+        # the top edge is the rider's at one time and the handlebar's at another.
         whole = bool(self.grounded[first : a + 1].all())
-        edge = self.bottom_px if whole else self.top_px
+        edges = [self.bottom_px] if whole else [self.top_px, self.bottom_px]
+        return min(self._edge_step(edge, first, b, a) for edge in edges)
+
+    def _edge_step(self, edge: Array, first: int, b: int, a: int) -> float:
+        """The same for one edge of the box, with the motion from point `first` to b."""
         span_s = float(self.t_s[b] - self.t_s[first])
         step_s = float(self.t_s[a] - self.t_s[b])
         speed = float(np.linalg.norm(edge[b] - edge[first])) / span_s
@@ -133,12 +139,12 @@ class _Path:
 def _sides(
     t_s: Array, i: int, lasts_s: float, points: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The points before point i, without the first of all, and those from it on, that the time
-    `lasts_s` holds on either side; at least so many where there are as many.
+    """The points before point i and those from it on that the time `lasts_s` holds on either side;
+    at least so many where there are as many.
     """
     first = min(int(np.searchsorted(t_s, t_s[i - 1] - lasts_s)), i - points)
     last = max(int(np.searchsorted(t_s, t_s[i] + lasts_s, side="right")), i + points)
-    return np.arange(max(first, 1), i), np.arange(i, min(last, len(t_s)))
+    return np.arange(max(first, 0), i), np.arange(i, min(last, len(t_s)))
 
 
 def _change(log_size: Array) -> Array:

@@ -44,7 +44,7 @@ from traffic_ai.rules.passage import (
 from traffic_ai.rules.rider import is_carried, may_ride, rides_at, taken_for
 from traffic_ai.rules.unfollowed import unseen_crossing
 
-RULE_VERSION = "red-light-6"
+RULE_VERSION = "red-light-7"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
 # The vehicle is followed from this long before its crossing, with no longer time unseen after it
