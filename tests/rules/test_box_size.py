@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from traffic_ai.rules.box_size import whole
+from traffic_ai.rules.box_size import whole, whole_of_one_size
 
 
 def boxes(heights_px, width_px=100.0):
@@ -31,6 +31,19 @@ def test_a_box_that_is_another_for_a_moment_leaves_the_rest_whole(count, height_
     result = kept([80.0] * 20 + [height_px] * count + [80.0] * 20)
     assert all(result[:18])
     assert all(result[20 + count + 2 :])
+
+
+def test_of_who_came_nearer_unseen_the_height_tells_nothing():
+    """Nearer the camera sees more of the length; at the same place something covers the rest."""
+    seen = boxes([80.0] * 20 + [115.0] * 10)
+    nearer = np.array([0.05] * 20 + [0.02] * 10)
+    seen[20:, 2] *= 2.5
+    seen[20:, 1] = 500.0 - 2.5 * 115.0
+    assert whole(seen, nearer).all()
+    assert not whole(boxes([115.0] * 20 + [80.0] * 10), np.full(30, 0.02))[20:].any()
+    narrower = seen.copy()
+    narrower[20:, 2] /= 1.5
+    assert not whole_of_one_size(narrower, nearer).all()
 
 
 def test_steady_growth_is_no_step():

@@ -43,6 +43,9 @@ _TRUCK_SHARES: Mapping[RoadUser, tuple[float, float]] = {
 _MOST_TOLD = 2.0
 # Medians of trembling boxes differ by chance: this many standard deviations of a single box.
 _NOISE_SIGMAS = 4.0
+# Who came nearer by this factor while he was not seen shows more of his length: what his box is
+# higher or lower by then tells nothing.
+_NEARER = float(np.log(1.25))
 
 
 def measured_as(
@@ -127,11 +130,13 @@ def _whole_runs(boxes: Array, m_per_px: Array) -> list[tuple[int, int]]:
         return [(0, n)] if n else []
     log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0) * m_per_px[:, None])
     medians = _medians(log_sizes)
-    runs = _runs(*_excess(log_sizes, medians))
+    comparable = _comparable(m_per_px)
+    runs = _runs(*_excess(log_sizes, medians, comparable))
     levels = [0.0]
     for _, cut in runs[:-1]:
         before, after = max(cut - _REACH, 0), min(cut, n - _REACH)
-        levels.append(levels[-1] + float(medians[after, 1] - medians[before, 1]))
+        higher = float(medians[after, 1] - medians[before, 1]) if comparable[cut] else 0.0
+        levels.append(levels[-1] + higher)
     enough = [b - a >= max(_REACH, _SHARE * n) for a, b in runs]
     tallest = max((h for h, long in zip(levels, enough, strict=True) if long), default=-np.inf)
     found = []
@@ -174,9 +179,17 @@ def _medians(log_sizes: Array) -> Array:
     return np.asarray(np.sort(windows, axis=2)[..., _REACH // 2])
 
 
-def _excess(log_sizes: Array, medians: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _comparable(m_per_px: Array) -> NDArray[np.bool_]:
+    """Before which points (n,) the vehicle stood about as far away, as medians around them tell."""
+    nearer = np.abs(np.diff(np.log(m_per_px), prepend=np.log(m_per_px[0]))) > _NEARER
+    return np.asarray(np.convolve(nearer, np.ones(2 * (_REACH // 2) + 1), "same") < 0.5)
+
+
+def _excess(
+    log_sizes: Array, medians: Array, comparable: NDArray[np.bool_]
+) -> tuple[Array, NDArray[np.bool_]]:
     """By how much the step before each point (n,) exceeds what noise and a steady change allow,
-    and whether the box grew there (n,).
+    and whether the box grew there (n,); by its width alone where heights are not comparable.
     """
     n = len(log_sizes)
     excess, upward = np.zeros(n), np.zeros(n, bool)
@@ -191,6 +204,7 @@ def _excess(log_sizes: Array, medians: Array) -> tuple[Array, NDArray[np.bool_]]
     room = allowed + 2.0 * np.maximum(turning[before], turning[after])
     beyond = np.abs(step) - room
     inner = slice(_REACH, n - _REACH + 1)
+    beyond[~comparable[inner], 1] = -np.inf
     excess[inner] = beyond.max(axis=1)
     upward[inner] = np.take_along_axis(step, beyond.argmax(axis=1)[:, None], axis=1)[:, 0] > 0.0
     return excess, upward

@@ -26,6 +26,10 @@ _OUTLIER = 5.0
 _JUMP_SIGMAS = 6.0
 _JUMP_M = 1.5
 _JUMP_SHARE = 0.15
+# The motion around a point is that of so long before and after it, from steps of so long, each no
+# fewer points than these: how often one looks does not matter.
+_AROUND_S, _AROUND_POINTS = 0.4, 5
+_STEP_S, _STEP_POINTS = 0.16, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,14 @@ def _is_one_chain(samples: Samples, velocity: Array, sigma_m: Array) -> bool:
     return bool((miss <= allowed + _JUMP_SHARE * np.linalg.norm(way, axis=1)).all())
 
 
-def _running_velocity(samples: Samples, reach: int = 5) -> Array:
-    """Median of the point-to-point velocities around each point, (n, 2)."""
+def _running_velocity(samples: Samples) -> Array:
+    """Median of the velocities from point to point around each point, (n, 2)."""
     n = len(samples)
+    rate_hz = 1.0 / float(np.median(np.diff(samples.t_s)))
+    reach = max(int(_AROUND_S * rate_hz), _AROUND_POINTS)
     # Over two steps where possible: halves the noise of close points.
-    lag = 2 if n > 4 else 1
+    lag = max(int(_STEP_S * rate_hz), _STEP_POINTS) if n > 4 else 1
+    lag = min(lag, n // 2)
     steps = (samples.ground_m[lag:] - samples.ground_m[:-lag]) / (
         samples.t_s[lag:] - samples.t_s[:-lag]
     )[:, None]

@@ -44,7 +44,7 @@ from traffic_ai.rules.speed_gates import gate_speed_kmh
 from traffic_ai.rules.speed_result import RefusalReason, SpeedEstimate, SpeedRefusal
 from traffic_ai.rules.track_rows import TrackRows, grown
 
-RULE_VERSION = "speeding-5"
+RULE_VERSION = "speeding-6"
 
 # A vehicle outside the area for this long does not come back by jitter at its border.
 _LEFT_AFTER_S = 1.0
