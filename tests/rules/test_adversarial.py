@@ -11,11 +11,12 @@ from traffic_ai.core.signal import Aspect
 from traffic_ai.core.track import Track, Tracks
 from traffic_ai.rules.continuity import largest_leap
 from traffic_ai.rules.parameters import RedLightParameters, WrongWayParameters
-from traffic_ai.rules.passage import StopLineGeometry, front_passage
+from traffic_ai.rules.passage import front_passage
 from traffic_ai.rules.red_light import RedLight
 from traffic_ai.rules.rider import is_carried
 from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_result import SpeedEstimate
+from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 from traffic_ai.rules.wrong_way import WrongWay
 
 

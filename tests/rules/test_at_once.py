@@ -11,7 +11,7 @@ from traffic_ai.core.scene import Lane, Scene, StopLine
 from traffic_ai.core.track import Tracks
 from traffic_ai.rules.line_sides import LineSides
 from traffic_ai.rules.medians import median, medians, piece_begins
-from traffic_ai.rules.passage import StopLineGeometry
+from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 
 # Upright, upside down and across: the seen end is the rear, the front, a side.
 LINES = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.rules.passage import crossing_interval
+from traffic_ai.rules.crossing import crossing_interval
 from traffic_ai.rules.run_up import RunUp
 
 T_S = np.arange(0.0, 2.0, 0.1)

@@ -88,7 +88,7 @@ class _Path:
         )
 
     def lasting_step(self, i: int) -> float:
-        """The step to point i, the smallest of those from the points before it to those after it."""
+        """The step to point i, the smallest of those from the points before to those after it."""
         before, after = _sides(self.t_s, i, _STEP_LASTS_S, _STEP_POINTS)
         before = before[before >= 1]  # up to the first point no motion is known
         moved = min(self._step(b, a) for b in before for a in after)
@@ -111,8 +111,8 @@ class _Path:
     def _step(self, b: int, a: int) -> float:
         """The way from point b to a later point a, against what the motion up to b allows."""
         first = min(int(np.searchsorted(self.t_s, self.t_s[b] - _BEFORE_S)), b - 1)
-        # A nearer vehicle that covers the bottom edge moves it; the top edge stays. Of a two-wheeler
-        # the top edge is the rider's at one time and the handlebar's at another.
+        # A nearer vehicle that covers the bottom edge moves it; the top edge stays. That of a
+        # two-wheeler is the rider's at one time and the handlebar's at another.
         whole = bool(self.grounded[first : a + 1].all())
         edges = [self.bottom_px] if whole else [self.top_px, self.bottom_px]
         return min(self._edge_step(edge, first, b, a) for edge in edges)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.track import Tracks
 from traffic_ai.core.violation import VehicleEnd
-from traffic_ai.rules.passage import StopLineGeometry
+from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 
 
 class LineSides:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from traffic_ai.core.geometry import Array, Homography
 from traffic_ai.core.track import Track
 from traffic_ai.rules.medians import medians, piece_begins
-from traffic_ai.rules.passage import whole_boxes
+from traffic_ai.rules.stop_line_geometry import whole_boxes
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
 # Standing: the box moves less than this share of its height within the standing time.

@@ -28,22 +28,20 @@ from traffic_ai.core.violation import (
     at_most,
     is_so,
 )
+from traffic_ai.rules.crossing import crossing_interval
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.length_range import length_range_m
 from traffic_ai.rules.own_room import room
 from traffic_ai.rules.parameters import StopOverLineParameters
-from traffic_ai.rules.passage import (
-    MARGIN_SIGMAS,
-    StopLineGeometry,
-    crossing_interval,
-)
+from traffic_ai.rules.passage import MARGIN_SIGMAS
 from traffic_ai.rules.standing import (
     STANDING_SHARE,
     least_of_pieces,
     movement_share,
     standing_points,
 )
+from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
 RULE_VERSION = "stop-over-line-5"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.track import Track
-from traffic_ai.rules.passage import StopLineGeometry
+from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 
 # Motion is taken from so long a time and so many points, and holds for so long before or after.
 _FROM_S, _LEAST_POINTS, _HOLDS_S = 1.0, 3, 2.0

@@ -8,7 +8,7 @@ from traffic_ai.sources.live_status import CameraState, LiveStatus
 
 _THINNED_SHARE = 0.9
 _STARVED_FPS = 2.0
-"""Below it the red-light rule has gaps that it does not decide over (rules/passage.py)."""
+"""Below it the red-light rule has gaps that it does not decide over (rules/crossing.py)."""
 
 
 @dataclass(frozen=True, slots=True)
