@@ -86,7 +86,7 @@ def _aside_px(
     # Two boxes with that overlap differ in width and place by no more than this.
     least = parameters.min_iou
     beside = (1.0 - least) / min(2.0 * least, 1.0) * (right - left)
-    beside += np.abs(expected.whole_px[:, [0, 2]].mean(axis=1) - (left + right) / 2.0)
+    beside += np.abs(anchors_px(expected.whole_px)[:, 0] - (left + right) / 2.0)
     # Nor do two sizes that pass for the same.
     taller = np.exp(parameters.size_sigma * np.sqrt(2.0 * parameters.gate))
     highest = taller * np.maximum(bottom - top, 1.0) + missing

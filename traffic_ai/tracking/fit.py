@@ -121,6 +121,8 @@ def _uncovered(expected: Expected, track: Indices, boxes: Array) -> tuple[Array,
 
     Without the latter a covered vehicle seems to drive off along the road.
     """
+    if not len(track):
+        return boxes, boxes
     whole = rows(expected.whole_px, track)
     as_before, standing = boxes.copy(order="K"), boxes.copy(order="K")
     as_before[:, 3] += whole[:, 3] - expected.seen_px[track, 3]

@@ -202,7 +202,9 @@ class RoadPlaneTracker:
             self._switch(np.arange(len(live))[at][switched], readings.fine[switched])
         live.on_ground[at] = readings.fine
         measured = readings.measured(readings.fine)
-        state, covariance = live.state[at], live.covariance[at]
+        state, covariance = live.state, live.covariance
+        if not isinstance(at, slice):
+            state, covariance = rows(state, at), rows(covariance, at)
         predicted = motion.places(state, covariance)
         apart = motion.Apart.of(predicted, measured)
         distance2 = apart.distance2
