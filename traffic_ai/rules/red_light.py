@@ -29,7 +29,7 @@ from traffic_ai.rules.passage import front_passage
 from traffic_ai.rules.red_light_case import red_light_conditions, red_light_measurement
 from traffic_ai.rules.rider import is_carried, may_ride, rides_at, taken_for
 from traffic_ai.rules.stop_line_geometry import StopLineGeometry
-from traffic_ai.rules.unfollowed import unseen_crossing
+from traffic_ai.rules.unfollowed import HOLDS_S, unseen_crossing
 from traffic_ai.rules.watched_line import LineWatch, Passing, WatchedLine
 
 RULE_VERSION = "red-light-7"
@@ -171,6 +171,8 @@ class RedLight:
         """Of one that was first seen over the line or last seen before it, and by its motion
         crossed it on red.
         """
+        if not _red_since(signal, float(track.t_s[0]) - HOLDS_S):
+            return None
         crossed = unseen_crossing(track, watched.geometry)
         if crossed is None or watched.has_crossed(crossed.t_s, crossed.before_px):
             return None

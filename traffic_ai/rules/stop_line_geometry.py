@@ -56,11 +56,6 @@ class StopLineGeometry:
         before = self.seen_distance_px(track.xyxy_px) < 0.0
         return lane_of_points(self.lanes, track.anchor_px[before & track.observed])
 
-    def is_coming(self, track: Track) -> bool:
-        """Whether a track was seen before the line, between its ends."""
-        before = track.observed & (self.seen_distance_px(track.xyxy_px) < 0.0)
-        return bool((before & self.within_ends(track.anchor_px)).any())
-
     def within_ends(self, points_px: Array, slack: float = 0.05) -> NDArray[np.bool_]:
         """Which image points (N, 2) lie between the line's ends, seen along the line."""
         along = self.stop_line.line.position_along(points_px)

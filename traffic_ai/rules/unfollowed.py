@@ -13,7 +13,7 @@ from traffic_ai.core.track import Track
 from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 
 # Motion is taken from so long a time and so many points, and holds for so long before or after.
-_FROM_S, _LEAST_POINTS, _HOLDS_S = 1.0, 3, 2.0
+_FROM_S, _LEAST_POINTS, HOLDS_S = 1.0, 3, 2.0
 # Only who drives straight over the line: most of the way across against that along.
 _ASKEW = 0.4
 _LEAST_MPS = 2.0
@@ -60,12 +60,12 @@ def _extrapolated(
     places_m = homography.to_ground(track.anchor_px[at])
     if np.isnan(places_m).any():
         return None
-    velocity, place_m = np.polyfit(track.t_s[at] - from_s, places_m, 1)
+    velocity, place_m = _straight_line(track.t_s[at] - from_s, places_m)
     onward_mps = float(velocity @ line.forward)
     across_mps = float(np.linalg.norm(velocity - onward_mps * line.forward))
     beyond_m = float(line.distance(place_m))
     ago_s = beyond_m / max(onward_mps, 1e-9)
-    if onward_mps < _LEAST_MPS or across_mps > _ASKEW * onward_mps or abs(ago_s) > _HOLDS_S:
+    if onward_mps < _LEAST_MPS or across_mps > _ASKEW * onward_mps or abs(ago_s) > HOLDS_S:
         return None
     if onward_mps**2 < -2.0 * _BRAKES_MPS2 * beyond_m:
         return None
@@ -73,3 +73,11 @@ def _extrapolated(
     if not geometry.within_ends(there_px[:1])[0]:
         return None
     return UnseenCrossing(from_s - ago_s, there_px[1])
+
+
+def _straight_line(t_s: Array, places_m: Array) -> tuple[Array, Array]:
+    """Velocity (2,) and place (2,) at zero of the line through places (N, 2), by least squares."""
+    middle_s, middle_m = float(t_s.mean()), places_m.mean(axis=0)
+    since_s = t_s - middle_s
+    velocity = since_s @ (places_m - middle_m) / float(since_s @ since_s)
+    return velocity, middle_m - middle_s * velocity

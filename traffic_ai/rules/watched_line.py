@@ -44,6 +44,12 @@ class Passing:
         self.crossed, self.beyond_s, self.beyond_count = False, None, 0
         self.grounded_over = False
 
+    def is_beyond(self, t_s: float) -> None:
+        """It is seen beyond the second line."""
+        self.beyond_count += 1
+        if self.beyond_s is None and self.beyond_count >= _BEYOND_OBSERVATIONS:
+            self.beyond_s = t_s
+
 
 @dataclass(slots=True)
 class WatchedLine:
@@ -95,26 +101,12 @@ class WatchedLine:
         self.passing.pop(track_id, None)
         self.decided.discard(track_id)
 
-    def note_over(
-        self, over: Sequence[tuple[int, Passing]], observation: Observation, beyond_m: float
-    ) -> None:
-        """Take in the tracks (row of this look's, state) whose seen end is over the line.
-
-        beyond_m: how far beyond the line the second one is where the scene has none.
-        """
-        tracks = observation.tracks
-        beyond = self.geometry.is_beyond(tracks.anchor_px, tracks.ground_m, beyond_m)
-        turned = np.asarray(self.exits.holds(tracks.anchor_px).any(axis=1))
-        along = self.line.line.position_along(tracks.anchor_px)
-        for row, state in over:
-            if not state.crossed:
-                self.crossings.append((observation.frame_info.t_s, float(along[row])))
-            state.crossed = True
-            state.grounded_over = state.grounded_over or bool(tracks.grounded[row])
-            state.turned = state.turned or bool(turned[row])
-            state.beyond_count += bool(beyond[row])
-            if state.beyond_s is None and state.beyond_count >= _BEYOND_OBSERVATIONS:
-                state.beyond_s = observation.frame_info.t_s
+    def is_over(self, state: Passing, t_s: float, along: float, *, grounded: bool) -> None:
+        """Take in a look at a track whose seen end is over the line, so far along it."""
+        if not state.crossed:
+            self.crossings.append((t_s, along))
+        state.crossed = True
+        state.grounded_over = state.grounded_over or grounded
 
 
 class LineWatch:
@@ -136,25 +128,44 @@ class LineWatch:
         if len(tracks) == 0:
             return
         before, coming = self._sides.look(tracks)
-        coming &= tracks.observed
-        row_of = {track_id: i for i, track_id in enumerate(tracks.track_id.tolist())}
-        new = [observation.histories[track_id] for track_id in row_of.keys() - self._shown]
+        ids = tracks.track_id.tolist()
+        row_of = {track_id: row for row, track_id in enumerate(ids)}
+        lines, rows = (coming & tracks.observed).nonzero()
+        for line, row in zip(lines.tolist(), rows.tolist(), strict=True):
+            self.lines[line].remember_before(ids[row])
+        for track_id in row_of.keys() - self._shown:
+            # It has a past: tracks are shown once they are seen often enough.
+            came = self._sides.came(observation.histories[track_id])
+            for line in came.nonzero()[0].tolist():
+                self.lines[line].remember_before(track_id)
         self._shown = set(row_of)
+        over: list[tuple[int, int, Passing]] = []
         for line, watched in enumerate(self.lines):
-            for i in np.flatnonzero(coming[line]).tolist():
-                watched.remember_before(int(tracks.track_id[i]))
-            for track in new:
-                # It has a past: tracks are shown once they are seen often enough.
-                if watched.geometry.is_coming(track):
-                    watched.remember_before(track.track_id)
-            over: list[tuple[int, Passing]] = []
             for track_id, state in watched.passing.items():
-                row = row_of.get(track_id)
-                if row is None or not tracks.observed[row] or track_id in watched.decided:
+                place = row_of.get(track_id)
+                if place is None or not tracks.observed[place] or track_id in watched.decided:
                     continue
-                if before[line, row]:
+                if before[line, place]:
                     state.is_before_again()
                 else:
-                    over.append((row, state))
-            if over:
-                watched.note_over(over, observation, self._beyond_m)
+                    over.append((line, place, state))
+        if over:
+            self._note_over(over, observation)
+
+    def _note_over(
+        self, over: Sequence[tuple[int, int, Passing]], observation: Observation
+    ) -> None:
+        """Take in the tracks (line, row of this look's, state) whose seen end is over a line."""
+        tracks, t_s = observation.tracks, observation.frame_info.t_s
+        anchors_px = tracks.anchor_px
+        lines, rows = np.array([(line, row) for line, row, _ in over]).T
+        places = self._sides.places(lines, anchors_px[rows])
+        beyond = self._sides.beyond(lines, tracks, rows, self._beyond_m)
+        for number, (line, row, state) in enumerate(over):
+            watched = self.lines[line]
+            grounded = bool(tracks.grounded[row])
+            watched.is_over(state, t_s, float(places[number]), grounded=grounded)
+            if beyond[number]:
+                state.is_beyond(t_s)
+            if watched.line.permitted_exits_px and not state.turned:
+                state.turned = bool(watched.exits.holds(anchors_px[row : row + 1]).any())
