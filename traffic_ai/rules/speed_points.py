@@ -101,7 +101,7 @@ def _is_one_chain(samples: Samples, velocity: Array, sigma_m: Array) -> bool:
 def _running_velocity(samples: Samples) -> Array:
     """Median of the velocities from point to point around each point, (n, 2)."""
     n = len(samples)
-    rate_hz = 1.0 / float(np.median(np.diff(samples.t_s)))
+    rate_hz = 1.0 / median(np.diff(samples.t_s))
     reach = max(int(_AROUND_S * rate_hz), _AROUND_POINTS)
     # Over two steps where possible: halves the noise of close points.
     lag = max(int(_STEP_S * rate_hz), _STEP_POINTS) if n > 4 else 1

@@ -38,6 +38,8 @@ def moving(samples: Samples, min_baseline_m: float) -> tuple[float, float]:
     time = medians(t_s[:, None], begins)[:, 0]
     place = medians(samples.ground_m, begins)
     speed = np.linalg.norm(np.diff(place, axis=0), axis=1) / np.diff(time)
+    if speed.min() > max(_STANDING_MPS, _STANDING_SHARE * speed.max()):
+        return float(t_s[0]), float(t_s[-1])
     slow = max(_STANDING_MPS, _STANDING_SHARE * float(np.quantile(speed, 0.9)))
     on_the_move = speed > slow
     if on_the_move.all() or not on_the_move.any():

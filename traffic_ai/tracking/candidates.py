@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from traffic_ai.core.geometry import Array
 from traffic_ai.tracking.boxes import anchors_px
 from traffic_ai.tracking.found import Found
-from traffic_ai.tracking.motion import places
 from traffic_ai.tracking.parameters import TrackerParameters
-from traffic_ai.tracking.plane import MotionPlanes, box_sigma_px
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -48,7 +46,7 @@ def reach_px(whole: Array, parameters: TrackerParameters) -> Array:
 
 
 def candidates(
-    planes: MotionPlanes, expected: Expected, found: Found, parameters: TrackerParameters
+    expected: Expected, found: Found, parameters: TrackerParameters
 ) -> tuple[Indices, Indices]:
     """Tracks and detections (P,) of the pairs in question, by track, then by detection.
 
@@ -61,7 +59,7 @@ def candidates(
     missing = np.maximum(np.maximum(WIDTH_SCALE[1] * (whole[:, 3] - whole[:, 1]), hidden), 0.0)
     top = np.minimum(seen[:, 1], y - reach - missing)
     bottom = np.maximum(seen[:, 3], y + reach - np.minimum(hidden, 0.0))
-    aside = _aside_px(planes, expected, missing, reach, parameters)
+    aside = np.maximum(reach, _overlap_reach_px(expected, parameters))
     x0, y0, x1, y1 = found.boxes.T
     may = np.abs(x[:, None] - (x0 + x1) / 2.0) < aside[:, None]
     may &= top[:, None] < y1
@@ -71,30 +69,10 @@ def candidates(
     return track, detection
 
 
-def _aside_px(
-    planes: MotionPlanes,
-    expected: Expected,
-    missing: Array,
-    reach: Array,
-    parameters: TrackerParameters,
-) -> Array:
-    """How far aside of a track's place (N,) the middle of its detection may be.
-
-    missing, reach (N,): how much higher than found a box may be read, and the reach.
-    """
-    left, top, right, bottom = expected.seen_px.T
+def _overlap_reach_px(expected: Expected, parameters: TrackerParameters) -> Array:
+    """How far aside of a track's place (N,) the middle of a box may be that overlaps enough."""
+    left, _, right, _ = expected.seen_px.T
     # Two boxes with that overlap differ in width and place by no more than this.
     least = parameters.min_iou
     beside = (1.0 - least) / min(2.0 * least, 1.0) * (right - left)
-    beside += np.abs(anchors_px(expected.whole_px)[:, 0] - (left + right) / 2.0)
-    # Nor do two sizes that pass for the same.
-    taller = np.exp(parameters.size_sigma * np.sqrt(2.0 * parameters.gate))
-    highest = taller * np.maximum(bottom - top, 1.0) + missing
-    within_gate = planes.aside_px(
-        places(expected.state, expected.covariance),
-        expected.on_ground,
-        reach,
-        box_sigma_px(highest),
-        parameters.gate,
-    )
-    return np.asarray(np.maximum(beside, np.minimum(within_gate, reach)))
+    return np.asarray(beside + np.abs(anchors_px(expected.whole_px)[:, 0] - (left + right) / 2.0))

@@ -33,9 +33,6 @@ DIRECTED_MPS, AHEAD_M = 2.0, 5.0
 # Coarser than this the road plane is not used, metres a pixel in any direction.
 COARSEST_M_PER_PX = 4.0
 
-
-# More than what sums are off by.
-_ROUNDING = 1.0 + 1e-6
 # Columns of a table of readings.
 _IMAGE, _GROUND, _WIDTH = slice(0, 5), slice(5, 10), 13
 _ACROSS, _LOG_SCALE, _FINE = 10, 11, 12
@@ -148,45 +145,6 @@ class MotionPlanes:
         log_det = np.log(apart.det) - np.where(on_ground, found.table[:, _LOG_SCALE], 0.0)
         usable = fine | ~on_ground
         return np.where(usable, apart.distance2, np.inf), np.where(usable, log_det, 0.0)
-
-    def aside_px(
-        self,
-        states: Array,
-        on_ground: NDArray[np.bool_],
-        reach_px: Array,
-        sigma_px: Array,
-        gate: float,
-    ) -> Array:
-        """How far aside of a track's place in the picture a reading at a squared distance below the
-        gate may be (N,), if it is within reach (N,) and its noise is no greater than sigma_px (N,).
-
-        states (N, 5): as for `distances`. In the picture that is plain. On the road plane a column
-        u of the picture is a line, (g0 - u g2) . (x, y, 1) = 0 with rows g of the homography to the
-        image; no place on it is nearer than the line is. Of the noise across it the track's grows
-        with u, and the reading's with its depth g2 . (x, y, 1), the reciprocal of which is linear
-        in the picture and so least at the end of the reach.
-        """
-        x, y, xx, xy, yy = states.T
-        sigmas = np.sqrt(gate)
-        in_image = sigmas * (np.sqrt(np.maximum(xx, 0.0)) + sigma_px)
-        if self._h is None or not on_ground.any():
-            return np.asarray(in_image)
-        to_image, to_ground = self._h.ground_to_image, self._h.image_to_ground
-
-        def spread(a: Array, b: Array) -> Array:
-            squared = a * a * xx + 2.0 * a * b * xy + b * b * yy
-            return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
-
-        (g00, g01, g02), _, (g20, g21, g22) = to_image
-        with np.errstate(divide="ignore", invalid="ignore"):
-            depth = g20 * x + g21 * y + g22
-            u = (g00 * x + g01 * y + g02) / depth
-            nearness = 1.0 / np.abs(depth)
-            least = nearness - np.abs(to_ground[2, :2]).sum() * reach_px
-            noise = spread(g00 - u * g20, g01 - u * g21) + sigma_px / np.maximum(least, 0.0)
-            away = np.abs(depth) - sigmas * spread(g20, g21)
-            on_road = sigmas * noise / np.maximum(away, 0.0)
-        return np.asarray(np.where(on_ground, on_road * _ROUNDING, in_image))
 
     def process_noise(self, on_ground: NDArray[np.bool_], heights_px: Array) -> Array:
         """Spectral density of the acceleration (N,): a driver's, held for about a second."""
