@@ -38,7 +38,7 @@ def begin():
     crews = []
 
     def beginning(cameras, count):
-        crews.append(Crew(lambda: cameras, count))
+        crews.append(Crew(cameras if callable(cameras) else lambda: cameras, count))
         crews[-1].start()
         return crews[-1]
 
@@ -57,16 +57,22 @@ def test_two_cameras_are_analysed_at_once(begin):
 def test_one_camera_is_not_worked_on_by_two(begin):
     inside = threading.Semaphore(1)
     overlaps = []
+    others_chose = threading.Event()
 
     def work_on():
         if not inside.acquire(blocking=False):
             overlaps.append(True)
             return
-        time.sleep(0.001)  # gives the others their chance
+        others_chose.clear()
+        others_chose.wait(PATIENCE_S)
         inside.release()
 
+    def cameras():
+        others_chose.set()
+        return [camera]
+
     camera = Camera(50, work_on=work_on)
-    begin([camera], 4)
+    begin(cameras, 4)
     assert camera.is_done.wait(PATIENCE_S)
     assert not overlaps
 
