@@ -61,7 +61,7 @@ def longest_gap_s(track: Track, start_s: float, end_s: float) -> float:
 @dataclass(frozen=True, slots=True)
 class _Path:
     """The observed points of a stretch: times (N,), box edges (N, 2), heights, log sizes (N, 2),
-    noise, grounded.
+    how much these change from each to the next (N - 1,), noise, grounded.
     """
 
     t_s: Array
@@ -69,6 +69,7 @@ class _Path:
     top_px: Array
     height_px: Array
     log_size: Array
+    size_step: Array
     noise_px: Array
     grounded: NDArray[np.bool_]
 
@@ -77,12 +78,14 @@ class _Path:
         seen = np.flatnonzero(track.observed & (track.t_s >= start_s) & (track.t_s <= end_s))
         boxes = track.xyxy_px[seen]
         middle = (boxes[:, 0] + boxes[:, 2]) / 2.0
+        log_size = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0))
         return cls(
             track.t_s[seen],
             np.column_stack([middle, boxes[:, 3]]),
             np.column_stack([middle, boxes[:, 1]]),
             np.maximum(boxes[:, 3] - boxes[:, 1], 1.0),
-            np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)),
+            log_size,
+            _change(np.diff(log_size, axis=0)),
             _NOISE_SIGMAS * np.sqrt(2.0) * edge_sigma_px(boxes),
             track.grounded[seen],
         )
@@ -96,7 +99,7 @@ class _Path:
 
     def _lasting_size_change(self, i: int) -> float:
         """The change of size at point i from the last boxes that nothing covers to the next ones,
-        the smallest, against what is allowed.
+        or the largest step on the way where that is less; the smallest, against what is allowed.
         """
         shown = np.flatnonzero(self.grounded)
         at = int(np.searchsorted(shown, i))
@@ -105,8 +108,15 @@ class _Path:
         sides = _sides(self.t_s[shown], at, _SIZE_LASTS_S, _SIZE_POINTS)
         before, after = (shown[side] for side in sides)
         more_s = max(float(self.t_s[i] - self.t_s[before[-1]]) - _AT_ONCE_S, 0.0)
-        allowed = float(np.log(_SIZE_JUMP)) + _NEARER_PS * more_s
-        return min(self._size_change(b, a, allowed) for b in before for a in after)
+        jump = float(np.log(_SIZE_JUMP))
+        whole = _change(self.log_size[after] - self.log_size[before][:, None])
+        # The largest on the way from one to the other: up to the point before this one, and on.
+        steps = self.size_step[before[0] : after[-1]]
+        to_here = np.append(steps[: i - 1 - before[0]], 0.0)
+        until = np.maximum.accumulate(to_here[::-1])[::-1][before - before[0]]
+        onward = np.maximum.accumulate(steps[i - 1 - before[0] :])[after - i]
+        at_once = np.maximum(until[:, None], onward)
+        return float(np.minimum(whole / (jump + _NEARER_PS * more_s), at_once / jump).min())
 
     def _step(self, b: int, a: int) -> float:
         """The way from point b to a later point a, against what the motion up to b allows."""
@@ -129,12 +139,6 @@ class _Path:
         )
         return float(np.linalg.norm(edge[a] - edge[b])) / float(allowed)
 
-    def _size_change(self, b: int, a: int, allowed: float) -> float:
-        """From point b to a later point a, or the largest on the way where that is less."""
-        whole = float(_change(self.log_size[[b, a]])[0])
-        at_once = float(_change(self.log_size[b : a + 1]).max())
-        return min(whole / allowed, at_once / float(np.log(_SIZE_JUMP)))
-
 
 def _sides(
     t_s: Array, i: int, lasts_s: float, points: int
@@ -147,7 +151,7 @@ def _sides(
     return np.arange(max(first, 0), i), np.arange(i, min(last, len(t_s)))
 
 
-def _change(log_size: Array) -> Array:
-    """By how much each of log sizes (N, 2) differs from the one before, (N - 1,)."""
-    wider, higher = np.diff(log_size, axis=0).T
+def _change(log_factors: Array) -> Array:
+    """How great changes of size (...) are, by the logarithms of their factors (..., 2)."""
+    wider, higher = log_factors[..., 0], log_factors[..., 1]
     return np.asarray(np.maximum(np.abs(higher), np.abs(wider + higher) / 2.0))
