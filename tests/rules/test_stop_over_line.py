@@ -54,6 +54,17 @@ def test_a_short_halt_is_not_reported():
     assert not violations(run(path))
 
 
+@pytest.mark.parametrize("way_m", [1.2, 1.6])
+def test_a_bus_that_still_rolls_does_not_stand_yet(way_m):
+    """In its last metre and more its box moves by less than a tenth of its height."""
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=35.0)
+    braking = [(7.0 + t_s, 31.0 + way_m * (1.0 - t_s / 1.5) ** 2) for t_s in (0.0, 0.5, 1.0, 1.5)]
+    path = through(1.75, (0, 75), (5, 40), *braking, (60, 31.0))
+    bus = Vehicle(path, RoadUser.BUS, heading=(0.0, -1.0))
+    (found,) = violations(run_vehicle(bus, road=road, noise_px=0.5))
+    assert found.t_s >= 7.5
+
+
 def test_driving_through_is_not_reported():
     assert run(through(1.75, (0, 2), (20, 70))) == []
 

@@ -7,7 +7,7 @@ by bit, and need not be detected itself; the vehicle then seems to stand farther
 import numpy as np
 from numpy.typing import NDArray
 
-from traffic_ai.core.geometry import Array, Homography
+from traffic_ai.core.geometry import Array, DirectedLine, Homography
 from traffic_ai.core.track import Track
 from traffic_ai.rules.medians import medians, piece_begins
 from traffic_ai.rules.stop_line_geometry import whole_boxes
@@ -15,6 +15,10 @@ from traffic_ai.rules.upper_edge import edge_sigma_px
 
 # Standing: the box moves less than this share of its height within the standing time.
 STANDING_SHARE = 0.1
+# On the road no farther than this, besides what the boxes' trembling explains: this many standard
+# deviations of the median of a piece. A bus that rolls on for two metres moves but a tenth of the
+# height of its box.
+_STANDING_M, _TREMBLE_SIGMAS = 0.5, 3.0
 # What covers a vehicle takes from its height: boxes lower than it was just before it stood, or is
 # at other times while it stands, by this share and their noise, do not show its place.
 _LOWER_SHARE = 0.1
@@ -23,6 +27,8 @@ _POINTS = 5
 _HIGHEST = 0.9
 # Of a shift of the box across the lane this much counts as movement.
 _ACROSS_WEIGHT = 0.3
+# Medians of so many pieces of the time keep the box noise out.
+_PIECES = 6
 
 
 def standing_points(
@@ -74,7 +80,7 @@ def least_of_pieces(values: Array) -> float:
 
     What slowly covers a rear makes it seem farther ahead; in the first piece it may still roll.
     """
-    begins = piece_begins(len(values), min(6, len(values)))
+    begins = piece_begins(len(values), min(_PIECES, len(values)))
     return float(np.sort(medians(values[:, None], begins)[:, 0])[min(1, len(begins) - 1)])
 
 
@@ -92,8 +98,25 @@ def movement_share(track: Track, window: NDArray[np.bool_], forward: Array) -> f
     return max(_wandered(edge, forward) for edge in edges) / height
 
 
+def rolls(track: Track, window: NDArray[np.bool_], line: DirectedLine | None) -> bool:
+    """Whether the seen end moved along the road in the window; never where it was not seen
+    throughout. line: on the road plane, None where that is not known.
+    """
+    if line is None or not track.grounded[window].all():
+        return False
+    place_m = line.distance(track.ground_m[window])
+    if np.isnan(place_m).any():
+        return False
+    begins = piece_begins(len(place_m), min(_PIECES, len(place_m)))
+    middles = medians(place_m[:, None], begins)[:, 0]
+    # Of differences between neighbours in time, which a steady motion hardly adds to.
+    sigma_m = 1.05 * float(np.median(np.abs(np.diff(place_m))))
+    of_median_m = 1.25 * sigma_m / np.sqrt(len(place_m) / len(begins))
+    return bool(np.ptp(middles) > _STANDING_M + _TREMBLE_SIGMAS * of_median_m)
+
+
 def _wandered(points: Array, forward: Array) -> float:
-    middles = medians(points, piece_begins(len(points), min(6, len(points))))
+    middles = medians(points, piece_begins(len(points), min(_PIECES, len(points))))
     return float(_moved(middles[:, None] - middles[None], forward).max())
 
 

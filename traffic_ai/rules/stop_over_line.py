@@ -39,12 +39,13 @@ from traffic_ai.rules.standing import (
     STANDING_SHARE,
     least_of_pieces,
     movement_share,
+    rolls,
     standing_points,
 )
 from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
-RULE_VERSION = "stop-over-line-5"
+RULE_VERSION = "stop-over-line-6"
 _ROOM = "room_to_the_next"
 # Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
 # R58), their shadow and wheels show below. Cars' boxes reach the road.
@@ -166,6 +167,8 @@ class StopOverLine:
         window = track.observed & (track.t_s >= start_s)
         forward = watched.line.line.forward
         if window.sum() < 3 or movement_share(track, window, forward) > STANDING_SHARE:
+            return None
+        if rolls(track, window, watched.geometry.ground_line):
             return None
         placed = standing_points(track, window, forward, watched.geometry.scene.homography)
         if placed.sum() < 3:
