@@ -43,7 +43,7 @@ def test_of_who_came_nearer_unseen_the_height_tells_nothing():
     assert not whole(boxes([115.0] * 20 + [80.0] * 10), np.full(30, 0.02))[20:].any()
     narrower = seen.copy()
     narrower[20:, 2] /= 1.5
-    assert not whole_of_one_size(narrower, nearer).all()
+    assert not whole_of_one_size(0.1 * np.arange(30), narrower, nearer).all()
 
 
 def test_steady_growth_is_no_step():
@@ -57,3 +57,21 @@ def test_who_is_uncovered_little_by_little_is_whole_again_from_its_former_height
     assert all(result[:20])
     assert all(result[-15:])
     assert not any(result[21:35])
+
+
+@pytest.mark.parametrize("unseen_s", [0.0, 0.6])
+def test_where_the_upper_edge_alone_steps_the_box_held_one_behind(unseen_s):
+    """Far away two are in one box, which then is no taller than the nearer one by itself."""
+    t_s = 0.1 * np.arange(35) + unseen_s * (np.arange(35) >= 14)
+    both = boxes([115.0] * 14 + [80.0] * 21) + 20.0 * t_s[:, None] * [0.0, 1.0, 0.0, 1.0]
+    assert whole_of_one_size(t_s, both, np.full(35, 0.02))[14:].all()
+
+
+@pytest.mark.parametrize("unseen_s", [0.0, 0.6])
+def test_where_the_lower_edge_steps_what_covers_it_is_left_out(unseen_s):
+    t_s = 0.1 * np.arange(35) + unseen_s * (np.arange(35) >= 14)
+    covered = boxes([80.0] * 14 + [50.0] * 21) + 20.0 * t_s[:, None] * [0.0, 1.0, 0.0, 1.0]
+    covered[14:, [1, 3]] -= 30.0
+    result = whole_of_one_size(t_s, covered, np.full(35, 0.02))
+    assert result[:14].all()
+    assert not result[14:].any()

@@ -19,6 +19,8 @@ _STEP = float(np.log(1.2))
 _REACH = 5
 # A run of this share of the points, and no fewer than the reach, tells the vehicle's own height.
 _SHARE = 0.2
+# Of a step in height the lower edge makes less than this where the upper one alone made it.
+_LEAST_SHARE_BELOW = 0.25
 # Boxes of whole vehicles are no narrower, metres on the road where they stand, but for riders, who
 # are no higher than this.
 _LEAST_WIDTH_M = {RoadUser.CAR: 1.5, RoadUser.TRUCK: 1.9, RoadUser.BUS: 1.9}
@@ -99,12 +101,14 @@ def least_width_m(road_user: RoadUser) -> float:
     return _LEAST_WIDTH_M.get(road_user, 0.0)
 
 
-def whole_of_one_size(boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:
+def whole_of_one_size(t_s: Array, boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:
     """Mask (n,) of the longest run of whole boxes (n, 4), in time order, between lasting steps.
 
-    m_per_px (n,): metres a pixel across the picture where each box stands.
+    m_per_px (n,): metres a pixel across the picture where each box stands. Far away a box may hold
+    another vehicle behind: where the upper edge alone steps, the lower one shows the same vehicle
+    before and after.
     """
-    runs = _whole_runs(boxes, m_per_px)
+    runs = _whole_runs(boxes, m_per_px, t_s)
     kept = np.zeros(len(boxes), bool)
     for first, last in sorted(runs, key=lambda run: run[0] - run[1])[:1]:
         kept[first:last] = True
@@ -119,8 +123,9 @@ def whole(boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:
     return kept
 
 
-def _whole_runs(boxes: Array, m_per_px: Array) -> list[tuple[int, int]]:
-    """The runs [a, b) between lasting steps in which the box is not lower than it was or will be.
+def _whole_runs(boxes: Array, m_per_px: Array, t_s: Array | None = None) -> list[tuple[int, int]]:
+    """The runs [a, b) between lasting steps in which the box is not lower than it was or will be;
+    with times, lower by its lower edge.
 
     What covers a vehicle only takes from its height. Heights are compared by the steps between
     them: that of a long vehicle changes steadily as it comes nearer.
@@ -135,8 +140,9 @@ def _whole_runs(boxes: Array, m_per_px: Array) -> list[tuple[int, int]]:
     levels = [0.0]
     for _, cut in runs[:-1]:
         before, after = max(cut - _REACH, 0), min(cut, n - _REACH)
-        higher = float(medians[after, 1] - medians[before, 1]) if comparable[cut] else 0.0
-        levels.append(levels[-1] + higher)
+        step = float(medians[after, 1] - medians[before, 1]) if comparable[cut] else 0.0
+        from_above = t_s is not None and _share_of_lower_edge(t_s, boxes, cut) < _LEAST_SHARE_BELOW
+        levels.append(levels[-1] + (0.0 if from_above else step))
     enough = [b - a >= max(_REACH, _SHARE * n) for a, b in runs]
     tallest = max((h for h, long in zip(levels, enough, strict=True) if long), default=-np.inf)
     found = []
@@ -144,6 +150,24 @@ def _whole_runs(boxes: Array, m_per_px: Array) -> list[tuple[int, int]]:
         kept = run if h >= tallest - _STEP else _regained(run, medians[:, 1])
         found += [kept] if kept is not None else []
     return found or runs
+
+
+def _share_of_lower_edge(t_s: Array, boxes: Array, cut: int) -> float:
+    """How much of the step in height before a position the lower edge made.
+
+    By what each edge jumps besides moving on as it did before and does after.
+    """
+    there = []
+    middle_s = float(t_s[cut - 1] + t_s[cut]) / 2.0
+    for part in (slice(max(cut - _REACH, 0), cut), slice(cut, cut + _REACH)):
+        edges, of_s = boxes[part, 1::2], t_s[part]
+        if len(of_s) < _REACH:
+            return 1.0
+        px_per_s = np.median(np.diff(edges, axis=0) / np.diff(of_s)[:, None], axis=0)
+        there.append(np.median(edges + px_per_s * (middle_s - of_s)[:, None], axis=0))
+    upper_px, lower_px = there[1] - there[0]
+    height_px = lower_px - upper_px
+    return float(lower_px / height_px) if height_px != 0.0 else 1.0
 
 
 def _regained(run: tuple[int, int], heights: Array) -> tuple[int, int] | None:

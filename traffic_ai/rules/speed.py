@@ -81,7 +81,7 @@ class PassPoints:
             anchor_px,
             track.ground_m[usable],
             track.ground_cov_m2[usable],
-            whole_of_one_size(boxes_px, m_per_px),
+            whole_of_one_size(track.t_s[usable], boxes_px, m_per_px),
             size_m,
             track.t_s,
             truck_share(track.votes),
