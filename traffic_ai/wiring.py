@@ -23,6 +23,7 @@ from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.decision_text import read_decision
 from traffic_ai.core.errors import ConfigError, EvidenceError, ModelError, UsageError
 from traffic_ai.core.kinds import Engine
+from traffic_ai.core.memory import give_back_free_blocks
 from traffic_ai.core.ports import Attention, Detector, Rule, SignalReader
 from traffic_ai.core.replay import Difference, compare, replayed
 from traffic_ai.core.scene import Scene
@@ -106,9 +107,11 @@ def load_detector(options: DetectorOptions, progress: Progress | None = None) ->
         return UltralyticsDetector(path, size_px=options.size_px, allow_pickle=options.allow_pt)
     if options.allow_pt:
         raise ModelError(f"{path} is not a .pt file; leave out --allow-pt")
-    return OnnxDetector(
+    detector = OnnxDetector(
         path, size_px=options.size_px, choice=options.choice, folder=prepared_folder()
     )
+    give_back_free_blocks()
+    return detector
 
 
 def scene_detector(detector: SizedDetector, scene: Scene) -> Detector:

@@ -30,9 +30,9 @@ class _TimedProgress(progress.BatchProgress):
 
 
 def _noting(detect: Callable[..., Any]) -> Callable[..., Any]:
-    def noted(run: Any, detector: Any, frame: Any, log: Any) -> Any:
+    def noted(run: Any, frame: Any, analysis: Any) -> Any:
         _LOOKS_S.append(frame.info.t_s)
-        return detect(run, detector, frame, log)
+        return detect(run, frame, analysis)
 
     return noted
 

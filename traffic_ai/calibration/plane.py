@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from traffic_ai.calibration.homography import build, depth_sign, rms
-from traffic_ai.calibration.solver import least_squares
+from traffic_ai.calibration.solver import levenberg_marquardt
 from traffic_ai.core.errors import CalibrationError
 from traffic_ai.core.geometry import Array, Homography
 
@@ -189,18 +189,32 @@ def _refine(
     for _ in range(4):
         whitener = _whitener(elements, unit_px, sigma_px, sigma_m)
 
-        def misfit(h: Array, whitener: Array = whitener) -> Array:
-            difference = _project(np.append(h, 1.0).reshape(3, 3), unit_px) - unit_m
-            return np.asarray((whitener @ difference[:, :, None]).ravel())
+        def misfit(h: Array, whitener: Array = whitener) -> tuple[Array, Array]:
+            ground, slope = _with_slope(h, unit_px)
+            difference = (whitener @ (ground - unit_m)[:, :, None]).ravel()
+            return difference, (whitener @ slope).reshape(-1, 8)
 
-        solution = least_squares(misfit, elements, method="lm", xtol=1e-12)
-        elements = np.asarray(solution.x)
-    jacobian = np.asarray(solution.jac)
+        elements, residual, jacobian = levenberg_marquardt(misfit, elements)
     information = jacobian.T @ jacobian
     covariance = np.linalg.pinv(information, rcond=1e-14, hermitian=True)
     freedom = 2 * len(unit_px) - 8
-    ratio = float(np.sqrt(2.0 * solution.cost / freedom)) if freedom else 0.0
+    ratio = float(np.sqrt(residual @ residual / freedom)) if freedom else 0.0
     return elements, covariance * max(1.0, ratio) ** 2, ratio
+
+
+def _with_slope(elements: Array, unit_px: Array) -> tuple[Array, Array]:
+    """Where image points (N, 2) lie on the ground, and how that changes with the elements
+    (N, 2, 8).
+    """
+    matrix = np.append(elements, 1.0).reshape(3, 3)
+    one = np.column_stack([unit_px, np.ones(len(unit_px))])
+    lifted = one @ matrix.T
+    ground = lifted[:, :2] / lifted[:, 2:]
+    by_w = one / lifted[:, 2:]
+    slope = np.zeros((len(one), 2, 8))
+    slope[:, 0, :3] = slope[:, 1, 3:6] = by_w
+    slope[:, :, 6:] = -ground[:, :, None] * by_w[:, None, :2]
+    return ground, slope
 
 
 def _whitener(elements: Array, unit_px: Array, sigma_px: float, sigma_m: float) -> Array:

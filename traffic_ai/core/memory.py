@@ -1,4 +1,4 @@
-"""Memory: large blocks go back to the system when they are freed. Called once, as a run begins."""
+"""Memory: what is freed goes back to the system. Called as a run begins."""
 
 import ctypes
 
@@ -16,5 +16,16 @@ def give_back_large_blocks() -> None:
     """
     try:
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+    except (OSError, AttributeError):
+        return
+
+
+def give_back_free_blocks() -> None:
+    """Return what the heap holds but nobody uses, as after loading a network.
+
+    Does nothing where the C library has no such call.
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError):
         return

@@ -60,6 +60,9 @@ class Session:
         options.log_severity_level = _FATAL_ONLY
         # Threads that wait for the next picture must not burn the cores that decode it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # A plan of one block for each input size stands beside what the first run took, a third
+        # more memory for no speed.
+        options.enable_mem_pattern = False
         try:
             self._session = onnxruntime.InferenceSession(
                 data, options, providers=[(p, _OPTIONS.get(p, {})) for p in providers]

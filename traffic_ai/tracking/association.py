@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
+from traffic_ai.tracking.solver import linear_sum_assignment
 
 Indices = NDArray[np.int64]
 _FORBIDDEN = 1e6
@@ -19,8 +20,6 @@ def assign(rows: Indices, columns: Indices, cost: Array) -> Indices:
     disputed = (~alone).nonzero()[0]
     if not len(disputed):
         return np.arange(len(rows))
-    from scipy.optimize import linear_sum_assignment  # here, for it takes half a second to load
-
     i, j = _numbered(rows[disputed]), _numbered(columns[disputed])
     part = np.full((i.max() + 1, j.max() + 1), _FORBIDDEN)
     part[i, j] = cost[disputed]
