@@ -186,6 +186,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="0 compares nothing")
     parser.add_argument("--seconds", type=float, help="of each clip, from its beginning; else all")
     parser.add_argument("--without-peers", action="store_true")
+    parser.add_argument("--leave-out", action="append", default=[], help="a peer, by its name")
     parser.add_argument("--switches", action="store_true", help="also what is not the default")
     parser.add_argument("--profile", action="store_true", help="processor time by stage")
     parser.add_argument("--same", action="store_true", help="violations against every frame")
@@ -202,6 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"peers skipped: {problem}")
     if problem or options.without_peers:
         those = [one for one in those if one.name.startswith(OURS)]
+    those = [one for one in those if one.name not in options.leave_out]
     result = {}
     with tempfile.TemporaryDirectory() as folder:
         for video, site in options.clip or CLIPS:

@@ -23,6 +23,7 @@ from traffic_ai.sources.container import MAX_PIXELS, OpenVideo, open_video, read
 from traffic_ai.sources.file import frame_info
 from traffic_ai.sources.reading import Reading, Shown
 from traffic_ai.sources.ring import PacketRing
+from traffic_ai.sources.skim import Skim
 from traffic_ai.sources.start_time import CapturedStart
 
 __all__ = ["FileFootage", "PacketRing"]
@@ -36,6 +37,8 @@ _TOGETHER_S = 5.0
 """Stills closer than this are read in one go, unless a key frame stands between them..."""
 _WORTH_S = 0.3
 """...so long after the first at the least: beginning anew takes a few pictures too."""
+_NEAR_S = 0.15
+"""So long before a still every picture is decoded."""
 _LAST_SHOWN_S = 1.0
 """How long the last picture is taken to be shown."""
 
@@ -102,10 +105,14 @@ class FileFootage:
             self._open = None
 
     def _stills(self, times_s: Sequence[float]) -> dict[float, Frame]:
-        try:
-            return dict(self._match(self._from_key_frame(times_s[0]), times_s))
-        except _UnsureError:
-            return dict(self._match(self._from_start(), times_s))
+        reading = self._reading()
+        wanted = [reading.stamp_at(t_s) for t_s in times_s]
+        for skim in (Skim(wanted, round(_NEAR_S / reading.video.time_base)), None):
+            try:
+                return dict(self._match(self._from_key_frame(times_s[0], skim), times_s, skim))
+            except _UnsureError:
+                continue
+        return dict(self._match(self._from_start(), times_s))
 
     def _groups(self, times_s: Sequence[float]) -> list[list[float]]:
         """Rising moments, those in one list that are best read in one go."""
@@ -118,15 +125,22 @@ class FileFootage:
             groups[-1].append(t_s)
         return groups
 
-    def _match(self, shown: Iterator[Shown], times_s: Sequence[float]) -> Iterator[_Still]:
+    def _match(
+        self, shown: Iterator[Shown], times_s: Sequence[float], skim: Skim | None = None
+    ) -> Iterator[_Still]:
         waiting = deque(times_s)
         before: Shown | None = None
         for here in shown:
             while waiting and here.t_s > waiting[0]:
+                stamp = before.picture.stamp if before is not None else None
+                if skim is not None and skim.missed(stamp, self._reading().stamp_at(waiting[0])):
+                    raise _UnsureError
                 yield waiting.popleft(), self._frame(before or here)
             if not waiting:
                 return
             before = here
+        if waiting and skim is not None:
+            raise _UnsureError  # the last pictures may have been passed over
         for t_s in waiting:
             if before is None or t_s > before.t_s + _LAST_SHOWN_S:
                 last_s = before.t_s if before else 0.0
@@ -141,13 +155,15 @@ class FileFootage:
         )
         return Frame(info, reading.image(picture))
 
-    def _from_key_frame(self, t_s: float) -> Iterator[Shown]:
-        """Pictures from a key frame at or before t_s on. Raises _UnsureError."""
+    def _from_key_frame(self, t_s: float, skim: Skim | None) -> Iterator[Shown]:
+        """Pictures from a key frame at or before t_s on, less what may be passed over. Raises
+        _UnsureError.
+        """
         reading = self._reading()
         if not reading.keeps_display_times:
             raise _UnsureError
         for back_s in _STEPS_BACK_S:
-            if t_s - back_s <= 0.0 or not reading.seek(t_s - back_s):
+            if t_s - back_s <= 0.0 or not reading.seek(t_s - back_s, skim):
                 break
             shown = self._sure(reading)
             begin = list(islice(shown, 2))

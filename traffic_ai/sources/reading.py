@@ -14,6 +14,7 @@ from traffic_ai.core.errors import SourceError
 from traffic_ai.core.frame import Box, Image
 from traffic_ai.sources.container import MAX_PIXELS, OpenVideo, open_video, read_packets
 from traffic_ai.sources.pictures import Converter, Picture, PictureDecoder
+from traffic_ai.sources.skim import Skim
 
 _UNSTAMPED_LIMIT = 100
 """Pictures in a row without a usable time stamp after which a file is given up."""
@@ -125,22 +126,27 @@ class Reading:
         """A moment in units of the stream's time base."""
         return int(self.origin + t_s / self.video.time_base)
 
-    def seek(self, t_s: float) -> bool:
-        """Go to a key frame near, usually at or before, t_s; False where the file cannot."""
+    def seek(self, t_s: float, skim: Skim | None = None) -> bool:
+        """Go to a key frame near, usually at or before, t_s; False where the file cannot.
+
+        skim: what need not be shown from there on.
+        """
         try:
             self.video.container.seek(self.stamp_at(t_s), stream=self.video.stream)
         except av.error.FFmpegError:
             return False
-        self._begin()
+        self._begin(skim)
         return True
 
     def close(self) -> None:
         """Release the file; may be called twice."""
         self.video.container.close()
 
-    def _begin(self) -> None:
+    def _begin(self, skim: Skim | None = None) -> None:
         self._first = None
         self._lost_packets = 0
+        self._skim = skim
+        self.video.stream.codec_context.skip_frame = "DEFAULT"
         self._decoder = PictureDecoder(self.video.stream.codec_context)
         self._pictures = self._decode()
 
@@ -152,6 +158,9 @@ class Reading:
                 self._lost_packets += 1
                 decoder.distrust(None)
                 continue
+            if self._skim is not None:
+                passed = self._skim.passes(packet.pts)
+                self.video.stream.codec_context.skip_frame = "NONREF" if passed else "DEFAULT"
             for picture in decoder.decode(packet):
                 dropped = self._dropped()
                 yield picture

@@ -198,7 +198,7 @@ class PacketRing:
         left = set(wanted)
         starts = [i for i, p in enumerate(packets) if p.is_key and p.stamp <= min(left)]
         converter: Converter | None = None
-        for frame in self._decode(packets[max(starts, default=0) :]):
+        for frame in self._decode(packets[max(starts, default=0) :], left):
             if frame.pts in left:
                 converter = converter or Converter(frame.rotation)
                 left.discard(frame.pts)
@@ -206,7 +206,8 @@ class PacketRing:
             if not left:
                 return
 
-    def _decode(self, packets: Sequence[Coded]) -> Iterator[av.VideoFrame]:
+    def _decode(self, packets: Sequence[Coded], wanted: set[int]) -> Iterator[av.VideoFrame]:
+        """The pictures of packets; of those that are not wanted, what others may be built on."""
         codec = av.CodecContext.create(self._codec_name, "r")
         assert isinstance(codec, VideoCodecContext)
         codec.extradata = self._extradata
@@ -215,6 +216,8 @@ class PacketRing:
             packet = av.Packet(coded.data)
             packet.pts = coded.stamp if coded.stamp != _UNKNOWN else None
             packet.time_base = self._time_base
+            needed = coded.stamp in wanted or coded.stamp == _UNKNOWN
+            codec.skip_frame = "DEFAULT" if needed else "NONREF"
             try:
                 yield from codec.decode(packet)
             except av.error.FFmpegError:
