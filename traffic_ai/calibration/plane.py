@@ -199,7 +199,7 @@ def _refine(
     covariance = np.linalg.pinv(information, rcond=1e-14, hermitian=True)
     freedom = 2 * len(unit_px) - 8
     ratio = float(np.sqrt(residual @ residual / freedom)) if freedom else 0.0
-    return elements, covariance * max(1.0, ratio) ** 2, ratio
+    return elements, np.asarray(covariance * max(1.0, ratio) ** 2, float), ratio
 
 
 def _with_slope(elements: Array, unit_px: Array) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Least squares: a small solver for smooth problems, and SciPy's for all others.
 
-SciPy's optimisers take a third of a second and 45 MB, so they are loaded when first asked for, and a
-site that is calibrated by surveyed points does without.
+SciPy's optimisers take a third of a second and 45 MB, so they are loaded when first asked for, and
+a site that is calibrated by surveyed points does without.
 """
 
 from collections.abc import Callable

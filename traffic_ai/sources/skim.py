@@ -8,8 +8,8 @@ from math import inf
 class Skim:
     """Which pictures may be passed over: those that no other is built on, far from all moments.
 
-    wanted: the moments; near: how long before each every picture is decoded, as the one shown at a
-    moment is the last not later. Both in units of the stream's time base, moments cut to whole ones.
+    wanted: the moments, rising; near: how long before each every picture is decoded, as the one
+    shown at a moment is the last not later. In units of the stream's time base, cut to whole ones.
     """
 
     def __init__(self, wanted: Sequence[int], near: int) -> None:

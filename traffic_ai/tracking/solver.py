@@ -1,7 +1,7 @@
-"""SciPy's assignment solver, loaded when it is first asked for and without the package around it."""
+"""SciPy's assignment solver, loaded when first asked for and without the package around it."""
 
 from functools import cache
-from importlib.machinery import ExtensionFileLoader
+from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,14 @@ def _solver() -> Any:
 
     These take a third of a second and 45 MB to load, of which the solver needs next to nothing.
     """
-    scipy = find_spec("scipy")
-    for folder in (scipy and scipy.submodule_search_locations) or ():
-        for file in sorted((Path(folder) / "optimize").glob(f"{_NAME}.*")):
-            try:
-                loader = ExtensionFileLoader(_NAME, str(file))
-                spec = spec_from_file_location(_NAME, file, loader=loader)
-                if spec is not None:
-                    module = module_from_spec(spec)
-                    loader.exec_module(module)
-                    module.linear_sum_assignment  # noqa: B018
-                    return module
-            except (ImportError, AttributeError):
+    package = find_spec("scipy")
+    for folder in (package and package.submodule_search_locations) or ():
+        for file in (Path(folder) / "optimize").glob("_lsap.*"):
+            spec = spec_from_file_location("_lsap", file)
+            if spec is None or spec.loader is None:
                 continue
-    import scipy.optimize
-
-    return scipy.optimize
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            if hasattr(module, "linear_sum_assignment"):
+                return module
+    return import_module("scipy.optimize")
