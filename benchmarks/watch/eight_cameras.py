@@ -35,6 +35,12 @@ def resident_mb(pid):
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
 
 
+def proportional_mb(pid):
+    """A process's memory, what several share counted in parts, so that sums are true."""
+    words = Path(f"/proc/{pid}/smaps_rollup").read_text().split()
+    return int(words[words.index("Pss:") + 1]) * 1024 / 1e6
+
+
 def small_junction(path):
     """The sample video at 640x360."""
     sample = str(ROOT / "sample_videos" / "junction.mp4")

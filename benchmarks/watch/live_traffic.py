@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.watch.eight_cameras import cpu_s, resident_mb
+from benchmarks.watch.eight_cameras import cpu_s, proportional_mb, resident_mb
 from tests.rtsp import Server
 from tests.watching import Running
 from traffic_ai.batch.run import Batch
@@ -107,6 +107,7 @@ def measure(running, seconds):
         "reader_cores": sum(cpu_s(p) - before for p, before in readers.items()) / lasted_s,
         "reader_mb": max(map(resident_mb, readers)),
         "watch_mb": resident_mb("self"),
+        "together_mb": proportional_mb("self") + sum(map(proportional_mb, readers)),
     }
 
 
