@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from traffic_ai.core.decision import TrackPoints
 from traffic_ai.core.geometry import Array, Homography
 from traffic_ai.core.road_user import RoadUser
+from traffic_ai.rules.box_size import Build
+from traffic_ai.rules.speed import box_sizes_m
 from traffic_ai.rules.speed_reference import correct
 
 _HALF_S = 0.4
@@ -40,7 +42,8 @@ def speed_curve(
     if len(t_s) < _LEAST_POINTS:
         return None
     directions = np.array([_direction(t_s, ground_m, moment) for moment in t_s])
-    place_m = correct(ground_m, directions, homography, road_user).ground_m
+    tall_m = box_sizes_m(points.xyxy_px[usable], homography)[:, 1]
+    place_m = correct(ground_m, directions, homography, Build(road_user), tall_m).ground_m
     moments = np.arange(t_s[0] + _HALF_S / 2.0, t_s[-1] - _HALF_S / 2.0 + 1e-9, STEP_S)
     rows = [row for moment in moments if (row := _at(moment, t_s, place_m, cov)) is not None]
     return SpeedCurve(*np.array(rows).T) if rows else None

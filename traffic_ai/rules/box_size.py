@@ -6,13 +6,35 @@ once and stays so, and the points before and after are not one motion of one poi
 """
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
-from traffic_ai.core.road_user import RoadUser
+from traffic_ai.core.road_user import SIZES, RoadUser, SizeRange
+
+
+class Build(Enum):
+    """What a vehicle is shaped like: as its class, or a van, which goes by many names."""
+
+    PERSON = RoadUser.PERSON
+    BICYCLE = RoadUser.BICYCLE
+    CAR = RoadUser.CAR
+    MOTORCYCLE = RoadUser.MOTORCYCLE
+    BUS = RoadUser.BUS
+    TRUCK = RoadUser.TRUCK
+    VAN = "van"
+
+    @property
+    def size(self) -> SizeRange:
+        """Plausible length and width."""
+        return _VAN if isinstance(self.value, str) else SIZES[self.value]
+
+
+# From car-derived vans to the longest panel vans.
+_VAN = SizeRange(4.6, 5.6, 7.4, 2.0)
 
 # A step of the box's size by this factor, between the medians of so many points on either side.
 _STEP = float(np.log(1.2))
@@ -23,24 +45,25 @@ _SHARE = 0.2
 _LEAST_SHARE_BELOW = 0.25
 # Boxes of whole vehicles are no narrower, metres on the road where they stand, but for riders, who
 # are no higher than this.
-_LEAST_WIDTH_M = {RoadUser.CAR: 1.5, RoadUser.TRUCK: 1.9, RoadUser.BUS: 1.9}
+_LEAST_WIDTH_M = {Build.CAR: 1.5, Build.VAN: 1.5, Build.TRUCK: 1.9, Build.BUS: 1.9}
 _RIDER_M = 2.3
-# Seen from above, a box holds so much of a vehicle's length besides its height; those of cars and
-# vans are then lower than this and those of buses and trucks higher (drawn: 2.6 and 2.8-3.0).
-_ROOF_M, _HEAVY_M = 4.0, 2.75
+# Seen from above, a box holds so much of a vehicle's length besides its height; those of cars are
+# then lower than the first of these, those of vans than the second, and those of buses and trucks
+# higher (drawn: up to 1.8, 2.1 to 2.6, and 2.8 and more).
+_ROOF_M, _VAN_HEIGHT_M, _HEAVY_M = 4.0, 1.9, 2.75
 # Nothing that is shaped like a car is wider and longer; boxes are wider than what they hold by up
 # to a share.
-_VAN_M, _WIDER = (2.05, 5.6), 1.15
+_WIDEST_M, _WIDER = (2.05, 5.6), 1.15
 _HEAVY = (RoadUser.BUS, RoadUser.TRUCK)
 # Trucks are often called buses and buses now and then trucks (drawn: 40 % and 7 % of looks), and
 # there are more trucks on most roads: logarithms of the odds that it is a truck.
-_TRUCK_ODDS: Mapping[RoadUser, float] = {RoadUser.BUS: 0.0, RoadUser.TRUCK: 2.9}
+_TRUCK_ODDS: Mapping[Build, float] = {Build.BUS: 0.0, Build.TRUCK: 2.9}
 # Who is called a bus and is none is called a truck now and then, and the other way round. The share
 # of looks (of those that say truck or bus) at which either is as probable as without, and what adds
 # one to the logarithm; no vehicle's looks tell more than `_MOST_TOLD`.
-_TRUCK_SHARES: Mapping[RoadUser, tuple[float, float]] = {
-    RoadUser.BUS: (0.08, 0.025),
-    RoadUser.TRUCK: (0.77, 0.06),
+_TRUCK_SHARES: Mapping[Build, tuple[float, float]] = {
+    Build.BUS: (0.08, 0.025),
+    Build.TRUCK: (0.77, 0.06),
 }
 _MOST_TOLD = 2.0
 # Medians of trembling boxes differ by chance: this many standard deviations of a single box.
@@ -52,30 +75,30 @@ _NEARER = float(np.log(1.25))
 
 def measured_as(
     road_user: RoadUser, size_m: Array, elevation_rad: Array, askew_rad: Array
-) -> RoadUser:
-    """The class whose shape boxes of that size have, for vehicles called by a wrong name.
+) -> Build:
+    """The build whose shape boxes of that size have, for vehicles called by a wrong name.
 
     size_m (n, 2): width and height on the road where each box stands, heights NaN where the box is
     cut off above; elevation_rad (n,): how high the camera stands above the horizon from there;
-    askew_rad (n,): between the line of sight and the way. Vans go by many names and are shaped like
-    cars.
+    askew_rad (n,): between the line of sight and the way.
     """
     if road_user is not RoadUser.CAR and road_user not in _HEAVY:
-        return road_user
-    wide_m = _VAN_M[0] * np.abs(np.cos(askew_rad)) + _VAN_M[1] * np.abs(np.sin(askew_rad))
+        return Build(road_user)
+    wide_m = _WIDEST_M[0] * np.abs(np.cos(askew_rad)) + _WIDEST_M[1] * np.abs(np.sin(askew_rad))
     if np.median(size_m[:, 0] - _WIDER * wide_m) > 0.0 and road_user is RoadUser.CAR:
-        return RoadUser.TRUCK
+        return Build.TRUCK
     known = ~np.isnan(size_m[:, 1])
     if not known.any():
-        return road_user
+        return Build(road_user)
     size_m, elevation_rad = size_m[known], elevation_rad[known]
     width_m, height_m = np.median(size_m, axis=0).tolist()
     upright_m = (size_m[:, 1] - _ROOF_M * np.sin(elevation_rad)) / np.cos(elevation_rad)
-    if np.median(upright_m) >= _HEAVY_M:
-        return RoadUser.TRUCK if road_user is RoadUser.CAR else road_user
-    if width_m < _LEAST_WIDTH_M[RoadUser.CAR] and height_m < _RIDER_M:
-        return RoadUser.MOTORCYCLE
-    return RoadUser.CAR
+    tall_m = float(np.median(upright_m))
+    if tall_m >= _HEAVY_M:
+        return Build.TRUCK if road_user is RoadUser.CAR else Build(road_user)
+    if width_m < _LEAST_WIDTH_M[Build.CAR] and height_m < _RIDER_M:
+        return Build.MOTORCYCLE
+    return Build.VAN if tall_m >= _VAN_HEIGHT_M else Build.CAR
 
 
 def truck_share(votes: Sequence[float]) -> float | None:
@@ -84,21 +107,21 @@ def truck_share(votes: Sequence[float]) -> float | None:
     return truck / (truck + bus) if truck + bus > 0.0 else None
 
 
-def may_be(road_user: RoadUser, share: float | None = None) -> Mapping[RoadUser, float]:
-    """What vehicles called by that name are, and how probably. share: as `truck_share` gives."""
-    if road_user not in _HEAVY:
-        return {road_user: 1.0}
-    log_odds = _TRUCK_ODDS[road_user]
+def may_be(build: Build, share: float | None = None) -> Mapping[Build, float]:
+    """What vehicles taken for that are, and how probably. share: as `truck_share` gives."""
+    if build not in _TRUCK_ODDS:
+        return {build: 1.0}
+    log_odds = _TRUCK_ODDS[build]
     if share is not None:
-        usual, one = _TRUCK_SHARES[road_user]
+        usual, one = _TRUCK_SHARES[build]
         log_odds += float(np.clip((share - usual) / one, -_MOST_TOLD, _MOST_TOLD))
     truck = 1.0 / (1.0 + float(np.exp(-log_odds)))
-    return {RoadUser.TRUCK: truck, RoadUser.BUS: 1.0 - truck}
+    return {Build.TRUCK: truck, Build.BUS: 1.0 - truck}
 
 
-def least_width_m(road_user: RoadUser) -> float:
-    """How wide a box must be at the least to hold a whole vehicle of that class."""
-    return _LEAST_WIDTH_M.get(road_user, 0.0)
+def least_width_m(build: Build) -> float:
+    """How wide a box must be at the least to hold a whole vehicle of that build."""
+    return _LEAST_WIDTH_M.get(build, 0.0)
 
 
 def whole_of_one_size(t_s: Array, boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import SpeedSection
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import at_most
+from traffic_ai.rules.box_size import Build
 from traffic_ai.rules.speed_reference import unknown_camera_share
 from traffic_ai.rules.speed_result import (
     CLOCK_RATE_SIGMA,
@@ -65,7 +66,7 @@ def measure_section(
     shares = {
         "fit": float(np.hypot(entry.sigma_s, leave.sigma_s)) / duration_s,
         "section_length": section.length_sigma_m / section.length_m,
-        "reference_height": unknown_camera_share(road_user),
+        "reference_height": unknown_camera_share(Build(road_user)),
         "time": CLOCK_RATE_SIGMA,
     }
     return SpeedEstimate(

@@ -19,7 +19,13 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import at_least, at_most
 from traffic_ai.rules import speed_points, speed_stretch
-from traffic_ai.rules.box_size import least_width_m, measured_as, truck_share, whole_of_one_size
+from traffic_ai.rules.box_size import (
+    Build,
+    least_width_m,
+    measured_as,
+    truck_share,
+    whole_of_one_size,
+)
 from traffic_ai.rules.speed_pass import Fitted, Pass, surest
 from traffic_ai.rules.speed_points import Samples
 from traffic_ai.rules.speed_result import (
@@ -73,16 +79,15 @@ class PassPoints:
         """The grounded points of a track with a place on the road plane, from start_s on."""
         usable = track.grounded & ~np.isnan(track.ground_m[:, 0]) & (track.t_s >= start_s)
         anchor_px, boxes_px = track.anchor_px[usable], track.xyxy_px[usable]
-        m_per_px = homography.m_per_px_across(anchor_px)
-        size_m = (boxes_px[:, 2:] - boxes_px[:, :2]) * m_per_px[:, None]
-        size_m[boxes_px[:, 1] <= _AT_BORDER_PX, 1] = np.nan
         return cls(
             track.t_s[usable],
             anchor_px,
             track.ground_m[usable],
             track.ground_cov_m2[usable],
-            whole_of_one_size(track.t_s[usable], boxes_px, m_per_px),
-            size_m,
+            whole_of_one_size(
+                track.t_s[usable], boxes_px, homography.m_per_px_across(anchor_px)
+            ),
+            box_sizes_m(boxes_px, homography),
             track.t_s,
             truck_share(track.votes),
         )
@@ -97,19 +102,21 @@ class PassPoints:
         unknown = np.full((len(t_s), 2), np.nan)
         return cls(t_s, anchor_px, homography.to_ground(anchor_px), cov, every, unknown, t_s)
 
-    def measured_as(self, homography: Homography, road_user: RoadUser | None) -> RoadUser | None:
-        """The class whose shape the boxes have, if there are boxes of a known camera."""
+    def measured_as(self, homography: Homography, road_user: RoadUser | None) -> Build | None:
+        """The build whose shape the boxes have, if there are boxes of a known camera."""
         height_m, foot_m = homography.camera_height_m, homography.camera_ground_m
         known = ~np.isnan(self.size_m[:, 0]) & ~np.isnan(self.ground_m[:, 0])
-        if road_user is None or height_m is None or foot_m is None or not known.any():
-            return road_user
+        if road_user is None:
+            return None
+        if height_m is None or foot_m is None or not known.any():
+            return Build(road_user)
         sight = self.ground_m[known] - foot_m
         away_m = np.linalg.norm(sight, axis=1)
         way = sight[-1] - sight[0]
         askew = np.arctan2(sight[:, 0], sight[:, 1]) - np.arctan2(way[0], way[1])
         return measured_as(road_user, self.size_m[known], np.arctan2(height_m, away_m), askew)
 
-    def doubt(self, fitted: Fitted, road_user: RoadUser | None) -> SpeedRefusal | None:
+    def doubt(self, fitted: Fitted, build: Build | None) -> SpeedRefusal | None:
         """Why the boxes measured do not show the whole of a vehicle, if so."""
         start_s, end_s = fitted.motion.start_s - 1e-9, fitted.motion.end_s + 1e-9
         looks = int(((self.looks_s >= start_s) & (self.looks_s <= end_s)).sum())
@@ -120,11 +127,22 @@ class PassPoints:
             return SpeedRefusal(RefusalReason.MOSTLY_HIDDEN, condition, rough_kmh)
         inside = (self.t_s >= start_s) & (self.t_s <= end_s)
         width_m = float(np.median(self.size_m[inside, 0]))
-        least_m = 0.0 if road_user is None else least_width_m(road_user)
+        least_m = 0.0 if build is None else least_width_m(build)
         if width_m < least_m:
             condition = at_least("width of the box", width_m, least_m, "m")
             return SpeedRefusal(RefusalReason.PART_OF_VEHICLE, condition, rough_kmh)
         return None
+
+
+def box_sizes_m(boxes_px: Array, homography: Homography) -> Array:
+    """Width and height (n, 2) of boxes (n, 4) on the road where they stand, metres; NaN for the
+    heights of those that the picture's upper border cuts off.
+    """
+    foot_px = np.column_stack([boxes_px[:, ::2].mean(axis=1), boxes_px[:, 3]])
+    m_per_px = homography.m_per_px_across(foot_px)
+    size_m = (boxes_px[:, 2:] - boxes_px[:, :2]) * m_per_px[:, None]
+    size_m[boxes_px[:, 1] <= _AT_BORDER_PX, 1] = np.nan
+    return np.asarray(size_m)
 
 
 def estimate_speed(
@@ -142,7 +160,7 @@ def estimate_speed(
     matters_kmh: who surely drives slower is not measured any closer.
     `road_user` tells where on the vehicle the anchor lies; None for a point on the road itself.
     """
-    road_user = points.measured_as(homography, road_user)
+    build = points.measured_as(homography, road_user)
     usable = ~np.isnan(points.ground_m[:, 0])
     usable[usable] = homography.in_area(points.anchor_px[usable])
     samples = _samples(points, homography, usable)
@@ -158,8 +176,14 @@ def estimate_speed(
     # All points tell whether they are one vehicle's; those of its whole box are measured.
     found = moving[found]
     found = found[points.whole[usable][found]]
-    anchor_px = points.anchor_px[usable][found]
-    one = Pass(samples.take(found), anchor_px, homography, road_user, points.truck_share)
+    one = Pass(
+        samples.take(found),
+        points.anchor_px[usable][found],
+        points.size_m[usable][found, 1],
+        homography,
+        build,
+        points.truck_share,
+    )
     refusal = one.refusal(min_points, min_baseline_m)
     refusal = refusal or _slow(one.samples, matters_kmh)
     if refusal is not None:
@@ -175,7 +199,7 @@ def estimate_speed(
         one = part
         fitted = one.fit()
     fitted = surest(fitted, min_points, min_baseline_m).as_it_may_be()
-    return points.doubt(fitted, road_user) or fitted.result(min_baseline_m, max_uncertainty)
+    return points.doubt(fitted, build) or fitted.result(min_baseline_m, max_uncertainty)
 
 
 def _slow(samples: Samples, matters_kmh: float) -> SpeedRefusal | None:

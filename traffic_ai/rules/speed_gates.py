@@ -28,7 +28,7 @@ def gate_speed_kmh(
     """Speed between two gates within the stretch of an estimate; None where it cannot be told."""
     inside = (points.t_s >= estimate.start_s - 1e-9) & (points.t_s <= estimate.end_s + 1e-9)
     inside &= ~np.isnan(points.ground_m[:, 0])
-    t_s, ground_m = points.t_s[inside], points.ground_m[inside]
+    t_s, ground_m, tall_m = points.t_s[inside], points.ground_m[inside], points.size_m[inside, 1]
     count = min(_KNOTS, len(t_s) // _LEAST_POINTS_A_KNOT)
     if count < 2:
         return None
@@ -36,8 +36,8 @@ def gate_speed_kmh(
     directions = _directions(t_s, ground_m, begins)
     if directions is None:
         return None
-    kind = points.measured_as(homography, road_user)
-    place_m = correct(ground_m, directions, homography, kind).ground_m
+    build = points.measured_as(homography, road_user)
+    place_m = correct(ground_m, directions, homography, build, tall_m).ground_m
     knots_m, knots_s = medians(place_m, begins), medians(t_s[:, None], begins)[:, 0]
     way_m = float(np.linalg.norm(np.diff(knots_m, axis=0), axis=1).sum())
     rough_s = float(knots_s[-1] - knots_s[0])

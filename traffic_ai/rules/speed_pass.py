@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from traffic_ai.core.geometry import Array, Homography
-from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.violation import at_most
 from traffic_ai.rules import speed_points, speed_stretch
-from traffic_ai.rules.box_size import may_be
+from traffic_ai.rules.box_size import Build, may_be
 from traffic_ai.rules.speed_fit import Motion, fit_motion
 from traffic_ai.rules.speed_points import Samples
 from traffic_ai.rules.speed_reference import Reference, correct
@@ -46,19 +45,26 @@ _STAMP_SIGMA_S = 0.0005
 class Pass:
     """Points of one vehicle, and what is needed to fit them.
 
+    tall_m (n,): heights of the boxes, in metres where they stand, NaN where they are not known.
     truck_share: of its votes for truck or bus, None where there are none.
     """
 
     samples: Samples
     anchor_px: Array
+    tall_m: Array
     homography: Homography
-    road_user: RoadUser | None
+    build: Build | None
     truck_share: float | None = None
 
     def between(self, start_s: float, end_s: float) -> "Pass":
         """The part within these moments."""
         inside = (self.samples.t_s >= start_s - 1e-9) & (self.samples.t_s <= end_s + 1e-9)
-        return replace(self, samples=self.samples.take(inside), anchor_px=self.anchor_px[inside])
+        return replace(
+            self,
+            samples=self.samples.take(inside),
+            anchor_px=self.anchor_px[inside],
+            tall_m=self.tall_m[inside],
+        )
 
     def refusal(self, min_points: int, min_baseline_m: float) -> SpeedRefusal | None:
         """Why these points are too few, too short or too far apart."""
@@ -91,7 +97,7 @@ class Pass:
         path_px = self.homography.to_image(path_m)
         steps_px = np.linalg.norm(np.diff(path_px, axis=0), axis=1)
         # On the path: shifts at the noisy points would go with their noise, and be found in it.
-        reference = correct(path_m, directions, self.homography, self.road_user)
+        reference = correct(path_m, directions, self.homography, self.build, self.tall_m)
         place_m = samples.ground_m + reference.ground_m - path_m
         moved = Samples(samples.t_s, place_m, samples.to_px, samples.sigma_px)
         calibration = self.homography.parameter_jacobian(path_px)
@@ -134,14 +140,12 @@ class Fitted:
         """Measured as everything that is called by its name, each as far as its shape explains
         the points; what they differ by goes into the uncertainty.
         """
-        road_user = self.one.road_user
-        chances = {} if road_user is None else may_be(road_user, self.one.truck_share)
+        build = self.one.build
+        chances = {} if build is None else may_be(build, self.one.truck_share)
         if len(chances) < 2:
             return self
         each = [
-            self
-            if kind is road_user
-            else replace(self.one, road_user=kind).fit().no_less_noisy_than(self)
+            self if kind is build else replace(self.one, build=kind).fit().no_less_noisy_than(self)
             for kind in chances
         ]
         evidence = _SHAPE_EVIDENCE * np.array([one.motion.evidence for one in each])

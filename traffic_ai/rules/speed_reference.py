@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from traffic_ai.core.geometry import Array, Homography
-from traffic_ai.core.road_user import SIZES, RoadUser
 from traffic_ai.core.violation import VehicleEnd
+from traffic_ai.rules.box_size import Build
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,46 +31,54 @@ class _LowEdge:
 
 
 # Bumpers (0.30 m on buses; cars show their wheels from some 15 m on; truck tails
-# +2.3 % at 6-8 m); ECE R58 allows rear underrun bars up to 0.55 m. Overhangs are those that count
-# at the bumper's corners, where the wheel shows first: shorter than the vehicle's own.
-_EDGES: dict[tuple[RoadUser, VehicleEnd], _LowEdge] = {
-    (RoadUser.CAR, VehicleEnd.FRONT): _LowEdge(0.20, 0.05, 0.5, 0.15),
-    (RoadUser.CAR, VehicleEnd.REAR): _LowEdge(0.25, 0.06, 0.6, 0.2),
-    (RoadUser.BUS, VehicleEnd.FRONT): _LowEdge(0.27, 0.06, 2.5, 0.3),
-    (RoadUser.BUS, VehicleEnd.REAR): _LowEdge(0.30, 0.07, 3.0, 0.3),
-    (RoadUser.TRUCK, VehicleEnd.FRONT): _LowEdge(0.27, 0.07, 1.2, 0.3),
-    (RoadUser.TRUCK, VehicleEnd.REAR): _LowEdge(0.35, 0.08, 1.5, 0.5),
+# +2.3 % at 6-8 m); ECE R93 allows underrun bars before trucks up to 0.40 m, R58 behind them up to
+# 0.55 m. Overhangs are those that count at the bumper's corners, where the wheel shows first:
+# shorter than the vehicle's own.
+_EDGES: dict[tuple[Build, VehicleEnd], _LowEdge] = {
+    (Build.CAR, VehicleEnd.FRONT): _LowEdge(0.20, 0.05, 0.5, 0.15),
+    (Build.CAR, VehicleEnd.REAR): _LowEdge(0.25, 0.06, 0.6, 0.2),
+    (Build.VAN, VehicleEnd.FRONT): _LowEdge(0.28, 0.06, 0.9, 0.2),
+    (Build.VAN, VehicleEnd.REAR): _LowEdge(0.35, 0.08, 1.1, 0.3),
+    (Build.BUS, VehicleEnd.FRONT): _LowEdge(0.27, 0.06, 2.5, 0.3),
+    (Build.BUS, VehicleEnd.REAR): _LowEdge(0.30, 0.07, 3.0, 0.3),
+    (Build.TRUCK, VehicleEnd.FRONT): _LowEdge(0.33, 0.08, 1.3, 0.3),
+    (Build.TRUCK, VehicleEnd.REAR): _LowEdge(0.42, 0.08, 1.7, 0.45),
 }
 _WHEEL = _LowEdge(0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Below:
-    """How far below its vehicle a box ends: pixels, and metres in the plane of the vehicle's end,
-    with their standard deviations from vehicle to vehicle.
+    """How far below its vehicle a box ends: pixels, and a share of the box's height, with the
+    pixels' standard deviation from vehicle to vehicle.
     """
 
     px: float
+    share: float
     px_sigma: float
-    m: float
-    m_sigma: float
 
 
 # Boxes end below the vehicle, in its shadow (those of two-wheelers above their tyres), by some
-# pixels all the way and by a share of their height, here as metres: measured on drawn scenes. The
-# standard deviations hold what differs from vehicle to vehicle and with sun and view, by 1 to 5 %
-# of the height; what is not sure is left in the driver's favour.
-_BELOW: dict[tuple[RoadUser, VehicleEnd], _Below] = {
-    (RoadUser.CAR, VehicleEnd.FRONT): _Below(0.1, 0.5, 0.02, 0.025),
-    (RoadUser.CAR, VehicleEnd.REAR): _Below(0.1, 0.5, 0.035, 0.03),
-    (RoadUser.BUS, VehicleEnd.FRONT): _Below(1.8, 1.0, 0.02, 0.03),
-    (RoadUser.BUS, VehicleEnd.REAR): _Below(2.2, 1.0, 0.02, 0.03),
-    (RoadUser.TRUCK, VehicleEnd.FRONT): _Below(-0.4, 0.6, 0.05, 0.04),
-    (RoadUser.TRUCK, VehicleEnd.REAR): _Below(-0.2, 0.6, 0.10, 0.04),
-    (RoadUser.MOTORCYCLE, VehicleEnd.FRONT): _Below(-0.8, 0.5, -0.02, 0.02),
-    (RoadUser.MOTORCYCLE, VehicleEnd.REAR): _Below(-0.3, 0.5, -0.01, 0.02),
+# pixels all the way and by a share of their height, with what of the roof is seen in it: measured
+# on drawn scenes; what is not sure is left in the driver's favour.
+_BELOW: dict[tuple[Build, VehicleEnd], _Below] = {
+    (Build.CAR, VehicleEnd.FRONT): _Below(0.1, 0.011, 0.5),
+    (Build.CAR, VehicleEnd.REAR): _Below(0.1, 0.018, 0.5),
+    (Build.VAN, VehicleEnd.FRONT): _Below(0.6, 0.008, 0.5),
+    (Build.VAN, VehicleEnd.REAR): _Below(-0.4, 0.030, 0.5),
+    (Build.BUS, VehicleEnd.FRONT): _Below(1.8, 0.005, 0.7),
+    (Build.BUS, VehicleEnd.REAR): _Below(2.2, 0.005, 0.7),
+    (Build.TRUCK, VehicleEnd.FRONT): _Below(-0.4, 0.015, 0.5),
+    (Build.TRUCK, VehicleEnd.REAR): _Below(-0.2, 0.030, 0.5),
+    (Build.MOTORCYCLE, VehicleEnd.FRONT): _Below(-0.8, -0.010, 0.4),
+    (Build.MOTORCYCLE, VehicleEnd.REAR): _Below(-0.3, -0.005, 0.4),
 }
-_BELOW_OTHERS = _Below(0.0, 0.8, 0.0, 0.02)
+_BELOW_OTHERS = _Below(0.0, 0.0, 0.8)
+# Standard deviation of the share: 0.8 % from vehicle to vehicle, 1 % with where the sun stands.
+_SHARE_SIGMA = 0.013
+# How tall boxes are of which no height is known, metres; of heavy vehicles the last.
+_TALL_M = {Build.CAR: 1.7, Build.VAN: 2.8, Build.MOTORCYCLE: 1.6}
+_HEAVY_TALL_M = 4.0
 
 # The edge of a tyre, of its shadow and of its reflection on a wet road are not told apart.
 _CONTACT_SIGMA_M = 0.03
@@ -101,33 +109,39 @@ class Reference:
 
 
 def correct(
-    ground_m: Array, directions: Array, homography: Homography, road_user: RoadUser | None
+    ground_m: Array,
+    directions: Array,
+    homography: Homography,
+    build: Build | None,
+    tall_m: Array,
 ) -> Reference:
     """The reference points of a vehicle whose bottom edge stands at ground_m (n, 2).
 
-    `directions` (n, 2): unit direction of travel. A road user of None stands for a point that is
+    `directions` (n, 2): unit direction of travel. tall_m (n,): the box's height, in metres where it
+    stands, NaN where it is cut off. A build of None stands for a point that is
     known to lie on the road. Without the camera's place nothing is corrected; the height then
     goes into the uncertainty.
     """
     height_m, foot_m = homography.camera_height_m, homography.camera_ground_m
     if height_m is None or foot_m is None:
-        return Reference(ground_m, (), unknown_camera_share(road_user), None)
+        return Reference(ground_m, (), unknown_camera_share(build), None)
     view = _View.of(homography, height_m, foot_m)
     headings = directions @ view.axes.T
     end = _end(float(headings[:, 1].mean()))
-    if road_user is None:
+    if build is None:
         contact = (ground_m - foot_m) * (_CONTACT_SIGMA_M / height_m)
         return Reference(ground_m, (("reference_height", contact),), 0.0, end)
-    below = _BELOW.get((road_user, end), _BELOW_OTHERS)
+    below = _BELOW.get((build, end), _BELOW_OTHERS)
     by_px = homography.jacobian(homography.to_image(ground_m))
     nearer_m = by_px[:, :, 1]
     lower_m = nearer_m / np.linalg.norm(by_px[:, :, :1], axis=1)
-    ground_m = ground_m - below.px * nearer_m - below.m * lower_m
+    lower_m *= _known(tall_m, build)[:, None]
+    ground_m = ground_m - below.px * nearer_m - below.share * lower_m
     shifts = [
         ("reference_height", below.px_sigma * nearer_m),
-        ("reference_height", below.m_sigma * lower_m),
+        ("reference_height", _SHARE_SIGMA * lower_m),
     ]
-    vehicle, spreads = _vehicle(road_user, end, height_m)
+    vehicle, spreads = _vehicle(build, end, height_m)
     edge = (ground_m - foot_m) @ view.axes.T
     typical = _middle(vehicle, view, edge, headings)
     mean = typical
@@ -142,6 +156,14 @@ def correct(
             shifts.append((component, np.sqrt(2.0) * bent @ view.axes))
     corrected = foot_m + mean @ view.axes
     return Reference(corrected, tuple(shifts), 0.0, end)
+
+
+def _known(tall_m: Array, build: Build) -> Array:
+    """Heights (n,) with those that are not known taken from the nearest points that tell them."""
+    known = np.flatnonzero(~np.isnan(tall_m))
+    if not len(known):
+        return np.full(len(tall_m), _TALL_M.get(build, _HEAVY_TALL_M))
+    return np.asarray(np.interp(np.arange(len(tall_m)), known, tall_m[known]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +194,9 @@ def _end(mean_cosine: float) -> VehicleEnd:
     return VehicleEnd.REAR if mean_cosine > 0.0 else VehicleEnd.FRONT
 
 
-def unknown_camera_share(road_user: RoadUser | None) -> float:
+def unknown_camera_share(build: Build | None) -> float:
     """Half of the over-read that a low camera would give: the true one lies within twice it."""
-    heights = [e.height_m for (user, _), e in _EDGES.items() if user is road_user]
+    heights = [e.height_m for (one, _), e in _EDGES.items() if one is build]
     return max(0.5 * max(heights, default=0.0), _CONTACT_SIGMA_M) / _LOW_CAMERA_M
 
 
@@ -215,11 +237,11 @@ def _middle(vehicle: _Vehicle, view: _View, edge: Array, headings: Array) -> Arr
 
 
 def _vehicle(
-    road_user: RoadUser, end: VehicleEnd, camera_height_m: float
+    build: Build, end: VehicleEnd, camera_height_m: float
 ) -> tuple[_Vehicle, tuple[tuple[str, str, float], ...]]:
     """The typical vehicle of a class, and (component, property, standard deviation) of each."""
-    size = SIZES[road_user]
-    edge = _EDGES.get((road_user, end), _WHEEL)
+    size = build.size
+    edge = _EDGES.get((build, end), _WHEEL)
     vehicle = _Vehicle(
         edge.height_m, edge.overhang_m, size.typical_m, size.width_m, camera_height_m
     )
