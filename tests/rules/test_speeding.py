@@ -89,7 +89,7 @@ def test_a_lane_without_limit_judges_nobody():
 
 
 def test_persons_are_not_judged():
-    assert run(car(60.0, road_user=RoadUser.PERSON)) == []
+    assert violations(run(car(60.0, road_user=RoadUser.PERSON))) == []
 
 
 def test_vehicles_beside_each_other_are_each_given_their_own_speed():
@@ -220,7 +220,9 @@ def test_points_that_do_not_touch_the_road_are_not_measured():
         return found + list(rule.update(observe(track, 2.0, seen=False, ended=(1,))))
 
     assert len(violations(judged(True))) == 1
-    assert judged(False) == []
+    (found,) = judged(False)
+    assert isinstance(found, NearMiss)
+    assert found.reason == "mostly_hidden"
 
 
 def test_a_track_that_changes_vehicles_is_a_near_miss_with_that_reason():
@@ -316,3 +318,24 @@ def test_the_deduction_is_told_and_what_is_left_must_exceed_the_limit(scheme, de
     assert near.reason == "within_deduction"
     assert near.measurement.enforced_kmh <= 78.0
     assert violations(run(car(80.0), limit_kmh=78.0)), "without a deduction it is reported"
+
+
+def rider(speed_kmh):
+    return car(speed_kmh, road_user=RoadUser.PERSON)
+
+
+def test_a_fast_rider_taken_for_a_person_leaves_a_near_miss():
+    (found,) = run(rider(80.0), noise_px=0.5)
+    assert isinstance(found, NearMiss)
+    assert found.reason == "taken_for_a_person"
+    assert found.explanation[-1].measured == pytest.approx(80.0, rel=0.1)
+
+
+@pytest.mark.parametrize("speed_kmh", [6.0, 45.0])
+def test_people_on_foot_and_riders_within_the_limit_leave_no_trace(speed_kmh):
+    assert run(rider(speed_kmh), noise_px=0.5, seconds=14.0) == []
+
+
+def test_a_rider_beside_the_track_of_his_motorcycle_is_not_logged_again():
+    found = run(car(80.0, road_user=RoadUser.MOTORCYCLE), rider(80.0), noise_px=0.5)
+    assert [one.reason for one in near_misses(found)] == []

@@ -84,9 +84,7 @@ class PassPoints:
             anchor_px,
             track.ground_m[usable],
             track.ground_cov_m2[usable],
-            whole_of_one_size(
-                track.t_s[usable], boxes_px, homography.m_per_px_across(anchor_px)
-            ),
+            whole_of_one_size(track.t_s[usable], boxes_px, homography.m_per_px_across(anchor_px)),
             box_sizes_m(boxes_px, homography),
             track.t_s,
             truck_share(track.votes),

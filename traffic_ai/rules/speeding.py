@@ -4,7 +4,8 @@ Each vehicle is judged when it has left the calibrated area or its track has end
 measurement rests on all of its pass. Where the scene has no road plane, its speed sections are
 used instead. A vehicle is reported when the speed less coverage_factor standard uncertainties is
 above limit and tolerance, the second method agrees, and what the authority's deduction leaves is
-above the limit; a reading above the limit that falls short of that, or was refused, is logged. A
+above the limit; a reading above the limit that falls short of that, or was refused, is logged, and
+so is who seems too fast but is never seen to touch the road, or rides and is taken for a person. A
 vehicle that two tracks are on, together or one after the other, is reported once.
 """
 
@@ -37,11 +38,17 @@ from traffic_ai.rules.deduction import deduct
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import LaneAreas, is_judged, lane_of_points
 from traffic_ai.rules.parameters import SpeedingParameters
+from traffic_ai.rules.rider import is_carried, of_a_rider
 from traffic_ai.rules.same_vehicle import carries_on, on_one
 from traffic_ai.rules.section import measure_section
 from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_gates import gate_speed_kmh
-from traffic_ai.rules.speed_result import RefusalReason, SpeedEstimate, SpeedRefusal
+from traffic_ai.rules.speed_result import (
+    RefusalReason,
+    SpeedEstimate,
+    SpeedRefusal,
+    count_condition,
+)
 from traffic_ai.rules.track_rows import TrackRows, grown
 
 RULE_VERSION = "speeding-6"
@@ -54,6 +61,10 @@ _REMEMBERED_S = 30.0
 _TOGETHER_SHARE = 0.5
 # A way in less time than this gives no rough speed.
 _ROUGH_S = 1.0
+
+# Why a rider whose two-wheeler was not found is not measured: what is seen of him does not touch
+# the road.
+_ON_FOOT = "taken_for_a_person"
 
 # Conditions, and what a near miss is called that fails one of them first.
 _SPEED, _LEAST_SPEED = "speed", "speed less its uncertainty"
@@ -121,8 +132,15 @@ class Speeding:
         findings = self._follow(observation) if len(tracks) else []
         for track_id in tracks.ended:
             row = self._rows.drop(track_id)
-            if row is not None and not np.isnan(self._followed.last_inside_s[row]):
-                findings += self._judge(observation.histories[track_id], row, info)
+            if row is None:
+                continue
+            track = observation.histories[track_id]
+            if not np.isnan(self._followed.last_inside_s[row]):
+                findings += self._judge(track, row, info)
+            elif np.isneginf(self._followed.start_s[row]):
+                findings += self._never_whole(track, info)
+            if track.road_user is RoadUser.PERSON:
+                findings += self._rider(track, observation)
         return findings
 
     def _follow(self, observation: Observation) -> list[Finding]:
@@ -182,6 +200,41 @@ class Speeding:
         followed.reported[row] = isinstance(finding, Violation)
         followed.logged[row] = True
         return [finding]
+
+    def _never_whole(self, track: Track, info: FrameInfo) -> list[Finding]:
+        """A near miss of who was never seen to touch the road, if it seems too fast."""
+        seen = track.anchor_px[track.observed]
+        lane = lane_of_points(self._scene.lanes, seen) if len(seen) else None
+        limit_kmh = None if lane is None else lane.limit_kmh(track.road_user)
+        if lane is None or limit_kmh is None or not is_judged(lane, track.road_user):
+            return []
+        least = self._parameters.min_points
+        refusal = SpeedRefusal(RefusalReason.MOSTLY_HIDDEN, count_condition(0, least), None)
+        finding = self._refused(track, lane, refusal, limit_kmh, info)
+        return [] if finding is None else [finding]
+
+    def _rider(self, track: Track, observation: Observation) -> list[Finding]:
+        """A near miss of who is taken for one on foot, rides too fast and has no other track."""
+        known = np.flatnonzero(track.grounded & ~np.isnan(track.ground_m[:, 0]))
+        lane = lane_of_points(self._scene.lanes, track.anchor_px[known]) if len(known) > 1 else None
+        limit_kmh = None if lane is None else lane.limit_kmh(RoadUser.MOTORCYCLE)
+        if lane is None or limit_kmh is None or not is_judged(lane, RoadUser.MOTORCYCLE):
+            return []
+        first, last = known[[0, -1]]
+        way_m = float(np.linalg.norm(track.ground_m[last] - track.ground_m[first]))
+        lasts_s = float(track.t_s[last] - track.t_s[first])
+        conditions = of_a_rider(way_m, lasts_s)
+        rough_kmh = 3.6 * way_m / lasts_s
+        threshold_kmh = limit_kmh + self._tolerance_kmh(RoadUser.MOTORCYCLE)
+        middle_s = float(track.t_s[first]) + lasts_s / 2.0
+        others = observation.histories.values()
+        if rough_kmh <= threshold_kmh or not all(condition.met for condition in conditions):
+            return []
+        if is_carried(track, others, middle_s):
+            return []
+        conditions.append(_above("rough speed, not measured", rough_kmh, threshold_kmh, "km/h"))
+        info = observation.frame_info
+        return [self._report.near_miss(track, lane.id, info, middle_s, _ON_FOOT, conditions)]
 
     def _measure(self, track: Track, start_s: float) -> _Reading | None:
         homography = self._scene.homography
