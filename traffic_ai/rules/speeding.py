@@ -51,7 +51,7 @@ from traffic_ai.rules.speed_result import (
 )
 from traffic_ai.rules.track_rows import TrackRows, grown
 
-RULE_VERSION = "speeding-6"
+RULE_VERSION = "speeding-7"
 
 # A vehicle outside the area for this long does not come back by jitter at its border.
 _LEFT_AFTER_S = 1.0
