@@ -137,6 +137,11 @@ def at_least(name: str, measured: float, threshold: float, unit: str) -> Conditi
     return Condition(name, measured, threshold, unit, measured >= threshold, measured - threshold)
 
 
+def more_than(name: str, measured: float, threshold: float, unit: str) -> Condition:
+    """A condition that a value exceeds a threshold: at the very edge the driver is right."""
+    return Condition(name, measured, threshold, unit, measured > threshold, measured - threshold)
+
+
 def at_most(name: str, measured: float, threshold: float, unit: str) -> Condition:
     """A condition that a value does not exceed a threshold."""
     return Condition(name, measured, threshold, unit, measured <= threshold, threshold - measured)

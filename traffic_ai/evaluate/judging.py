@@ -135,12 +135,10 @@ class Parameters:
         """What is added to the limit for a class of road user."""
         if self.speeding is None:
             return 0.0
-        known, by_class = _road_user(road_user), self.speeding.tolerance_by_class_kmh
-        return (
-            self.speeding.tolerance_kmh
-            if known is None
-            else by_class.get(known, self.speeding.tolerance_kmh)
-        )
+        known = _road_user(road_user)
+        if known is None:
+            return self.speeding.tolerance_kmh
+        return self.speeding.tolerance_of_kmh(known)
 
 
 def _road_user(label: str) -> RoadUser | None:

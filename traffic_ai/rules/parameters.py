@@ -95,3 +95,7 @@ class SpeedingParameters:
         _at_least("coverage_factor", self.coverage_factor, 1.0)
         _at_least("max_gate_difference", self.max_gate_difference, 0.01)
         _at_least("max_uncertainty", self.max_uncertainty, 0.005)
+
+    def tolerance_of_kmh(self, road_user: RoadUser) -> float:
+        """What is added to the limit for a class of road user."""
+        return self.tolerance_by_class_kmh.get(road_user, self.tolerance_kmh)

@@ -4,7 +4,14 @@ import numpy as np
 
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
 from traffic_ai.core.track import Track
-from traffic_ai.core.violation import Condition, RedLightMeasurement, at_least, at_most, is_so
+from traffic_ai.core.violation import (
+    Condition,
+    RedLightMeasurement,
+    at_least,
+    at_most,
+    is_so,
+    more_than,
+)
 from traffic_ai.rules.continuity import largest_leap, longest_gap_s, seen_share
 from traffic_ai.rules.crossing import LONGEST_GAP_S
 from traffic_ai.rules.parameters import RedLightParameters
@@ -38,7 +45,7 @@ def red_light_conditions(
             "yes",
             bool(np.isfinite(passage.front_earliest_s)),
         ),
-        _more_than("time_into_red", into_red_s, parameters.grace_s, "s"),
+        more_than("time_into_red", into_red_s, parameters.grace_s, "s"),
         is_so(
             "red_at_latest_crossing",
             at_latest.aspect.value if at_latest else Aspect.UNKNOWN.value,
@@ -125,11 +132,3 @@ def _seen_before(passage: FrontPassage) -> str:
     if passage.by_motion:
         return "by its speed"
     return "yes" if np.isfinite(passage.front_earliest_s) else "no"
-
-
-def _more_than(name: str, measured: float, threshold: float, unit: str) -> Condition:
-    """A condition that a value exceeds a threshold: at the very edge the driver is right."""
-    condition = at_least(name, measured, threshold, unit)
-    if measured > threshold:
-        return condition
-    return Condition(name, measured, threshold, unit, False, condition.margin)

@@ -22,23 +22,19 @@ from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.track import HISTORY_LIMIT, Track
 from traffic_ai.core.violation import (
-    Condition,
     Finding,
     NearMiss,
     Provenance,
-    SpeedMeasurement,
     SpeedMethod,
     Violation,
     ViolationKind,
-    at_least,
-    at_most,
     is_so,
+    more_than,
 )
-from traffic_ai.rules.deduction import deduct
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.lanes import LaneAreas, is_judged, lane_of_points
 from traffic_ai.rules.parameters import SpeedingParameters
-from traffic_ai.rules.rider import is_carried, of_a_rider
+from traffic_ai.rules.rider import is_carried
 from traffic_ai.rules.same_vehicle import carries_on, on_one
 from traffic_ai.rules.section import measure_section
 from traffic_ai.rules.speed import PassPoints, estimate_speed
@@ -48,6 +44,12 @@ from traffic_ai.rules.speed_result import (
     SpeedEstimate,
     SpeedRefusal,
     count_condition,
+)
+from traffic_ai.rules.speeding_case import (
+    speed_conditions,
+    speed_measurement,
+    speed_reason,
+    too_fast_on_foot,
 )
 from traffic_ai.rules.track_rows import TrackRows, grown
 
@@ -65,17 +67,6 @@ _ROUGH_S = 1.0
 # Why a rider whose two-wheeler was not found is not measured: what is seen of him does not touch
 # the road.
 _ON_FOOT = "taken_for_a_person"
-
-# Conditions, and what a near miss is called that fails one of them first.
-_SPEED, _LEAST_SPEED = "speed", "speed less its uncertainty"
-_ENFORCED = "speed after deduction"
-_AGREEMENT = "difference of the second method"
-_REASONS = {
-    _SPEED: "within_tolerance",
-    _LEAST_SPEED: "uncertainty",
-    _ENFORCED: "within_deduction",
-    _AGREEMENT: "methods_disagree",
-}
 
 
 @dataclass(slots=True)
@@ -220,19 +211,12 @@ class Speeding:
         limit_kmh = None if lane is None else lane.limit_kmh(RoadUser.MOTORCYCLE)
         if lane is None or limit_kmh is None or not is_judged(lane, RoadUser.MOTORCYCLE):
             return []
-        first, last = known[[0, -1]]
-        way_m = float(np.linalg.norm(track.ground_m[last] - track.ground_m[first]))
-        lasts_s = float(track.t_s[last] - track.t_s[first])
-        conditions = of_a_rider(way_m, lasts_s)
-        rough_kmh = 3.6 * way_m / lasts_s
-        threshold_kmh = limit_kmh + self._tolerance_kmh(RoadUser.MOTORCYCLE)
-        middle_s = float(track.t_s[first]) + lasts_s / 2.0
+        threshold_kmh = limit_kmh + self._parameters.tolerance_of_kmh(RoadUser.MOTORCYCLE)
+        conditions = too_fast_on_foot(track, known, threshold_kmh)
+        middle_s = float(track.t_s[known[0]] + track.t_s[known[-1]]) / 2.0
         others = observation.histories.values()
-        if rough_kmh <= threshold_kmh or not all(condition.met for condition in conditions):
+        if not all(c.met for c in conditions) or is_carried(track, others, middle_s):
             return []
-        if is_carried(track, others, middle_s):
-            return []
-        conditions.append(_above("rough speed, not measured", rough_kmh, threshold_kmh, "km/h"))
         info = observation.frame_info
         return [self._report.near_miss(track, lane.id, info, middle_s, _ON_FOOT, conditions)]
 
@@ -278,19 +262,15 @@ class Speeding:
                 return _Reading(lane, result, SpeedMethod.SECTION)
         return None
 
-    def _tolerance_kmh(self, road_user: RoadUser) -> float:
-        by_class = self._parameters.tolerance_by_class_kmh
-        return by_class.get(road_user, self._parameters.tolerance_kmh)
-
     def _refused(
         self, track: Track, lane: Lane, refusal: SpeedRefusal, limit_kmh: float, info: FrameInfo
     ) -> Finding | None:
         """A near miss where the rough speed would have been too high."""
-        threshold_kmh = limit_kmh + self._tolerance_kmh(track.road_user)
+        threshold_kmh = limit_kmh + self._parameters.tolerance_of_kmh(track.road_user)
         rough_kmh = _rough_kmh(track) if refusal.rough_kmh is None else refusal.rough_kmh
         if rough_kmh is None or rough_kmh <= threshold_kmh:
             return None
-        rough = _above("rough speed, not measured", rough_kmh, threshold_kmh, "km/h")
+        rough = more_than("rough speed, not measured", rough_kmh, threshold_kmh, "km/h")
         return self._report.near_miss(
             track,
             lane.id,
@@ -312,8 +292,10 @@ class Speeding:
         speed_kmh = estimate.speed_kmh
         if speed_kmh <= limit_kmh:
             return None
-        measurement = self._measurement(estimate, reading, limit_kmh, track.road_user)
-        explanation = self._explanation(measurement)
+        how = (reading.method, reading.gate_speed_kmh)
+        road_user = track.road_user
+        measurement = speed_measurement(estimate, how, limit_kmh, self._parameters, road_user)
+        explanation = speed_conditions(measurement, self._parameters)
         middle_s = (estimate.start_s + estimate.end_s) / 2.0
         if all(condition.met for condition in explanation):
             if self._is_reported(track, estimate, info.t_s):
@@ -332,8 +314,7 @@ class Speeding:
             return self._report.violation(
                 track, reading.lane.id, info, middle_s, stills_s, measurement, explanation
             )
-        failed = next(condition.name for condition in explanation if not condition.met)
-        reason = _REASONS.get(failed, "uncertainty")
+        reason = speed_reason(explanation)
         return self._report.near_miss(
             track, reading.lane.id, info, middle_s, reason, explanation, measurement
         )
@@ -347,55 +328,6 @@ class Speeding:
             _together(other, track) or carries_on(other, track, estimate.start_s, estimate.end_s)
             for other in self._reported
         )
-
-    def _measurement(
-        self, estimate: SpeedEstimate, reading: _Reading, limit_kmh: float, road_user: RoadUser
-    ) -> SpeedMeasurement:
-        factor, scheme = self._parameters.coverage_factor, self._parameters.deduction
-        expanded_kmh = factor * estimate.standard_uncertainty_kmh
-        deduction = deduct(scheme, estimate.speed_kmh, expanded_kmh)
-        return SpeedMeasurement(
-            speed_kmh=estimate.speed_kmh,
-            standard_uncertainty_kmh=estimate.standard_uncertainty_kmh,
-            expanded_uncertainty_kmh=expanded_kmh,
-            coverage_factor=factor,
-            components_kmh=estimate.components_kmh,
-            method=reading.method,
-            start_s=estimate.start_s,
-            end_s=estimate.end_s,
-            baseline_m=estimate.baseline_m,
-            point_count=estimate.point_count,
-            limit_kmh=limit_kmh,
-            tolerance_kmh=self._tolerance_kmh(road_user),
-            gate_speed_kmh=reading.gate_speed_kmh,
-            deduction=scheme.value,
-            deducted_kmh=None if deduction is None else deduction.deducted_kmh,
-            enforced_kmh=None if deduction is None else deduction.enforced_kmh,
-        )
-
-    def _explanation(self, m: SpeedMeasurement) -> tuple[Condition, ...]:
-        threshold_kmh = m.limit_kmh + m.tolerance_kmh
-        least_kmh = m.speed_kmh - m.expanded_uncertainty_kmh
-        conditions = [
-            _above(_SPEED, m.speed_kmh, threshold_kmh, "km/h"),
-            _above(_LEAST_SPEED, least_kmh, threshold_kmh, "km/h"),
-        ]
-        if m.enforced_kmh is not None:
-            conditions.append(_above(_ENFORCED, m.enforced_kmh, m.limit_kmh, "km/h"))
-        if m.method is SpeedMethod.PLANE_FIT:
-            conditions.append(self._agreement(m))
-            least_m, points = self._parameters.min_baseline_m, float(self._parameters.min_points)
-            conditions.append(at_least("baseline", m.baseline_m, least_m, "m"))
-            conditions.append(at_least("points", float(m.point_count), points, ""))
-        return tuple(conditions)
-
-    def _agreement(self, m: SpeedMeasurement) -> Condition:
-        """That the second method gives nearly the same speed."""
-        most_percent = 100.0 * self._parameters.max_gate_difference
-        if m.gate_speed_kmh is None:
-            return Condition(_AGREEMENT, "not measured", most_percent, "%", met=False)
-        apart_percent = 100.0 * abs(m.gate_speed_kmh / m.speed_kmh - 1.0)
-        return at_most(_AGREEMENT, apart_percent, most_percent, "%")
 
 
 def _together(one: Track, other: Track) -> bool:
@@ -414,8 +346,3 @@ def _rough_kmh(track: Track) -> float | None:
         return None
     way_m = float(np.linalg.norm(track.ground_m[known[-1]] - track.ground_m[known[0]]))
     return 3.6 * way_m / float(track.t_s[known[-1]] - track.t_s[known[0]])
-
-
-def _above(name: str, measured: float, threshold: float, unit: str) -> Condition:
-    """A condition that a value is more than a threshold."""
-    return Condition(name, measured, threshold, unit, measured > threshold, measured - threshold)
