@@ -24,9 +24,10 @@ from benchmarks.accuracy.rendered import run_drawn
 from benchmarks.accuracy.suite import Case, Outcome, read_cases, run_case, verdict
 from benchmarks.accuracy.table import case_table, differences, kind_table, speed_table
 from benchmarks.accuracy.work import each, kept
+from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.json_report import report_document
 from traffic_ai.evaluate.page import page
-from traffic_ai.evaluate.report import Report
+from traffic_ai.evaluate.report import Hit, Miss, Report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,12 +125,31 @@ def _rendered(options: argparse.Namespace) -> None:
     print(f"\n### Drawn cases, up to {options.seeds} worlds each\n\n{case_table(drawn)}")
     print(f"\n#### What is not as it should be\n\n{differences(drawn)}")
     print(f"\n### The same worlds in the fast mode\n\n{case_table(fast)}")
+    print(f"\n{_side_by_side(drawn, fast)}")
     for name, outcomes in (("drawn", drawn), ("fast", fast)):
         whole = Report.merge(outcome.report for outcome in outcomes)
         _write(options.out / f"{name}.json", {o.case.name: verdict(o.report) for o in outcomes})
         _write(options.out / f"{name}.report.json", report_document(whole))
         _write_page(options.out / f"{name}.html", whole, f"Accuracy: {name} cases")
         print(f"\n{kind_table({name: whole})}\n\n{speed_table(_by_class(name, whole))}", flush=True)
+
+
+def _side_by_side(drawn: Sequence[Outcome], fast: Sequence[Outcome]) -> str:
+    """In how many of the violations the detector's pictures change the verdict."""
+    there, here = (
+        {_key(hit) for o in outcomes for hit in o.report.hits} for outcomes in (drawn, fast)
+    )
+    due = {_key(one) for o in drawn for one in (*o.report.hits, *o.report.misses)}
+    alike = len(due) - len(there ^ here)
+    return (
+        f"Of the {len(here)} that are found in the fast mode {len(here & there)} are found in the "
+        f"pictures too, and {len(there - here)} more; {alike} of {len(due)} verdicts are the same."
+    )
+
+
+def _key(one: Hit | Miss) -> tuple[str, ViolationKind, int | None, int]:
+    """What tells a violation of one world; two of one kind by one vehicle are seconds apart."""
+    return one.place.world, one.place.kind, one.place.vehicle, round(one.place.t_s)
 
 
 def _by_class(name: str, report: Report) -> dict[str, Report]:
