@@ -81,6 +81,8 @@ def test_a_watch_that_dies_is_said_to_be_offline_by_its_last_will(broker, ends):
     listener.until(lambda heard: heard.of("traffic-ai/available") == ["online"])
     sink._client.socket().shutdown(socket.SHUT_RDWR)  # as when its computer is switched off
     listener.until(lambda heard: heard.of("traffic-ai/available")[-1] == "offline")
+    with sink._changed:  # the broker may learn of it, and tell, before the sink's own thread does
+        assert sink._changed.wait_for(lambda: sink._lost, 20.0)
     assert sink.send({}).trouble == ""
     listener.until(lambda heard: heard.of("traffic-ai/available")[-1] == "online")
 
