@@ -241,6 +241,29 @@ def test_a_covered_vehicle_is_never_charged_for_more_than_it_did(way, hidden_edg
     assert passage is None or passage.front_earliest_s <= crosses_s
 
 
+def _covered_for_a_second(place_m):
+    """The track of a box like a car's, covered from second 1 to 2, whose rear is where the function
+    tells; what is left of it then seems to go on.
+    """
+    road = Road()
+    homography = road.scene().homography
+    track = Track(1, 0.0)
+    for t_s in np.arange(0.0, 3.0, 0.07):
+        covered = 1.0 < t_s < 2.0
+        rear_m = place_m(1.0) + 14.0 * (t_s - 1.0) if covered else place_m(t_s)
+        box = box_of(road.camera, Vehicle(lambda _, y=rear_m: (1.75, y + 4.3)), 0.0)
+        box[3] -= 0.4 * (box[3] - box[1]) if covered else 0.0
+        _see(track, homography, t_s, box, not covered)
+    return track
+
+
+def test_a_track_that_goes_on_with_the_vehicle_behind_the_one_it_lost_leaps():
+    behind = _covered_for_a_second(lambda t_s: 20.0 + 14.0 * (t_s - (t_s > 1.5)))
+    assert largest_leap(behind, 1.5, 3.0) > 1.0
+    braked = _covered_for_a_second(lambda t_s: 20.0 + 14.0 * t_s - 1.5 * (t_s > 1.5))
+    assert largest_leap(braked, 1.5, 3.0) < 1.0
+
+
 def test_who_was_another_vehicle_before_a_long_time_unseen_is_judged_by_what_came_after():
     """Far away a truck is lost, and seconds later its track goes on with the next that comes."""
     road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=45.0)

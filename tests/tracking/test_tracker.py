@@ -246,6 +246,35 @@ def test_a_box_cut_off_or_covered_is_not_grounded():
     assert grounded(boxes, picture).tolist() == [True, False, False, True, False, False, True]
 
 
+@pytest.mark.parametrize("close", [True, False])
+def test_who_leaves_below_and_is_not_found_any_more_covers_what_follows(close):
+    """A truck goes out of the picture, found until its box is cut; a car comes behind its roof."""
+    road = Road()
+    truck = Vehicle(straight(-1.75, -9.0, 40.0), RoadUser.TRUCK, heading=(0.0, -1.0))
+    front_m = 58.0 if close else 75.0
+    car = Vehicle(straight(-1.75, -9.0, front_m), heading=(0.0, -1.0))
+    tracker, hidden = RoadPlaneTracker(road.scene()), []
+    for index, t_s in enumerate(moments(4.8, 12.5)):
+        before, after = (box_of(road.camera, one, float(t_s)) for one in (truck, car))
+        roof_px = before[1] if before is not None else float(HEIGHT_PX)
+        is_covered = roof_px < after[3]
+        after[3] = min(after[3], roof_px + 1.0)
+        found = [after] if before is None or before[3] == HEIGHT_PX else [after, before]
+        detections = Detections(
+            np.array(found, np.float32),
+            np.full(len(found), 0.9, np.float32),
+            np.array([RoadUser.CAR, RoadUser.TRUCK][: len(found)], np.int64),
+        )
+        info = FrameInfo("cam", index, float(t_s), None, WIDTH_PX, HEIGHT_PX)
+        tracks = tracker.update(info, detections)
+        shown = tracks.grounded[tracks.track_id == 1]
+        if len(found) == 1 and len(shown):
+            hidden.append((is_covered, not shown[0]))
+    assert any(is_covered for is_covered, _ in hidden) == close
+    assert all(is_so for is_covered, is_so in hidden if is_covered)
+    assert hidden[-1] == (False, False)
+
+
 def test_a_box_cut_off_by_the_detection_area_is_not_grounded():
     boxes = np.array(
         [

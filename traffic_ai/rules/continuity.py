@@ -29,6 +29,10 @@ _SIZE_LASTS_S, _SIZE_POINTS = 0.21, 4
 # detector gives now the whole and now the rider. Over a longer time a vehicle may have come nearer.
 _SIZE_JUMP = 1.6
 _AT_ONCE_S, _NEARER_PS = 0.4, 1.0
+# The motion on the road before and after a stretch in which no point shows the road: from points of
+# so long a time, at least so many. Nobody brakes or speeds up harder.
+_MOTION_S, _MOTION_POINTS = 0.35, 3
+_HARDEST_MPS2 = 10.0
 
 
 def largest_leap(track: Track, start_s: float, end_s: float) -> float:
@@ -39,7 +43,8 @@ def largest_leap(track: Track, start_s: float, end_s: float) -> float:
     """
     path = _Path.of(track, start_s - _BEFORE_S, end_s)
     counted = [i for i in range(2, len(path.t_s)) if path.t_s[i] >= start_s]
-    return max((path.lasting_step(i) for i in counted), default=0.0)
+    step = max((path.lasting_step(i) for i in counted), default=0.0)
+    return max(step, _farthest_off(track, start_s, end_s))
 
 
 def seen_share(track: Track, start_s: float, end_s: float) -> float:
@@ -56,6 +61,44 @@ def longest_gap_s(track: Track, start_s: float, end_s: float) -> float:
     seen = track.t_s[track.observed]
     inside = seen[(seen >= start_s) & (seen <= end_s)]
     return float(np.diff(np.concatenate([[start_s], inside, [end_s]])).max())
+
+
+def _farthest_off(track: Track, start_s: float, end_s: float) -> float:
+    """How far off its way on the road a track goes on after a stretch, ending in [start_s, end_s],
+    in which its lower edge was covered; as a multiple of what braking or speeding up allows.
+    """
+    shown = np.flatnonzero(track.grounded & ~np.isnan(track.ground_m[:, 0]))
+    after = 1 + np.flatnonzero(np.diff(shown) > 1)
+    again_s = track.t_s[shown[after]]
+    after = after[(again_s >= start_s) & (again_s <= end_s)]
+    return max((_off(track, shown[:i], shown[i:]) for i in after), default=0.0)
+
+
+def _off(track: Track, before: NDArray[np.intp], after: NDArray[np.intp]) -> float:
+    """How far off each other the motions before and after a stretch lead to in its middle, against
+    what is allowed: in T seconds no more than a T^2 / 4, a being the hardest acceleration.
+    """
+    from_s, to_s = float(track.t_s[before[-1]]), float(track.t_s[after[0]])
+    before = before[track.t_s[before] >= from_s - _MOTION_S]
+    after = after[track.t_s[after] <= to_s + _MOTION_S]
+    if min(len(before), len(after)) < _MOTION_POINTS:
+        return 0.0
+    middle_s = (from_s + to_s) / 2.0
+    here_m, here_sigma_m = _place_at(track, before, middle_s)
+    there_m, there_sigma_m = _place_at(track, after, middle_s)
+    noise_m = _NOISE_SIGMAS * float(np.hypot(here_sigma_m, there_sigma_m))
+    allowed_m = _HARDEST_MPS2 * (to_s - from_s) ** 2 / 4.0 + noise_m
+    return float(np.linalg.norm(there_m - here_m)) / allowed_m
+
+
+def _place_at(track: Track, points: NDArray[np.intp], t_s: float) -> tuple[Array, float]:
+    """Where on the road (2,) a straight line through points leads to at a moment, and its standard
+    deviation, were all their errors the same or opposite.
+    """
+    design = np.column_stack([np.ones(len(points)), track.t_s[points] - t_s])
+    weights = np.linalg.pinv(design)[0]
+    sigma_m = np.sqrt(np.trace(track.ground_cov_m2[points], axis1=1, axis2=2))
+    return weights @ track.ground_m[points], float(np.abs(weights) @ sigma_m)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from traffic_ai.core.scene import Scene
 from traffic_ai.core.track import Track, Tracks
 from traffic_ai.tracking import motion
 from traffic_ai.tracking.association import size_mismatch2, unambiguous_pairs
-from traffic_ai.tracking.boxes import areas, cut_short, iou, is_before, part_of, within
+from traffic_ai.tracking.boxes import areas, cut_short, iou, is_before, is_covered, part_of, within
 from traffic_ai.tracking.candidates import Expected
 from traffic_ai.tracking.columns import rows
 from traffic_ai.tracking.doubles import doubles
@@ -191,7 +191,29 @@ class RoadPlaneTracker:
             live.last_observed_s[at] = info.t_s
             live.vote(track, found.class_id[detection], found.confidence[detection])
         shown, readings = rows(fitted.whole_px, shown_at), fitted.readings.take(shown_at)
-        self._append(live, info.t_s, shown, readings, is_found, is_found & on_road)
+        on_road &= is_found
+        self._append(
+            live, info.t_s, shown, readings, is_found, on_road & ~self._behind(shown, is_found)
+        )
+
+    def _behind(self, boxes: Array, is_found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whose lower edges, of tracks with these boxes (N, 4), one covers that leaves the picture
+        below: the detector loses it before it is gone.
+        """
+        live, bottom_px = self._live, self._planes.seen_px[3]
+        leaving = (live.confirmed & ~is_found & (live.box_px[:, 3] >= bottom_px)).nonzero()[0]
+        found = is_found.nonzero()[0]
+        if not len(leaving) or not len(found):
+            return np.zeros(len(live), bool)
+        # It moves on, but how fast is not well known of a box without a lower edge.
+        tracks = [live.tracks[row] for row in leaving.tolist()]
+        last = np.array([track.xyxy_px[track.observed][-1] for track in tracks])
+        last[:, 3] = np.inf
+        pairs = (
+            np.repeat(found, len(leaving)),
+            np.tile(len(boxes) + np.arange(len(leaving)), len(found)),
+        )
+        return is_covered(np.concatenate([boxes, last]), pairs)[: len(boxes)]
 
     def _correct(self, at: slice | Indices, readings: Readings) -> Array:
         """Correct tracks' states by a reading each; the squared distances (K,) those had."""
@@ -325,8 +347,8 @@ class RoadPlaneTracker:
         if not gone.any():
             return
         x0, y0, x1, y1 = live.box_px.T
-        x, y = (x0 + x1) / 2.0, (y0 + y1) / 2.0
         left, top, right, bottom = self._planes.seen_px
+        x, y = (x0 + x1) / 2.0, np.where(y1 < bottom, (y0 + y1) / 2.0, y0)
         inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
         standing = self._planes.is_standing(live.state, live.box_px, live.on_ground)
         longest_s = np.where(standing, self._p.lost_standing_s, self._p.lost_s)
