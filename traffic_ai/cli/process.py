@@ -25,6 +25,7 @@ from traffic_ai.cli.options import (
     SizeOption,
     WeightsOption,
 )
+from traffic_ai.cli.words import several
 from traffic_ai.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -274,6 +275,6 @@ def _print_summary(outcomes: "Sequence[FileOutcome]", total: int, out: Path) -> 
             typer.echo(f"{count} of {total} files {state}")
     new = sum(len(outcome.new_violations) for outcome in outcomes)
     near = sum(outcome.near_miss_count for outcome in outcomes)
-    typer.echo(f"{new} new violations, {near} near misses in {out}")
+    typer.echo(f"{several(new, 'new violation')}, {several(near, 'near miss')} in {out}")
     if new:
         typer.echo(f"export them: traffic-ai export {out} --output violations.csv")

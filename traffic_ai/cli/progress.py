@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from traffic_ai.batch.run import FileOutcome
+from traffic_ai.cli.words import several
 from traffic_ai.core.violation import Violation
 from traffic_ai.evidence.words import one_line
 
@@ -87,7 +88,8 @@ class BatchProgress:
             said += (
                 f", {outcome.duration_s:.1f} s of video at "
                 f"{outcome.frame_count / seconds:.1f} frames/s, "
-                f"{outcome.violation_count} violations, {outcome.near_miss_count} near misses"
+                f"{several(outcome.violation_count, 'violation')}, "
+                f"{several(outcome.near_miss_count, 'near miss')}"
             )
         self._console.print(said, markup=False, soft_wrap=True)
         if outcome.evidence_problems:

@@ -10,6 +10,7 @@ import typer
 
 from traffic_ai.cli.options import ByOption, KeysOption
 from traffic_ai.cli.review import acting
+from traffic_ai.cli.words import several
 from traffic_ai.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def purge(
             count += 1
         if expired:
             near = retired.drop_near_misses(records, kept, datetime.now(UTC), Event())
-            typer.echo(f"{count} records were beyond what is kept, and {near} near misses")
+            were = "was" if count == 1 else "were"
+            kept_no_longer = f"{several(count, 'record')} {were} beyond what is kept"
+            typer.echo(f"{kept_no_longer}, and {several(near, 'near miss')}")
 
 
 def _retention(site: Path) -> "Mapping[ViolationKind, Kept]":
