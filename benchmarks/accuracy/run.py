@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pool", action="append", choices=POOLS, help="only this pool")
     parser.add_argument("--seeds", type=int, default=3, help="worlds a case")
     parser.add_argument("--share", type=float, default=1.0, help="of each pool")
+    parser.add_argument("--every-frame", action="store_true", help="pools: look at every frame")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--short", action="store_true", help="compare the verdicts")
     parser.add_argument("--update", action="store_true", help="with --short: accept the verdicts")
@@ -178,6 +179,8 @@ def _case(case: Case, count: int) -> Outcome:
 def _pools(options: argparse.Namespace) -> None:
     for name in options.pool or POOLS:
         parts = list(POOLS[name](options.share))
+        if options.every_frame:
+            parts = [replace(p, look_at=replace(p.look_at, every_frame=True)) for p in parts]
         keys = [f"{name} {part.group} {part.seed} {part.look_at}" for part in parts]
         reports = list(each(_part, kept(parts, keys, options.out), options.jobs, name))
         print(f"\n### Pool {name}\n")
