@@ -14,6 +14,7 @@ from tests.sources.made import packets, remux, steady, write_video, x264
 from traffic_ai.core.errors import EvidenceError
 from traffic_ai.sources.file import VideoFile
 from traffic_ai.sources.footage import FileFootage
+from traffic_ai.sources.reading import Reading
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "footage"
 TS = Fraction(1, 90_000)
@@ -137,6 +138,36 @@ def test_a_still_at_a_frames_own_time_is_that_frame(recordings, name):
     for number in (0, 1, 9, 10, 11, 57, 99):
         [still] = footage.stills([frames[number].info.t_s])
         assert np.array_equal(still.image, frames[number].image)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(asked=st.lists(st.lists(st.floats(-1.0, 3.9), min_size=1, max_size=3), max_size=5))
+def test_a_foreseen_still_is_the_very_frame_of_a_full_reading(recordings, name, asked):
+    path, frames = recordings[name]
+    footage = FileFootage(path, "gate")
+    for times_s in asked:
+        footage.foresee([*times_s, 60.0])  # what the file has not hinders nothing
+    for times_s in asked:
+        for t_s, still in zip(times_s, footage.stills(times_s), strict=True):
+            expected = shown_at(frames, t_s)
+            assert still.info.t_s == expected.info.t_s
+            assert np.array_equal(still.image, expected.image)
+    footage.close()
+
+
+def test_foreseen_stills_are_taken_along(recordings, monkeypatch):
+    path, frames = recordings["one_group.mp4"]
+    footage = FileFootage(path, "gate")
+    for times_s in ([1.0, 1.5], [0.9, 1.2], [1.2]):
+        footage.foresee(times_s)
+    footage.stills([1.0, 1.5])
+    monkeypatch.setattr(Reading, "seek", None)  # nothing is read any more
+    for times_s in ([0.9, 1.2], [1.2]):
+        stills = footage.stills(times_s)
+        assert [s.info.t_s for s in stills] == [shown_at(frames, t).info.t_s for t in times_s]
+    with pytest.raises(TypeError):
+        footage.stills([1.2])  # once more than was foreseen
 
 
 def test_stills_come_in_the_order_asked_for(recordings):

@@ -195,6 +195,21 @@ def test_a_still_is_the_frame_that_was_delivered(watched):
         assert np.array_equal(still.image, image)
 
 
+def test_foreseen_stills_are_decoded_along(watched, monkeypatch):
+    footage, frames, _ = watched
+    footage.foresee([4.0, 4.4, 4.9])
+    footage.foresee([3.1, 4.4, 5.0])
+    footage.foresee([60.0])  # what is not held hinders nothing
+    footage.stills([4.0, 4.4, 4.9])
+    monkeypatch.setattr(footage, "_images", None)  # nothing is decoded any more
+    for t_s, still in zip([3.1, 4.4, 5.0], footage.stills([3.1, 4.4, 5.0]), strict=True):
+        info, image = [f for f in frames if f[0].t_s <= t_s][-1]
+        assert still.info == info
+        assert np.array_equal(still.image, image)
+    with pytest.raises(TypeError):
+        footage.stills([4.4])  # once more than was foreseen
+
+
 def test_stills_come_only_from_what_is_held(watched):
     footage, _, _ = watched
     assert footage.newest_s == pytest.approx(7.96)

@@ -19,6 +19,10 @@ class Ring:
 
     def __init__(self, newest_s=None):
         self.newest_s = newest_s
+        self.foreseen = []
+
+    def foresee(self, times_s):
+        self.foreseen += times_s
 
 
 class Clock:
@@ -124,6 +128,15 @@ def test_closing_writes_all_that_is_owed(clock):
         writer.owe(owed(name, Ring(None)))
     writer.close()
     assert [store.noted.get_nowait()[0] for _ in range(3)] == ["a", "b", "c"]
+
+
+def test_the_stills_of_what_is_written_together_are_foreseen(clock):
+    ring = Ring(20.0)
+    writer = EvidenceWriter(Store(), clock)
+    writer.owe(owed("a", ring))
+    writer.owe(owed("b", ring, ends_s=13.0))
+    writer.close()
+    assert ring.foreseen == [10.0, 11.0, 12.0, 10.0, 11.0, 13.0]
 
 
 def test_a_fault_in_one_package_is_noted_and_the_next_is_written(writer_of, caplog):

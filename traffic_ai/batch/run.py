@@ -368,6 +368,7 @@ class _FileRun:
         for violation in self._store.without_evidence(violations):
             decision = step.decisions.get(violation.id)
             grounds = None if decision is None else Grounds(analysis.grounds, decision)
+            analysis.footage.foresee(violation.stills_s)
             self._writer.hand_over(
                 partial(
                     self._write_evidence, violation, analysis, step.observation.signals, grounds

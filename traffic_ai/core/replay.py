@@ -44,7 +44,10 @@ def compare(recorded: Mapping[str, object], findings: Sequence[Finding]) -> list
         reasons = sorted({f.reason for f in findings if not isinstance(f, Violation)})
         made = f"nothing reported ({', '.join(reasons)})" if reasons else "nothing reported"
         return [Difference("", str(recorded.get("kind")), made)]
-    return list(_differences("", recorded, document(alike[-1])))
+    again = document(alike[-1])
+    if _text(recorded) == _text(again):
+        return []  # as nearly always, and sooner known than value by value
+    return list(_differences("", recorded, again))
 
 
 def _differences(path: str, recorded: object, replayed: object) -> Iterator[Difference]:

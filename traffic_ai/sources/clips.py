@@ -153,20 +153,19 @@ def _mux(
 
 def _check(path: Path, times_s: Sequence[float]) -> None:
     """Read a clip back: it begins with a picture that decodes and has all times."""
-    first: av.VideoFrame | None = None
-    found: list[float] = []
     with av.open(f"file:{path.absolute()}") as clip:
         stream = clip.streams.video[0]
-        base = stream.time_base or Fraction(1)
-        for packet in clip.demux(stream):
-            if first is None:
-                first = next(iter(packet.decode()), None)
-            if packet.pts is not None:
-                found.append(float(packet.pts * base))
-    if first is None or first.is_corrupt or not first.key_frame or first.time is None:
+        base = float(stream.time_base or 1)
+        packets = clip.demux(stream)
+        begin = next(packets)
+        # An empty packet brings out the picture that is held back for later ones.
+        first = next(iter(begin.decode() or stream.codec_context.decode(None)), None)
+        stamps = [begin.pts, *(packet.pts for packet in packets)]
+    if first is None or first.is_corrupt or not first.key_frame or first.pts is None:
         raise CannotKeepPacketsError("the clip does not begin with a picture")
-    if first.time < 0.0:
+    if first.pts < 0:
         raise CannotKeepPacketsError("the clip begins before 0")
+    found = [stamp * base for stamp in stamps if stamp is not None]
     found.sort()
     same = len(found) == len(times_s) and all(
         abs((a - found[0]) - b) <= _TOLERANCE_S for a, b in zip(found, times_s, strict=True)

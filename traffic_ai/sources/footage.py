@@ -5,7 +5,7 @@ A live camera's is in ring.py.
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from traffic_ai.sources.clips import (
 )
 from traffic_ai.sources.container import MAX_PIXELS, OpenVideo, open_video, read_packets
 from traffic_ai.sources.file import frame_info
+from traffic_ai.sources.foreseen import Foreseen
 from traffic_ai.sources.reading import Reading, Shown
 from traffic_ai.sources.ring import PacketRing
 from traffic_ai.sources.skim import Skim
@@ -43,7 +44,7 @@ _LAST_SHOWN_S = 1.0
 """How long the last picture is taken to be shown."""
 
 
-_Still = tuple[float, Frame]
+_Still = tuple[float, Shown]
 
 
 class _UnsureError(Exception):
@@ -70,19 +71,27 @@ class FileFootage:
         self._start = start
         self._max_pixels = max_pixels
         self._open: Reading | None = None
+        self._foreseen: Foreseen[Shown] = Foreseen()
 
     def stills(self, times_s: Sequence[float]) -> list[Frame]:
         """The frame shown at each moment (the last one not later; the first if none is).
 
         Raises EvidenceError where the file ends before, or cannot be read.
         """
-        found: dict[float, Frame] = {}
+        asked = set(times_s)
         try:
-            for group in self._groups(sorted(set(times_s))):
-                found.update(self._stills(group))
+            found = self._foreseen.take(asked)
+            if missing := asked - found.keys():
+                found.update(self._read(missing))
+            return [self._frame(found[t_s]) for t_s in times_s]
         except SourceError as error:
             raise EvidenceError(str(error)) from error
-        return [found[t_s] for t_s in times_s]
+
+    def foresee(self, times_s: Sequence[float]) -> None:
+        """Stills of these moments will be asked for soon, together: where the way to others leads
+        past them, they are kept. May be called from any thread.
+        """
+        self._foreseen.add(set(times_s))
 
     def clip(self, start_s: float, end_s: float, stem: Path) -> Clip:
         """Write start_s (or the key frame before) to end_s to `stem` + ".mp4" (or ".mkv").
@@ -104,7 +113,29 @@ class FileFootage:
             self._open.close()
             self._open = None
 
-    def _stills(self, times_s: Sequence[float]) -> dict[float, Frame]:
+    def _read(self, missing: Collection[float]) -> dict[float, Shown]:
+        """The pictures of moments; what is foreseen and read in one go with them is kept."""
+        width_px, height_px = self._reading().size_px
+        picture_bytes = width_px * height_px * 3 // 2
+        soon = self._foreseen.wanted()
+        found: dict[float, Shown] = {}
+        for group in self._groups(sorted({*missing, *soon})):
+            asked = [t_s for t_s in group if t_s in missing]
+            if not asked:
+                continue
+            room = self._foreseen.room(picture_bytes)
+            others = [t_s for t_s in soon if t_s in group and t_s not in missing][:room]
+            try:
+                shown = self._stills(sorted(asked + others))
+            except EvidenceError:
+                if not others:
+                    raise
+                shown = self._stills(asked)
+            self._foreseen.keep(shown)
+            found.update((t_s, shown[t_s]) for t_s in asked)
+        return found
+
+    def _stills(self, times_s: Sequence[float]) -> dict[float, Shown]:
         reading = self._reading()
         wanted = [reading.stamp_at(t_s) for t_s in times_s]
         for skim in (Skim(wanted, round(_NEAR_S / reading.video.time_base)), None):
@@ -135,7 +166,7 @@ class FileFootage:
                 stamp = before.picture.stamp if before is not None else None
                 if skim is not None and skim.missed(stamp, self._reading().stamp_at(waiting[0])):
                     raise _UnsureError
-                yield waiting.popleft(), self._frame(before or here)
+                yield waiting.popleft(), before or here
             if not waiting:
                 return
             before = here
@@ -145,7 +176,7 @@ class FileFootage:
             if before is None or t_s > before.t_s + _LAST_SHOWN_S:
                 last_s = before.t_s if before else 0.0
                 raise EvidenceError(f"{self._path.name} ends at {last_s:.3f} s, before {t_s:.3f} s")
-            yield t_s, self._frame(before)
+            yield t_s, before
 
     def _frame(self, shown: Shown) -> Frame:
         reading, picture = self._reading(), shown.picture

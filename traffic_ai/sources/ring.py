@@ -9,6 +9,7 @@ import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +30,7 @@ from traffic_ai.sources.clips import (
     write_packets,
 )
 from traffic_ai.sources.container import MAX_PIXELS, set_up_decoder
+from traffic_ai.sources.foreseen import Foreseen
 from traffic_ai.sources.pictures import Converter
 
 RING_BYTES = 64 * 1024 * 1024
@@ -66,6 +68,7 @@ class PacketRing:
         self._bytes = 0
         self._noted: deque[_Noted] = deque()
         self._lock = threading.Lock()
+        self._foreseen: Foreseen[Image] = Foreseen()
 
     def describe(self, sample: bytes) -> None:
         """Take the stream's description, in the form of a file of one of its key frames; without
@@ -111,12 +114,22 @@ class PacketRing:
         """
         with self._lock:
             packets, noted = list(self._packets), list(self._noted)
-        wanted = [self._shown_at(noted, t_s) for t_s in times_s]
-        images = dict(self._images(packets, {stamp for stamp, _ in wanted}))
-        lost = [info.t_s for stamp, info in wanted if stamp not in images]
+        wanted = {t_s: self._shown_at(noted, t_s) for t_s in times_s}
+        found = self._foreseen.take(wanted)
+        if len(found) < len(wanted):
+            there = self._soon(noted) | wanted
+            images = dict(self._images(packets, {stamp for stamp, _ in there.values()}))
+            read = {t_s: images[stamp] for t_s, (stamp, _) in there.items() if stamp in images}
+            self._foreseen.keep(read)
+            found = read | found
+        lost = [info.t_s for t_s, (_, info) in wanted.items() if t_s not in found]
         if lost:
             raise EvidenceError(f"the frame at {lost[0]:.3f} s cannot be decoded again")
-        return [Frame(info, images[stamp]) for stamp, info in wanted]
+        return [Frame(wanted[t_s][1], found[t_s]) for t_s in times_s]
+
+    def foresee(self, times_s: Sequence[float]) -> None:
+        """Stills of these moments will be asked for soon: decoded with others, they are kept."""
+        self._foreseen.add(set(times_s))
 
     def clip(self, start_s: float, end_s: float, stem: Path) -> Clip:
         """Write what is held of start_s..end_s to `stem` + ".mp4" (or ".mkv").
@@ -190,6 +203,16 @@ class PacketRing:
                 f"{first.t_s:.3f}..{last.t_s:.3f} s"
             )
         return noted[max(at, 0)]
+
+    def _soon(self, noted: Sequence[_Noted]) -> dict[float, _Noted]:
+        """The frames at foreseen moments, as many as there is room for."""
+        info = noted[-1][1]
+        room = self._foreseen.room(info.width_px * info.height_px * 3)
+        found: dict[float, _Noted] = {}
+        for t_s in self._foreseen.wanted()[:room]:
+            with suppress(EvidenceError):
+                found[t_s] = self._shown_at(noted, t_s)
+        return found
 
     def _images(self, packets: Sequence[Coded], wanted: set[int]) -> Iterator[tuple[int, Image]]:
         """The pictures with these stamps, decoded from the key frame before the first of them."""
