@@ -4,6 +4,7 @@ python -m benchmarks.accuracy [--jobs 2]                 cases and pools in the 
 python -m benchmarks.accuracy --only cases --case NAME   one case
 python -m benchmarks.accuracy --only pools --share 0.1   a tenth of every pool
 python -m benchmarks.accuracy --rendered                 the drawn cases, through the detector
+python -m benchmarks.accuracy --rendered --further 2     in two worlds each that no one looked at
 python -m benchmarks.accuracy --peers                    other projects' formulas on the same
 python -m benchmarks.accuracy --short [--update]         the verdicts that CI compares
 """
@@ -28,6 +29,9 @@ from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.json_report import report_document
 from traffic_ai.evaluate.page import page
 from traffic_ai.evaluate.report import Hit, Miss, Report
+
+Worlds = tuple[Case, tuple[int, ...]]
+"""A case and the seeds of its worlds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--case", action="append", help="only this case (may be repeated)")
     parser.add_argument("--pool", action="append", choices=POOLS, help="only this pool")
     parser.add_argument("--seeds", type=int, default=3, help="worlds a case")
+    parser.add_argument(
+        "--further", type=int, default=0, help="so many worlds a case instead that none names"
+    )
     parser.add_argument("--share", type=float, default=1.0, help="of each pool")
     parser.add_argument("--every-frame", action="store_true", help="pools: look at every frame")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
@@ -94,7 +101,7 @@ def _cases(options: argparse.Namespace) -> None:
     if not cases:
         sys.exit(f"no case {options.case}; there are {', '.join(c.name for c in read_cases())}")
     outcomes = _in_fast_mode(cases, options)
-    print(f"\n### Cases, {options.seeds} worlds each\n")
+    print(f"\n### Cases, {options.further or options.seeds} worlds each\n")
     print(case_table(outcomes))
     whole = Report.merge(outcome.report for outcome in outcomes)
     print(f"\n{kind_table({'all cases': whole})}\n\n{speed_table({'all cases': whole})}")
@@ -108,9 +115,14 @@ def _cases(options: argparse.Namespace) -> None:
 
 
 def _in_fast_mode(cases: Sequence[Case], options: argparse.Namespace) -> list[Outcome]:
-    keys = [f"case {case.name} {options.seeds}" for case in cases]
-    pieces = kept(cases, keys, options.out)
-    return list(each(partial(_case, count=options.seeds), pieces, options.jobs, "cases"))
+    worlds = [_worlds(case, options) for case in cases]
+    keys = [f"case {case.name} {seeds}" for case, seeds in worlds]
+    return list(each(_case, kept(worlds, keys, options.out), options.jobs, "cases"))
+
+
+def _worlds(case: Case, options: argparse.Namespace) -> Worlds:
+    further: int = options.further
+    return case, tuple(case.further_worlds(further) if further else case.worlds(options.seeds))
 
 
 def _rendered(options: argparse.Namespace) -> None:
@@ -119,11 +131,13 @@ def _rendered(options: argparse.Namespace) -> None:
     if not cases:
         names = ", ".join(c.name for c in read_cases(DRAWN))
         sys.exit(f"no drawn case {options.case}; there are {names}")
-    keys = [f"drawn {case.name} {options.seeds}" for case in cases]
-    do = partial(_drawn, count=options.seeds, folder=options.out / "drawn")
-    drawn = list(each(do, kept(cases, keys, options.out), options.jobs, "drawn"))
+    worlds = [_worlds(case, options) for case in cases]
+    keys = [f"drawn {case.name} {seeds}" for case, seeds in worlds]
+    do = partial(_drawn, folder=options.out / "drawn")
+    drawn = list(each(do, kept(worlds, keys, options.out), options.jobs, "drawn"))
     fast = _in_fast_mode(cases, options)
-    print(f"\n### Drawn cases, up to {options.seeds} worlds each\n\n{case_table(drawn)}")
+    count = sum(len(seeds) for _, seeds in worlds)
+    print(f"\n### Drawn cases, {count} worlds\n\n{case_table(drawn)}")
     print(f"\n#### What is not as it should be\n\n{differences(drawn)}")
     print(f"\n### The same worlds in the fast mode\n\n{case_table(fast)}")
     print(f"\n{_side_by_side(drawn, fast)}")
@@ -167,13 +181,13 @@ def _by_class(name: str, report: Report) -> dict[str, Report]:
     return {name: report, **of_class}
 
 
-def _drawn(case: Case, count: int, folder: Path) -> Outcome:
-    seeds = tuple(case.worlds(count))
+def _drawn(worlds: Worlds, folder: Path) -> Outcome:
+    case, seeds = worlds
     return Outcome(case, seeds, Report.merge(run_drawn(case, seed, folder) for seed in seeds))
 
 
-def _case(case: Case, count: int) -> Outcome:
-    return run_case(case, case.worlds(count))
+def _case(worlds: Worlds) -> Outcome:
+    return run_case(*worlds)
 
 
 def _pools(options: argparse.Namespace) -> None:

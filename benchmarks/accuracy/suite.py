@@ -15,6 +15,7 @@ from traffic_ai.evaluate.summary import Summary, summarize
 from traffic_ai.simulate.traffic import Scenario, load_scenario, make_world
 
 CASES = Path(__file__).parent / "cases.yaml"
+_FURTHER = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Case:
     def worlds(self, count: int) -> Sequence[int]:
         """The seeds of so many worlds; of a case that names fewer, all it names."""
         return self.seeds[:count] or range(1, count + 1)
+
+    def further_worlds(self, count: int) -> Sequence[int]:
+        """The seeds of so many worlds that the case does not name, far from those it does."""
+        first = max(self.seeds, default=0) + _FURTHER
+        return range(first, first + count)
 
 
 @dataclass(frozen=True, eq=False)

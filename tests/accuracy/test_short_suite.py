@@ -5,6 +5,7 @@ Where a change is meant to change them: `python -m benchmarks.accuracy --short -
 
 import pytest
 
+from benchmarks.accuracy.rendered import CASES as DRAWN
 from benchmarks.accuracy.short import (
     changes,
     golden,
@@ -35,6 +36,14 @@ def test_there_are_sixty_cases_and_every_one_says_what_it_expects() -> None:
     assert len(cases) >= 60
     assert len({case.name for case in cases}) == len(cases)
     assert all(case.expect for case in cases)
+
+
+def test_further_worlds_are_none_that_any_drawn_case_names() -> None:
+    cases = read_cases(DRAWN)
+    named = {seed for case in cases for seed in case.seeds}
+    further = [seed for case in cases for seed in case.further_worlds(5)]
+    assert not named & set(further)
+    assert len(set(further)) == 5 * len(cases)
 
 
 def test_change_of_a_verdict_is_told() -> None:
