@@ -156,6 +156,20 @@ def test_outliers_and_gaps_change_nothing():
         assert result.point_count < clean.point_count
 
 
+def test_beside_a_gap_the_longer_part_is_measured_by_itself():
+    """Where a vehicle was seen once, long before the rest, that may have been another one."""
+    random = np.random.default_rng(7)
+    t_s = np.concatenate([[0.0], 2.2 + moments(1.0)])
+    place, noise = along(t_s, 40.0), correlated(random, t_s, 0.0, 1.0)
+    whole = EXACT.speed(t_s, place, noise)
+    later = EXACT.speed(t_s[1:], place[1:], noise[1:])
+    assert isinstance(whole, SpeedEstimate)
+    assert whole == later
+    few = EXACT.speed(t_s[:4], place[:4], noise[:4], min_points=4, min_baseline_m=1.0)
+    assert isinstance(few, SpeedRefusal)
+    assert few.reason is RefusalReason.GAP
+
+
 def test_lateral_noise_does_not_lengthen_the_path():
     random = np.random.default_rng(6)
     t_s = moments(5.0)

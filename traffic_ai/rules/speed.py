@@ -183,6 +183,10 @@ def estimate_speed(
         points.truck_share,
     )
     refusal = one.refusal(min_points, min_baseline_m)
+    if refusal is not None and refusal.reason is RefusalReason.GAP:
+        part = one.beside_gaps()
+        if part.refusal(min_points, min_baseline_m) is None:
+            one, refusal = part, None
     refusal = refusal or _slow(one.samples, matters_kmh)
     if refusal is not None:
         return refusal

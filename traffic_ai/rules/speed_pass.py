@@ -82,13 +82,23 @@ class Pass:
             return SpeedRefusal(
                 RefusalReason.TOO_SHORT, baseline_condition(way_m, min_baseline_m), rough_kmh
             )
-        duration_s = float(self.samples.t_s[-1] - self.samples.t_s[0])
-        longest_s = min(_GAP_S, _GAP_SHARE * duration_s)
-        gap_s = float(np.diff(self.samples.t_s).max())
+        gap_s, longest_s = float(np.diff(self.samples.t_s).max()), self._longest_gap_s()
         if gap_s > longest_s:
             condition = at_most("gap", gap_s, longest_s, "s")
             return SpeedRefusal(RefusalReason.GAP, condition, rough_kmh)
         return None
+
+    def beside_gaps(self) -> "Pass":
+        """Its part with the most points that no gap interrupts."""
+        t_s = self.samples.t_s
+        breaks = np.flatnonzero(np.diff(t_s) > self._longest_gap_s())
+        first, last = np.concatenate([[0], breaks + 1]), np.concatenate([breaks, [len(t_s) - 1]])
+        most = int(np.argmax(last - first))
+        return self.between(float(t_s[first[most]]), float(t_s[last[most]]))
+
+    def _longest_gap_s(self) -> float:
+        duration_s = float(self.samples.t_s[-1] - self.samples.t_s[0])
+        return min(_GAP_S, _GAP_SHARE * duration_s)
 
     def fit(self) -> "Fitted":
         """With the reference points and the motion fitted to them."""

@@ -53,7 +53,7 @@ from traffic_ai.rules.speeding_case import (
 )
 from traffic_ai.rules.track_rows import TrackRows, grown
 
-RULE_VERSION = "speeding-7"
+RULE_VERSION = "speeding-8"
 
 # A vehicle outside the area for this long does not come back by jitter at its border.
 _LEFT_AFTER_S = 1.0
