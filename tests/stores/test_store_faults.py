@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -128,8 +129,21 @@ def test_a_newer_store_is_refused_and_left_alone(filled):
     database.close()
 
 
-def test_migrations_lead_to_the_tables_the_code_uses(filled):
-    engine = create_engine(f"sqlite:///{filled}")
+def schema_of(path):
+    """What makes each table and index of a store."""
+    with sqlite3.connect(path) as database:
+        rows = database.execute("SELECT name, sql FROM sqlite_master").fetchall()
+    database.close()
+    return {name: re.sub(r'[\s"]', "", sql or "") for name, sql in rows}
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_migrations_lead_to_the_tables_of_a_new_store(tmp_path, filled, revision):
+    old = tmp_path / "old.sqlite"
+    make_old_store(old, revision)
+    ViolationStore.open(old).close()
+    assert schema_of(old) == schema_of(filled)
+    engine = create_engine(f"sqlite:///{old}")
     with engine.connect() as opened:
         options = {"version_table": tables.VERSION_TABLE, "compare_type": True}
         context = MigrationContext.configure(opened, opts=options)
@@ -198,7 +212,10 @@ def test_a_store_of_the_first_schema_is_brought_up_with_its_rows(tmp_path):
     assert {index.name for index in tables.violations.indexes} <= indexes
 
 
-def test_a_store_that_is_up_to_date_opens_without_the_migration_tool(filled):
+@pytest.mark.parametrize("there", [True, False])
+def test_a_store_that_is_new_or_up_to_date_opens_without_the_migration_tool(filled, there):
+    if not there:
+        filled.unlink()
     script = (
         "import sys; from traffic_ai.stores.database import ViolationStore;"
         "ViolationStore.open(sys.argv[1]).close();"
@@ -208,12 +225,25 @@ def test_a_store_that_is_up_to_date_opens_without_the_migration_tool(filled):
     assert run.returncode == 0
 
 
-def test_a_migration_that_fails_leaves_nothing(path, monkeypatch):
+def test_a_migration_that_fails_changes_nothing(path, monkeypatch):
+    make_old_store(path, "0001")
+
     def broken(*_):
         raise sqlite3.OperationalError("made to fail")
 
     with monkeypatch.context() as patch:
         patch.setattr("alembic.command.upgrade", broken)
+        assert "made to fail" in refusal(path)
+    with ViolationStore.open(path) as store:
+        assert [kept.id for kept in store.violations(RecordFilter())] == [violation().id]
+
+
+def test_tables_that_cannot_be_made_leave_nothing(path, monkeypatch):
+    def broken(*_, **__):
+        raise sqlite3.OperationalError("made to fail")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables.metadata, "create_all", broken)
         assert "made to fail" in refusal(path)
     with ViolationStore.open(path) as store:
         assert list(store.violations()) == []

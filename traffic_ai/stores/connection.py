@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from traffic_ai.core.errors import StoreError
-from traffic_ai.stores.tables import SCHEMA_REVISION, VERSION_TABLE
+from traffic_ai.stores.tables import SCHEMA_REVISION, VERSION_TABLE, metadata
 
 BUSY_TIMEOUT_S = 30.0
 # Any fixed number: two processes that open a new PostgreSQL store queue on it.
@@ -175,7 +175,11 @@ def prepare_schema(engine: Engine, name: str, read_only: bool) -> Engine:
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATION_LOCK})
-        _migrate(connection, _revision(connection, name), name)
+        revision = _revision(connection, name)
+        if revision is None:
+            _create(connection)
+        else:
+            _migrate(connection, revision, name)
     return engine
 
 
@@ -210,8 +214,18 @@ def _revision(connection: Connection, name: str) -> str | None:
     return None
 
 
-def _migrate(connection: Connection, revision: str | None, name: str) -> None:
-    # Imported here: a store that is up to date, the usual case, opens without it.
+def _create(connection: Connection) -> None:
+    """Make the tables as all migrations together would, without the tool for those."""
+    metadata.create_all(connection, checkfirst=False)
+    connection.exec_driver_sql(
+        f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
+        f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+    )
+    connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES (:n)"), {"n": SCHEMA_REVISION})
+
+
+def _migrate(connection: Connection, revision: str, name: str) -> None:
+    # Imported here: a store that is new or up to date, the usual case, opens without it.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -220,7 +234,7 @@ def _migrate(connection: Connection, revision: str | None, name: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision not in known:
         raise StoreError(
             f"cannot open the store {name}: it was written by a newer version of traffic-ai "
             f"(its schema is {revision}, this version knows up to {SCHEMA_REVISION}); "
