@@ -75,3 +75,35 @@ def test_where_the_lower_edge_steps_what_covers_it_is_left_out(unseen_s):
     result = whole_of_one_size(t_s, covered, np.full(35, 0.02))
     assert result[:14].all()
     assert not result[14:].any()
+
+
+@pytest.mark.parametrize("at", [0, 1, 12, 29])
+@pytest.mark.parametrize(("wide", "high"), [(0.6, 1.0), (1.0, 1.3), (1.3, 1.3)])
+def test_a_single_box_of_another_size_is_left_out(at, wide, high):
+    """One round a part of the vehicle, or round two: where it ends is not where the others do."""
+    seen = boxes([80.0] * 30)
+    seen[at] = boxes([80.0 * high], 100.0 * wide)[0]
+    result = whole_of_one_size(0.1 * np.arange(30), seen, np.full(30, 0.02))
+    assert np.flatnonzero(~result).tolist() == [at]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_few_boxes_of_another_size_at_an_end_are_left_out(count):
+    """Fewer than make a run: nothing else tells that they are another's."""
+    seen = boxes([105.0] * count + [80.0] * 12)
+    result = whole_of_one_size(0.1 * np.arange(len(seen)), seen, np.full(len(seen), 0.02))
+    assert result.tolist() == [False] * count + [True] * 12
+
+
+def test_what_the_upper_border_cuts_off_is_no_other_box():
+    """Who drives out of the picture above keeps his lower edge to the last."""
+    seen = boxes([80.0] * 30) - 15.0 * np.arange(30)[:, None] * [0.0, 1.0, 0.0, 1.0]
+    seen[:, 1] = np.maximum(seen[:, 1], 0.0)
+    assert seen[-1, 3] - seen[-1, 1] < 70.0
+    assert whole_of_one_size(0.1 * np.arange(30), seen, np.full(30, 0.02)).all()
+
+
+def test_trembling_and_growing_boxes_are_all_of_one_vehicle():
+    random = np.random.default_rng(3)
+    heights = 80.0 * np.exp(0.03 * np.arange(40) + random.normal(0.0, 0.04, 40))
+    assert whole_of_one_size(0.1 * np.arange(40), boxes(heights), np.full(40, 0.02)).all()

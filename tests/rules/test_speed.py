@@ -16,6 +16,7 @@ from tests.rules.speed_passes import (
 from traffic_ai.core.geometry import Homography
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.violation import VehicleEnd
+from traffic_ai.rules import speed_pass
 from traffic_ai.rules.speed import PassPoints, estimate_speed
 from traffic_ai.rules.speed_result import RefusalReason, SpeedEstimate, SpeedRefusal
 
@@ -320,3 +321,23 @@ def test_who_is_surely_slower_than_matters_is_not_measured():
     assert isinstance(found, SpeedRefusal)
     assert found.reason is RefusalReason.SLOW
     assert found.rough_kmh == pytest.approx(50.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("fps", "given"), [(4.0, False), (60.0, True)])
+def test_how_sure_a_speed_must_be_counts_that_few_points_tell_their_noise_badly(fps, given):
+    """Both a tenth surer than asked for by twice the standard uncertainty."""
+    random = np.random.default_rng(2)
+    t_s = moments(WAY_M / (80.0 / 3.6), fps)
+    pass_ = (t_s, along(t_s, 80.0), correlated(random, t_s, 0.0, 1.5))
+    free = EXACT.speed(*pass_)
+    parts = dict(free.components_kmh)
+    own_kmh = np.hypot(parts["fit"], parts["reference_height"])
+    result = EXACT.speed(*pass_, max_uncertainty=1.1 * 2.0 * own_kmh / 100.0)
+    assert isinstance(result, SpeedEstimate if given else SpeedRefusal)
+    assert given or result.reason is RefusalReason.UNCERTAIN
+
+
+@pytest.mark.parametrize(("freedom", "factor"), [(4.5, 2.743), (10.0, 2.284), (100.0, 2.025)])
+def test_the_factor_is_that_of_student(freedom, factor):
+    """Quantiles at 97.725 %, from scipy 1.17."""
+    assert speed_pass._expanded(freedom) == pytest.approx(factor, abs=0.01)

@@ -39,6 +39,8 @@ _VAN = SizeRange(4.6, 5.6, 7.4, 2.0)
 # A step of the box's size by this factor, between the medians of so many points on either side.
 _STEP = float(np.log(1.2))
 _REACH = 5
+# The picture's upper border cuts off boxes that come so near.
+AT_BORDER_PX = 1.0
 # A run of this share of the points, and no fewer than the reach, tells the vehicle's own height.
 _SHARE = 0.2
 # Of a step in height the lower edge makes less than this where the upper one alone made it.
@@ -129,12 +131,12 @@ def whole_of_one_size(t_s: Array, boxes: Array, m_per_px: Array) -> NDArray[np.b
 
     m_per_px (n,): metres a pixel across the picture where each box stands. Far away a box may hold
     another vehicle behind: where the upper edge alone steps, the lower one shows the same vehicle
-    before and after.
+    before and after. What is another box for a moment only is left out of the run.
     """
     runs = _whole_runs(boxes, m_per_px, t_s)
     kept = np.zeros(len(boxes), bool)
     for first, last in sorted(runs, key=lambda run: run[0] - run[1])[:1]:
-        kept[first:last] = True
+        kept[first:last] = _like_its_neighbours(_uncut(boxes, m_per_px)[first:last])
     return kept
 
 
@@ -156,7 +158,7 @@ def _whole_runs(boxes: Array, m_per_px: Array, t_s: Array | None = None) -> list
     n = len(boxes)
     if n < 2 * _REACH:
         return [(0, n)] if n else []
-    log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0) * m_per_px[:, None])
+    log_sizes = _log_sizes(boxes, m_per_px)
     medians = _medians(log_sizes)
     comparable = _comparable(m_per_px)
     runs = _runs(*_excess(log_sizes, medians, comparable))
@@ -173,6 +175,60 @@ def _whole_runs(boxes: Array, m_per_px: Array, t_s: Array | None = None) -> list
         kept = run if h >= tallest - _STEP else _regained(run, medians[:, 1])
         found += [kept] if kept is not None else []
     return found or runs
+
+
+def _log_sizes(boxes: Array, m_per_px: Array) -> Array:
+    """Logarithms (n, 2) of the boxes' widths and heights in metres."""
+    return np.asarray(np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0) * m_per_px[:, None]))
+
+
+def _uncut(boxes: Array, m_per_px: Array) -> Array:
+    """`_log_sizes`; heights that the picture's upper border cuts off are those of the nearest
+    points that tell them.
+    """
+    log_sizes = _log_sizes(boxes, m_per_px)
+    told = np.flatnonzero(boxes[:, 1] > AT_BORDER_PX)
+    every = np.arange(len(boxes))
+    log_sizes[:, 1] = np.interp(every, told, log_sizes[told, 1]) if len(told) else 0.0
+    return log_sizes
+
+
+def _like_its_neighbours(log_sizes: Array) -> NDArray[np.bool_]:
+    """Mask (n,) of the boxes that are no others for a moment, shorter than what makes a run."""
+    kept = np.ones(len(log_sizes), bool)
+    while kept.sum() > _REACH:
+        those = np.flatnonzero(kept)
+        odd = _odd(log_sizes[those])
+        if not odd.any():
+            break
+        kept[those[odd]] = False
+    return kept
+
+
+def _odd(log_sizes: Array) -> NDArray[np.bool_]:
+    """Which boxes (n,) differ from the medians of those before and of those after them; at the ends
+    there is only one of the two. More of them than the reach.
+    """
+    n = len(log_sizes)
+    medians, allowed = _medians(log_sizes), _allowed(log_sizes)
+    turning = np.abs(log_sizes[_REACH - 1 :] - log_sizes[: n - _REACH + 1])
+    like = np.zeros(n, bool)
+    # The medians from i on are of those after i - 1, and of those before i + reach.
+    for points, of in (
+        (slice(0, n - _REACH), slice(1, None)),
+        (slice(_REACH, n), slice(0, n - _REACH)),
+    ):
+        beyond = np.abs(log_sizes[points] - medians[of]) - allowed - turning[of]
+        like[points] |= (beyond <= 0.0).all(axis=1)
+    told = np.arange(n) < n - _REACH
+    told |= told[::-1]
+    return np.asarray(told & ~like)
+
+
+def _allowed(log_sizes: Array) -> Array:
+    """By how much sizes (2,) may differ by noise alone."""
+    noise = 1.05 * np.median(np.abs(np.diff(log_sizes, axis=0)), axis=0)
+    return np.asarray(np.maximum(_STEP, _NOISE_SIGMAS * noise))
 
 
 def _share_of_lower_edge(t_s: Array, boxes: Array, cut: int) -> float:
@@ -240,8 +296,7 @@ def _excess(
     """
     n = len(log_sizes)
     excess, upward = np.zeros(n), np.zeros(n, bool)
-    noise = 1.05 * np.median(np.abs(np.diff(log_sizes, axis=0)), axis=0)
-    allowed = np.maximum(_STEP, _NOISE_SIGMAS * noise)
+    allowed = _allowed(log_sizes)
     # A box that turns with its vehicle changes all the time.
     ends = (log_sizes[_REACH - 2 : n - 1] + log_sizes[_REACH - 1 :]) / 2.0
     starts = (log_sizes[: n - _REACH + 1] + log_sizes[1 : n - _REACH + 2]) / 2.0

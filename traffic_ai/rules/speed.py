@@ -20,6 +20,7 @@ from traffic_ai.core.track import Track
 from traffic_ai.core.violation import at_least, at_most
 from traffic_ai.rules import speed_points, speed_stretch
 from traffic_ai.rules.box_size import (
+    AT_BORDER_PX,
     Build,
     least_width_m,
     measured_as,
@@ -47,8 +48,6 @@ _LEAST_SEEN = 0.5
 # Nothing is found faster than so many times the highest speed of a smooth path through the points
 # (drawn, made and real vehicles: 1.03 times at most), if there are so many of them.
 _AT_MOST, _AT_MOST_POINTS = 1.1, 10
-# The picture's upper border cuts off boxes that come so near.
-_AT_BORDER_PX = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def box_sizes_m(boxes_px: Array, homography: Homography) -> Array:
     foot_px = np.column_stack([boxes_px[:, ::2].mean(axis=1), boxes_px[:, 3]])
     m_per_px = homography.m_per_px_across(foot_px)
     size_m = (boxes_px[:, 2:] - boxes_px[:, :2]) * m_per_px[:, None]
-    size_m[boxes_px[:, 1] <= _AT_BORDER_PX, 1] = np.nan
+    size_m[boxes_px[:, 1] <= AT_BORDER_PX, 1] = np.nan
     return np.asarray(size_m)
 
 

@@ -12,6 +12,7 @@ from traffic_ai.core.violation import at_most
 from traffic_ai.rules import speed_points, speed_stretch
 from traffic_ai.rules.box_size import Build, may_be
 from traffic_ai.rules.speed_fit import Motion, fit_motion
+from traffic_ai.rules.speed_models import PRIOR_WEIGHT
 from traffic_ai.rules.speed_points import Samples
 from traffic_ai.rules.speed_reference import Reference, correct
 from traffic_ai.rules.speed_result import (
@@ -208,6 +209,19 @@ class Fitted:
         of_vehicle = self.motion.sensitivity_mps[8:]
         return float(np.linalg.norm([self.motion.noise_mps, self.shape_mps, *of_vehicle]))
 
+    def own_share(self) -> float:
+        """Expanded uncertainty (95 %) of this pass by itself, as a share of the speed, below 100
+        km/h of that.
+
+        Few points do not tell their noise well, so Student's t counts: with the freedom of one
+        image axis, which the speed mostly rests on, and more as far as it is not noise that makes
+        the speed uncertain (Welch-Satterthwaite, JCGM 100:2008 G.4).
+        """
+        own_mps, motion = self.own_uncertainty_mps(), self.motion
+        freedom = len(self.one.samples) + PRIOR_WEIGHT / 2.0 - 2.0
+        freedom *= (own_mps / motion.noise_mps) ** 4
+        return _expanded(freedom) * own_mps / max(motion.speed_mps, _UNCERTAIN_FROM_MPS)
+
     def result(self, min_baseline_m: float, max_uncertainty: float) -> SpeedEstimate | SpeedRefusal:
         """The speed, unless the path is too short, the points too noisy or it too uncertain."""
         motion = self.motion
@@ -220,7 +234,7 @@ class Fitted:
             condition = at_most("noise of the fit", 100.0 * noise_share, 100.0 * _POOR_FIT, "%")
             return SpeedRefusal(RefusalReason.POOR_FIT, condition, speed * KMH)
         parts = self.components_mps()
-        own_share = 2.0 * self.own_uncertainty_mps() / max(speed, _UNCERTAIN_FROM_MPS)
+        own_share = self.own_share()
         if own_share > max_uncertainty:
             condition = at_most("uncertainty", 100.0 * own_share, 100.0 * max_uncertainty, "%")
             return SpeedRefusal(RefusalReason.UNCERTAIN, condition, speed * KMH)
@@ -235,6 +249,13 @@ class Fitted:
             residual_px=float(np.sqrt(np.mean(motion.residual_px**2))),
             seen_end=self.reference.seen_end,
         )
+
+
+def _expanded(freedom: float) -> float:
+    """What Student's t covers as much with as a normal distribution does with twice its sigma:
+    Abramowitz and Stegun 26.7.5, off by less than 0.01 from four degrees of freedom on.
+    """
+    return 2.0 + 2.5 / freedom + 3.06 / freedom**2 + 2.86 / freedom**3
 
 
 def surest(whole: Fitted, min_points: int, min_baseline_m: float) -> Fitted:
