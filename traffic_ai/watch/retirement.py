@@ -20,7 +20,8 @@ class Retirement:
     def __init__(self, retire: Retire) -> None:
         self._retire = retire
         self._retention: Mapping[ViolationKind, Kept] = {}
-        self._changed = threading.Event()
+        self._is_new = False
+        self._changed = threading.Condition()
         self._stop = threading.Event()
         self.count = 0
         self.trouble = ""
@@ -29,19 +30,23 @@ class Retirement:
 
     def apply(self, retention: Mapping[ViolationKind, Kept]) -> None:
         """Keep so long and so much from now on."""
-        if retention != self._retention:
-            self._retention = retention
-            self._changed.set()
+        with self._changed:
+            if retention != self._retention:
+                self._retention, self._is_new = retention, True
+                self._changed.notify()
 
     def close(self) -> None:
         """End after the deletion in work."""
-        self._stop.set()
-        self._changed.set()
+        with self._changed:
+            self._stop.set()
+            self._changed.notify()
         self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if retention := self._retention:
+            with self._changed:
+                retention, self._is_new = self._retention, False
+            if retention:
                 try:
                     self.count += self._retire(retention, self._stop)
                     self.trouble = ""
@@ -49,5 +54,5 @@ class Retirement:
                     if self.trouble != str(error):
                         _log.exception("what is kept no longer could not be deleted")
                     self.trouble = str(error)
-            self._changed.wait(_EVERY_S)
-            self._changed.clear()
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_new or self._stop.is_set(), _EVERY_S)
