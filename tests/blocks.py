@@ -112,8 +112,14 @@ def write_site(path, *cameras):
         for key, value in camera.items():
             if key != "id":
                 text += f"    {key}: {json.dumps(value)}\n"
-    path.write_text(text)
-    return path
+    return put_in_place(path, text)
+
+
+def put_in_place(path, text):
+    """Write a file that a watch may follow: it sees the old text or the new, never a half."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    return new.replace(path)
 
 
 class BlockDetector:

@@ -3,8 +3,10 @@
 import contextlib
 import getpass
 import json
+import os
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -29,19 +31,31 @@ def _missing():
 needs_mqtt = pytest.mark.skipif(bool(_missing()), reason=_missing() or "")
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+PATIENCE_S = 60.0
+"""Longer than anything takes, on a computer that is busy elsewhere."""
+
+
+@contextlib.contextmanager
+def held_port():
+    """A port on which nobody listens, and which nobody is given meanwhile.
+
+    A server that may use an address again (SO_REUSEADDR) can listen on it all the same.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 class Broker:
-    """Mosquitto; `kill` and `start` as often as wanted, on the same port.
+    """Mosquitto; `kill` and `start` as often as wanted, on the same port, until `close`.
 
     It keeps at once what it acknowledged, so that what is missing was lost by the sender.
     """
 
     def __init__(self, folder, *lines):
-        self.port = free_port()
+        self._ends = contextlib.ExitStack()
+        self.port = self._ends.enter_context(held_port())
         self._folder = folder
         (folder / "broker.conf").write_text(
             "\n".join(
@@ -72,15 +86,31 @@ class Broker:
             [MOSQUITTO, "-c", str(self._folder / "broker.conf")], stdout=log, stderr=log
         )
         log.close()
-        until_s = time.monotonic() + 10.0
+        until_s = time.monotonic() + PATIENCE_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1.0).close()
                 return self
             except OSError:
-                assert self.process.poll() is None, (self._folder / "broker.log").read_text()
                 assert time.monotonic() < until_s
-                self.process.poll()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(0.02)
+                    raise AssertionError((self._folder / "broker.log").read_text()) from None
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """It stands still, as does a host that hangs: connected, and without an answer."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
+
+    def close(self):
+        """Kill it for good."""
+        self.kill()
+        self._ends.close()
 
     def kill(self):
         if self.process is not None:
@@ -111,7 +141,7 @@ class Listener:
         self._client.on_message = self._take
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._subscribed.wait(10.0)
+        assert self._subscribed.wait(PATIENCE_S)
 
     def _take(self, _client, _data, message):
         with self._changed:
@@ -125,7 +155,7 @@ class Listener:
     def ids(self, topic="traffic-ai/violations"):
         return [json.loads(text)["id"] for text in self.of(topic)]
 
-    def until(self, wanted, seconds=20.0):
+    def until(self, wanted, seconds=PATIENCE_S):
         with self._changed:
             assert self._changed.wait_for(lambda: wanted(self), seconds), self.heard[-5:]
 
@@ -203,7 +233,7 @@ class Receiver:
     def ids(self):
         return [json.loads(body)["id"] for _, body in list(self.taken)]
 
-    def until(self, wanted, seconds=20.0):
+    def until(self, wanted, seconds=PATIENCE_S):
         with self._changed:
             assert self._changed.wait_for(lambda: wanted(self), seconds), len(self.taken)
 

@@ -23,7 +23,7 @@ class Running:
         self._thread = threading.Thread(target=self._run, name="watch under test")
         self._thread.start()
 
-    def until(self, wanted, seconds=25.0):
+    def until(self, wanted, seconds=60.0):
         """The views by camera id, once `wanted(views)` holds."""
         with self._shown:
             seen = self._shown.wait_for(
@@ -44,7 +44,7 @@ class Running:
         """End it; how long that took."""
         began = time.monotonic()
         self.watch.stop.set()
-        self._thread.join(30.0)
+        self._thread.join(60.0)
         assert not self._thread.is_alive()
         if self.error is not None:
             raise self.error

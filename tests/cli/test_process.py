@@ -13,7 +13,7 @@ from tests.blocks import (
     write_blocks,
     write_site,
 )
-from tests.broker import Receiver
+from tests.broker import Receiver, held_port
 from tests.mounts import needs_mounts
 
 SIGINT_AT_30 = "30 SIGINT"
@@ -178,13 +178,16 @@ def test_a_disk_that_fills_up_leaves_a_run_that_can_go_on(command, call, site_pa
     assert leftovers_of(out) == []
 
 
+@pytest.fixture
+def port():
+    with held_port() as port:
+        yield port
+
+
 def test_those_whom_the_site_file_names_are_told_now_or_with_the_next_run(
-    call, site_path, video, tmp_path, monkeypatch
+    call, site_path, video, tmp_path, monkeypatch, port
 ):
     monkeypatch.setenv("HOOK_SECRET", "k" * 32)
-    receiver = Receiver()
-    port = receiver.port
-    receiver.close()
     hook = f"{{url: 'http://127.0.0.1:{port}/', secret: '${{HOOK_SECRET}}'}}"
     site_path.write_text(site_path.read_text() + f"delivery: {{webhooks: [{hook}]}}\n")
     out = tmp_path / "out"

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from tests.blocks import ROOT, leftovers_of, packages_of, rows_of
-from tests.broker import Broker, Listener, Receiver, needs_mqtt
+from tests.broker import Broker, Listener, Receiver, held_port, needs_mqtt
 from tests.faults import killing, sending
 from tests.records import KEY, violation
 from traffic_ai.audit.verify import verify
@@ -127,11 +127,9 @@ def once(ids):
 def test_broker_and_receiver_that_are_down_die_and_come_back_get_all_in_order(tmp_path, ends):
     """19, the receivers' part."""
     broker = Broker(tmp_path)
-    ends.callback(broker.kill)
-    receiver = Receiver()
-    port = receiver.port
-    receiver.close()
-    routes = sending.routes(broker.url, receiver.url())
+    ends.callback(broker.close)
+    port = ends.enter_context(held_port())
+    routes = sending.routes(broker.url, f"http://127.0.0.1:{port}/hook")
     ids = queued(tmp_path / STORE_NAME, 600, [route.destination for route in routes])
     store = ends.enter_context(ViolationStore.open(tmp_path / STORE_NAME))
     delivery = ends.enter_context(closing(Delivery(store.outbox)))
@@ -171,7 +169,7 @@ def test_broker_and_receiver_that_are_down_die_and_come_back_get_all_in_order(tm
 def test_a_sender_killed_in_mid_publish_loses_nothing(tmp_path, ends):
     """19, the sender's part."""
     broker = Broker(tmp_path).start()
-    ends.callback(broker.kill)
+    ends.callback(broker.close)
     receiver = Receiver()
     ends.callback(receiver.close)
     listener = Listener(broker.port)

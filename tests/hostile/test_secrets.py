@@ -3,12 +3,12 @@
 import io
 import json
 import logging
-import socket
 import traceback
 
 import pytest
 
 from tests.blocks import packages_of, write_blocks, write_site
+from tests.broker import held_port
 from tests.watching import Running
 from traffic_ai.core.errors import TrafficAiError
 from traffic_ai.sources.connection import check_url, connect
@@ -45,9 +45,8 @@ def shows(text, secret):
 
 @pytest.fixture
 def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    return f"127.0.0.1:{port}"
+    with held_port() as port:
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -112,6 +111,7 @@ SIGNING = "signed with 0123456789abcdef"
 def test_a_watch_that_cannot_reach_who_is_told_keeps_their_secrets(
     closed_port, tmp_path, monkeypatch, caplog, name
 ):
+    monkeypatch.setattr("traffic_ai.delivery._PATIENCE_S", 0.0)
     secret, form = RECEIVERS[name]
     monkeypatch.setenv("BROKER", form.format(scheme="mqtt", host=closed_port))
     monkeypatch.setenv("HOOK", form.format(scheme="http", host=closed_port))

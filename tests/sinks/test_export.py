@@ -191,7 +191,7 @@ def test_a_reader_that_leaves_early_is_no_error(run_folder):
     os.close(writing)
     assert os.read(reading, 10) == b"id,kind,ca"
     os.close(reading)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
 
 

@@ -2,8 +2,6 @@
 
 import json
 import logging
-import os
-import signal
 import socket
 import subprocess
 from contextlib import ExitStack
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import Broker, Listener, free_port, needs_mqtt
+from tests.broker import PATIENCE_S, Broker, Listener, held_port, needs_mqtt
 from tests.records import START, violation
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.message import camera_changed, violation_found
@@ -29,7 +27,7 @@ def ends():
 @pytest.fixture
 def broker(tmp_path, ends):
     broker = Broker(tmp_path).start()
-    ends.callback(broker.kill)
+    ends.callback(broker.close)
     return broker
 
 
@@ -37,6 +35,11 @@ def sink_to(ends, url, **more):
     sink = MqttSink(url, "traffic-ai-test", **more)
     ends.callback(sink.close)
     return sink
+
+
+def nobody(ends):
+    """The address of a broker that is not there."""
+    return f"mqtt://127.0.0.1:{ends.enter_context(held_port())}"
 
 
 def some(count):
@@ -82,13 +85,13 @@ def test_a_watch_that_dies_is_said_to_be_offline_by_its_last_will(broker, ends):
     sink._client.socket().shutdown(socket.SHUT_RDWR)  # as when its computer is switched off
     listener.until(lambda heard: heard.of("traffic-ai/available")[-1] == "offline")
     with sink._changed:  # the broker may learn of it, and tell, before the sink's own thread does
-        assert sink._changed.wait_for(lambda: sink._lost, 20.0)
+        assert sink._changed.wait_for(lambda: sink._lost, PATIENCE_S)
     assert sink.send({}).trouble == ""
     listener.until(lambda heard: heard.of("traffic-ai/available")[-1] == "online")
 
 
 def test_no_broker_is_trouble_and_nothing_is_delivered(ends):
-    receipt = sink_to(ends, f"mqtt://127.0.0.1:{free_port()}").send(some(1))
+    receipt = sink_to(ends, nobody(ends)).send(some(1))
     assert receipt.delivered == frozenset()
     assert "cannot be reached: Connection refused" in receipt.trouble
     assert not receipt.is_refusal
@@ -97,7 +100,7 @@ def test_no_broker_is_trouble_and_nothing_is_delivered(ends):
 
 
 def test_a_broker_that_is_away_for_long_costs_no_descriptor(ends):
-    sink = sink_to(ends, f"mqtt://127.0.0.1:{free_port()}")
+    sink = sink_to(ends, nobody(ends))
     sink.send({})
     descriptors = Path("/proc/self/fd")
     before = len(list(descriptors.iterdir()))
@@ -106,22 +109,29 @@ def test_a_broker_that_is_away_for_long_costs_no_descriptor(ends):
     assert len(list(descriptors.iterdir())) <= before + 2
 
 
-def test_an_acknowledgement_of_long_ago_is_not_taken_for_a_new_one(broker, ends):
-    sink = sink_to(ends, broker.url, answer_s=0.3)
+@pytest.fixture
+def send_to_frozen(broker, monkeypatch):
+    """Sends to a broker that stands still; little is waited for an answer that never comes."""
+
+    def send(sink, messages):
+        with broker.frozen(), monkeypatch.context() as patch:
+            patch.setattr("traffic_ai.sinks.mqtt._ANSWER_S", 0.3)
+            return sink.send(messages)
+
+    return send
+
+
+def test_an_acknowledgement_of_long_ago_is_not_taken_for_a_new_one(broker, ends, send_to_frozen):
+    sink = sink_to(ends, broker.url)
     assert sink.send(some(1)).delivered == {1}
     sink._acknowledged |= set(range(1, 100))  # numbers that will be used again
-    os.kill(broker.process.pid, signal.SIGSTOP)
-    receipt = sink.send(some(3))
-    os.kill(broker.process.pid, signal.SIGCONT)
-    assert receipt.delivered == frozenset()
+    assert send_to_frozen(sink, some(3)).delivered == frozenset()
 
 
-def test_a_broker_that_acknowledges_nothing_is_given_up(broker, ends):
-    sink = sink_to(ends, broker.url, answer_s=0.3)
+def test_a_broker_that_acknowledges_nothing_is_given_up(broker, ends, send_to_frozen):
+    sink = sink_to(ends, broker.url)
     assert sink.send(some(1)).trouble == ""
-    os.kill(broker.process.pid, signal.SIGSTOP)
-    receipt = sink.send(some(3))
-    os.kill(broker.process.pid, signal.SIGCONT)
+    receipt = send_to_frozen(sink, some(3))
     assert receipt.delivered == frozenset()
     assert "acknowledged nothing" in receipt.trouble
     assert sink.send(some(3)).delivered == {1, 2, 3}
@@ -135,7 +145,7 @@ def test_a_wrong_password_is_a_refusal_and_shows_nowhere(tmp_path, ends, caplog)
     passwords.chmod(0o644)
     lines = ("allow_anonymous false", f"password_file {passwords}")
     broker = Broker(tmp_path, *lines).start()
-    ends.callback(broker.kill)
+    ends.callback(broker.close)
     host = f"127.0.0.1:{broker.port}"
     wrong = sink_to(ends, f"mqtt://gate:hunter2@{host}")
     receipt = wrong.send(some(1))
@@ -145,7 +155,7 @@ def test_a_wrong_password_is_a_refusal_and_shows_nowhere(tmp_path, ends, caplog)
     assert sink_to(ends, f"mqtt://gate:right%40pw@{host}").send(some(1)).delivered == {1}
 
 
-# paho lets go of a socket whose handshake failed without closing it; the collector does.
+# paho lets go of a socket whose handshake failed without closing it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_tls_is_checked_by_the_authority_that_is_named(tmp_path, ends):
     def openssl(*words):
@@ -160,7 +170,7 @@ def test_tls_is_checked_by_the_authority_that_is_named(tmp_path, ends):
     lines = (f"certfile {cert}", f"keyfile {key}", "allow_anonymous true")
     broker = Broker(tmp_path, *lines)
     broker.start()
-    ends.callback(broker.kill)
+    ends.callback(broker.close)
     url = f"mqtts://127.0.0.1:{broker.port}"
     assert sink_to(ends, url, ca_file=cert).send(some(1)).delivered == {1}
     assert "certificate that does not hold" in sink_to(ends, url).send(some(1)).trouble

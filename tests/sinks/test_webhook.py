@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.broker import Receiver, free_port
+from tests.broker import Receiver, held_port
 from tests.records import START, violation
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.message import camera_changed, violation_changed, violation_found
@@ -162,7 +162,8 @@ def test_an_idle_connection_that_the_receiver_closed_costs_nothing(receiver, end
 
 
 def test_no_receiver_and_one_that_is_mute_are_trouble(ends):
-    receipt = sink_to(ends, f"http://127.0.0.1:{free_port()}/").send(some(1))
+    nobody = f"http://127.0.0.1:{ends.enter_context(held_port())}/"
+    receipt = sink_to(ends, nobody).send(some(1))
     assert "cannot be reached: Connection refused" in receipt.trouble
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/"

@@ -49,7 +49,7 @@ def test_all_streams_are_hung_up_at_once(tmp_path, monkeypatch):
         def stop(self):
             if not self.hung_up:
                 self.hung_up = True
-                together.wait(10.0)
+                together.wait(60.0)
 
     monkeypatch.setattr(run, "LiveCamera", Hung)
     views = watch_of(tmp_path, [f"c{n}" for n in range(10)]).run(lambda *_: None)

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from tests.blocks import ROOT, packages_of, rows_of, write_site
+from tests.broker import held_port
 from tests.rtsp import needs_rtsp
 from traffic_ai.audit.replay import replay
 from traffic_ai.core.errors import UsageError
@@ -30,9 +31,10 @@ def silent_port():
         yield server.getsockname()[1]
 
 
+@pytest.fixture
 def refused_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    with held_port() as port:
+        yield port
 
 
 def texts_of(out):
@@ -58,7 +60,7 @@ class TestAgainstAServer:
     pytestmark = needs_rtsp
 
     def test_violations_are_recorded_live_and_go_on_after_a_loss(
-        self, serve, run_watch, tmp_path, monkeypatch, caplog
+        self, serve, run_watch, tmp_path, monkeypatch, caplog, refused_port
     ):
         caplog.set_level(logging.DEBUG)
         monkeypatch.setenv("CAM_USER", USER)
@@ -68,7 +70,7 @@ class TestAgainstAServer:
         site = write_site(
             tmp_path / "site.yaml",
             {"id": "gate", "source": f"rtsp://{login}:{server.port}/cam"},
-            {"id": "back", "source": f"rtsp://{login}:{refused_port()}/cam"},
+            {"id": "back", "source": f"rtsp://{login}:{refused_port}/cam"},
         )
         out = tmp_path / "out"
         running = run_watch(site, out)
@@ -136,7 +138,7 @@ class TestAgainstAServer:
                     break
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            printed, rest = process.communicate(timeout=20)
+            printed, rest = process.communicate(timeout=60)
         finally:
             process.kill()
         assert time.monotonic() - began < 10.0
@@ -159,10 +161,13 @@ class TestAgainstAServer:
         site = write_site(tmp_path / "site.yaml", {"id": "gate", "source": serve().url()})
         began = time.monotonic()
         running = run_watch(site, tmp_path / "out", duration_s=2.0, write_evidence=False)
-        running._thread.join(15.0)
+        running._thread.join(60.0)
+        ended = time.monotonic()
         assert not running._thread.is_alive()
-        assert 2.0 <= time.monotonic() - began < 10.0
         assert running.error is None
+        first_shown, _ = running.history[0]
+        assert ended - began >= 2.0
+        assert ended - first_shown < 10.0
         assert not (tmp_path / "out" / "evidence").exists()
 
 
@@ -209,7 +214,7 @@ def test_a_second_watch_on_the_same_run_folder_is_refused(run_watch, tmp_path, s
     first = run_watch(site, tmp_path / "out")
     first.until(lambda views: True)
     second = run_watch(site, tmp_path / "out")
-    second._thread.join(10.0)
+    second._thread.join(60.0)
     assert isinstance(second.error, UsageError)
     assert f"another watch (process {os.getpid()}) runs on {tmp_path / 'out'}" in str(second.error)
     first.stop()

@@ -2,11 +2,13 @@
 
 import logging
 import socket
+from functools import partial
 
 import pytest
 
-from tests.blocks import write_site
+from tests.blocks import put_in_place, write_site
 from traffic_ai.evidence.encryption import make_reader
+from traffic_ai.sources.live import LiveCamera
 
 
 @pytest.fixture
@@ -14,6 +16,13 @@ def silent_url():
     """A camera that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
         yield f"rtsp://127.0.0.1:{server.getsockname()[1]}/cam"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """No reader gives up by itself, so that one that changes was changed by the site file."""
+    patient = partial(LiveCamera, stall_timeout_s=600.0)
+    monkeypatch.setattr("traffic_ai.watch.run.LiveCamera", patient)
 
 
 @pytest.fixture
@@ -60,7 +69,7 @@ def test_another_reader_of_the_evidence_is_taken_up(run_watch, site, tmp_path):
     running = run_watch(site, tmp_path / "out")
     before = readers_of(running.until(lambda views: all(readers_of(views).values())))
     [public] = make_reader(tmp_path / "reader.key").public_keys
-    site.write_text(site.read_text() + f"evidence: {{encrypt_for: [{public}]}}\n")
+    put_in_place(site, site.read_text() + f"evidence: {{encrypt_for: [{public}]}}\n")
     running.until(
         lambda views: all(v.reader_pid not in (None, before[n]) for n, v in views.items())
     )
@@ -73,7 +82,7 @@ def test_a_broken_edit_is_refused_and_the_old_one_kept(
     caplog.set_level(logging.ERROR)
     running = run_watch(site, tmp_path / "out")
     before = readers_of(running.until(lambda views: all(readers_of(views).values())))
-    site.write_text(text)
+    put_in_place(site, text)
     running.until(lambda views: "is not followed" in caplog.text)
     assert readers_of(running.views) == before
     write_site(site, *cameras, {"id": "c", "source": silent_url})

@@ -28,7 +28,7 @@ delivery:
 def test_all_that_happens_is_told_and_logged_and_no_secret_is(serve, tmp_path):
     with ExitStack() as ends:
         broker = Broker(tmp_path).start()
-        ends.callback(broker.kill)
+        ends.callback(broker.close)
         receiver = Receiver()
         ends.callback(receiver.close)
         listener = Listener(broker.port)

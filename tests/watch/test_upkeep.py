@@ -10,7 +10,7 @@ import pytest
 
 from tests import records
 from tests.blocks import write_site
-from tests.broker import Receiver, free_port
+from tests.broker import PATIENCE_S, Receiver, held_port
 from traffic_ai.config.delivery import Kept
 from traffic_ai.core.errors import ConfigError, StoreError
 from traffic_ai.core.record import EvidenceState
@@ -142,6 +142,8 @@ def test_violations_go_where_the_site_file_says_also_after_it_was_edited(tmp_pat
     store.start_source(records.KEY, "rtsp://gate/cam")
     (one,) = store.add_findings(records.KEY, [records.violation()])
     first.until(lambda r: r.ids() == [one.id])
+    while store.outbox.waiting()[0].queued:  # the receiver has it before the courier knows
+        threading.Event().wait(0.01)
     upkeep.apply(site_with(tmp_path, HOOK.format(second.port)))
     (two,) = store.add_findings(records.KEY, [records.violation(t_s=40.0)])
     second.until(lambda r: r.ids() == [two.id])
@@ -155,7 +157,9 @@ def test_violations_go_where_the_site_file_says_also_after_it_was_edited(tmp_pat
 def test_a_receiver_that_stays_away_is_an_alarm_and_an_event(tmp_path, store, ends, monkeypatch):
     monkeypatch.setattr("traffic_ai.delivery._PATIENCE_S", 0.0)
     store.start_source(records.KEY, "rtsp://gate/cam")
-    upkeep, _ = upkeep_of(tmp_path, store, ends, Disk(600), HOOK.format(free_port()))
+    upkeep, _ = upkeep_of(
+        tmp_path, store, ends, Disk(600), HOOK.format(ends.enter_context(held_port()))
+    )
     store.add_findings(records.KEY, [records.violation()])
     while not (view := tended(upkeep)).alarms:
         threading.Event().wait(0.01)
@@ -173,7 +177,7 @@ def test_a_delivery_that_cannot_be_is_refused_and_what_was_there_goes_on(
     ends.callback(receiver.close)
     upkeep, _ = upkeep_of(tmp_path, store, ends, Disk(600), HOOK.format(receiver.port))
     monkeypatch.setenv("HOOK_SECRET", "short")
-    edited = site_with(tmp_path, HOOK.format(free_port()))
+    edited = site_with(tmp_path, HOOK.format(ends.enter_context(held_port())))
     with pytest.raises(ConfigError, match="delivery to webhook: a webhook's secret has 5 bytes"):
         upkeep.check(edited)
     with pytest.raises(ConfigError):
@@ -196,9 +200,9 @@ def test_deletion_runs_at_once_with_each_change_of_retention_and_is_an_event(tmp
 
     text = "retention: {{speeding: {{days: {}}}}}\n"
     upkeep, _ = upkeep_of(tmp_path, store, ends, Disk(600), text.format(30), retire)
-    assert goes_on.acquire(timeout=10.0)
+    assert goes_on.acquire(timeout=PATIENCE_S)
     upkeep.apply(site_with(tmp_path, text.format(20)))
-    assert goes_on.acquire(timeout=10.0)
+    assert goes_on.acquire(timeout=PATIENCE_S)
     assert asked == [{ViolationKind.SPEEDING: Kept(days)} for days in (30, 20)]
     upkeep.apply(site_with(tmp_path, text.format(20)))
     while tended(upkeep).deleted_count < 6:
@@ -217,7 +221,7 @@ def test_a_deletion_that_fails_is_said_once_and_tried_again(caplog):
     retirement = Retirement(retire)
     for days in (1, 2):
         retirement.apply({ViolationKind.SPEEDING: Kept(days)})
-        assert failed.acquire(timeout=10.0)
+        assert failed.acquire(timeout=PATIENCE_S)
     retirement.close()
     assert retirement.trouble == "the key does not fit"
     assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1

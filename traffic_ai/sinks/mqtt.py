@@ -44,8 +44,6 @@ class MqttSink:
         client_id: str,
         prefix: str = "traffic-ai",
         ca_file: Path | None = None,
-        *,
-        answer_s: float = _ANSWER_S,
     ) -> None:
         try:
             import paho.mqtt.client  # noqa: F401
@@ -57,7 +55,6 @@ class MqttSink:
         self._tls = tls_context(ca_file) if self._address.scheme == "mqtts" else None
         self._client_id = client_id
         self._prefix = prefix
-        self._answer_s = answer_s
         self._client: Client | None = None
         self._changed = threading.Condition()
         self._acknowledged: set[int] = set()
@@ -153,13 +150,13 @@ class MqttSink:
             return Receipt(frozenset(sent.values()))
         with self._changed:
             delivered = {number for mid, number in sent.items() if mid in self._acknowledged}
-            why = self._lost or f"acknowledged nothing for {self._answer_s:.0f} s"
+            why = self._lost or f"acknowledged nothing for {_ANSWER_S:.0f} s"
         self._drop()
         return Receipt(frozenset(delivered), trouble=self._said(why))
 
     def _wait_for(self, mids: set[int]) -> bool:
         """Wait for acknowledgements, as long as they keep coming; whether all came."""
-        until_s = time.monotonic() + self._answer_s
+        until_s = time.monotonic() + _ANSWER_S
         with self._changed:
             while not mids <= self._acknowledged:
                 before = len(self._acknowledged)
@@ -167,7 +164,7 @@ class MqttSink:
                     return False
                 self._changed.wait(max(0.0, until_s - time.monotonic()))
                 if len(self._acknowledged) > before:
-                    until_s = time.monotonic() + self._answer_s
+                    until_s = time.monotonic() + _ANSWER_S
         return True
 
     def _drop(self) -> None:
