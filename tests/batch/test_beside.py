@@ -42,11 +42,11 @@ def test_much_that_waits_makes_the_giver_wait():
 
     giver = threading.Thread(target=give)
     giver.start()
-    assert ready.wait(10.0)
+    assert ready.wait(60.0)
     giver.join(0.2)
     assert len(given) <= 9
     go.set()
-    giver.join(10.0)
+    giver.join(60.0)
     writer.finish()
     writer.close()
     assert len(given) == 30
@@ -57,15 +57,17 @@ def test_what_was_not_begun_is_left_when_it_is_closed():
 
     def first():
         began.set()
-        go.wait(10.0)
+        go.wait(60.0)
         done.append(1)
 
     writer.hand_over(first)
     writer.hand_over(lambda: done.append(2))
-    assert began.wait(10.0)
+    left = writer._waiting[-1]
+    assert began.wait(60.0)
     closer = threading.Thread(target=writer.close)
     closer.start()
-    closer.join(0.1)
+    while not left.cancelled():
+        threading.Event().wait(0.01)
     go.set()
-    closer.join(10.0)
+    closer.join(60.0)
     assert done == [1]

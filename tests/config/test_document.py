@@ -68,9 +68,9 @@ def test_aliases_that_multiply_are_refused_at_once(tmp_path: Path) -> None:
     text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
     for level in range(1, 12):
         text += f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n"
-    began = time.monotonic()
+    began = time.process_time()
     assert "expands to more than" in refused(write(tmp_path, text))
-    assert time.monotonic() - began < 5.0
+    assert time.process_time() - began < 5.0
 
 
 def test_merge_keys_that_multiply_are_refused(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_what_is_started_tells_the_service_manager_and_ends_cleanly(
             process.send_signal(number)
             while (word := channel.recv(4096).decode()) != "STOPPING=1":
                 assert word.startswith("WATCHDOG=1")
-            _, said = process.communicate(timeout=20)
+            _, said = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 0, said

@@ -73,12 +73,12 @@ def test_all_frames_of_a_burst_are_handed_out(tmp_path, clock):
         for _ in range(5):
             gate.let()
             clock.advance(0.04)
-            indices.append(camera.latest(10.0).frame.info.index)
+            indices.append(camera.latest(60.0).frame.info.index)
         clock.advance(3.5)
         gate.let(75)
         slowly = threading.Event()
         for _ in range(75):
-            frame = camera.latest(10.0)
+            frame = camera.latest(60.0)
             indices.append(frame.frame.info.index)
             slowly.wait(0.005)
         assert indices == list(range(80))

@@ -29,8 +29,12 @@ def clock():
 
 
 @pytest.fixture
-def camera_of(clock):
-    """Makes a started camera that is called at a site; stopped afterwards."""
+def camera_of(clock, monkeypatch):
+    """Makes a started camera that is called at a site; stopped afterwards.
+
+    Between two turns of the test's clock it does not look whether nothing has come for long.
+    """
+    monkeypatch.setattr("traffic_ai.sources.live._LISTEN_S", 60.0)
     made = []
 
     def make(site, **options):
@@ -101,7 +105,7 @@ def test_a_quick_consumer_gets_every_frame(tmp_path, camera_of):
     indices = []
     for _ in range(9):
         gate.let()
-        frame = camera.latest(10.0)
+        frame = camera.latest(60.0)
         indices.append(frame.frame.info.index)
     assert indices == list(range(9))
     assert camera.status().frames_skipped == 0
@@ -161,7 +165,7 @@ def test_a_camera_without_a_new_frame_for_the_timeout_is_stalled(tmp_path, clock
     gate = Gate(x264(tmp_path / "a.mkv", steady(10)))
     camera = camera_of(Site(gate), stall_timeout_s=5.0)
     gate.let()
-    assert camera.latest(10.0)
+    assert camera.latest(60.0)
     clock.advance(4.0)
     assert camera.status().state is CameraState.LIVE
     clock.advance(2.0)
@@ -169,7 +173,7 @@ def test_a_camera_without_a_new_frame_for_the_timeout_is_stalled(tmp_path, clock
     assert (status.state, status.detail) == (CameraState.STALLED, "no frame for 6 s")
     assert status.last_frame_age_s == pytest.approx(6.0)
     gate.let()
-    assert camera.latest(10.0)
+    assert camera.latest(60.0)
     assert camera.status().state is CameraState.LIVE
 
 
@@ -196,7 +200,7 @@ def test_the_received_rate_is_that_of_the_last_seconds(tmp_path, clock, camera_o
     camera = camera_of(Site(gate))
     for _ in range(20):
         gate.let()
-        assert camera.latest(10.0)
+        assert camera.latest(60.0)
         clock.advance(0.1)
     assert camera.status().received_fps == pytest.approx(20 / 5.0)
     clock.advance(4.0)
@@ -308,7 +312,9 @@ def test_packets_that_give_no_picture_are_not_waited_for_for_ever(tmp_path, cloc
     camera = camera_of(Site(gate))
     gate.let(5)
     for _ in range(4):
-        assert gate.read.acquire(timeout=10.0)
+        assert gate.read.acquire(timeout=60.0)
+    while (reading := camera._reading) is None or reading.session is None:  # sent, not yet heard
+        threading.Event().wait(0.01)
     assert camera.status().state is CameraState.CONNECTING
     clock.advance(61.0)
     gate.let(4)

@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def watch(server):
 def new_session(camera, before):
     """A frame of another session than `before`."""
     for _ in range(200):
-        frame = camera.latest(10.0)
+        frame = camera.latest(60.0)
         assert frame is not None, camera.status()
         if frame.session is not before:
             return frame
@@ -67,23 +66,17 @@ def is_running(pid):
         return False
 
 
-def until_gone(pid):
-    descriptor = os.pidfd_open(pid)
-    try:
-        assert select.select([descriptor], [], [], 10.0)[0], f"process {pid} goes on"
-    finally:
-        os.close(descriptor)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_reader_that_dies_is_replaced_and_its_evidence_stays(watch, tmp_path, number):
     camera = watch()
-    first = camera.latest(10.0)
+    first = camera.latest(60.0)
     for _ in range(30):
-        last = camera.latest(10.0)
+        last = camera.latest(60.0)
+    skipped = camera.status().frames_skipped
     os.kill(camera.reader_pid, number)
     again = new_session(camera, first.session)
-    assert again.frame.info.index <= 3
+    # Counted anew; where this test is slow to ask, the first ones were skipped.
+    assert again.frame.info.index <= 3 + camera.status().frames_skipped - skipped
     assert camera.status().reconnects == 1
     assert camera.status().state is CameraState.LIVE
     t_s = last.frame.info.t_s
@@ -93,8 +86,8 @@ def test_a_reader_that_dies_is_replaced_and_its_evidence_stays(watch, tmp_path, 
 
 
 def test_a_reader_that_hangs_is_ended_and_replaced(watch):
-    camera = watch(stall_timeout_s=0.5)
-    first = camera.latest(10.0)
+    camera = watch(stall_timeout_s=2.0)
+    first = camera.latest(60.0)
     pid = camera.reader_pid
     os.kill(pid, signal.SIGSTOP)
     assert new_session(camera, first.session)
@@ -103,7 +96,7 @@ def test_a_reader_that_hangs_is_ended_and_replaced(watch):
 
 def test_a_reader_that_grows_too_large_is_replaced(watch):
     camera = watch(reader_max_bytes=1_000_000)
-    first = camera.latest(10.0)
+    first = camera.latest(60.0)
     pid = camera.reader_pid
     assert new_session(camera, first.session)
     assert not is_running(pid)
@@ -111,7 +104,7 @@ def test_a_reader_that_grows_too_large_is_replaced(watch):
 
 def test_stopping_a_camera_ends_its_reader_at_once_also_where_it_hangs(watch):
     camera = watch(stall_timeout_s=60.0)
-    assert camera.latest(10.0)
+    assert camera.latest(60.0)
     pid = camera.reader_pid
     os.kill(pid, signal.SIGSTOP)
     camera.stop()
@@ -131,11 +124,13 @@ def test_readers_do_not_outlive_a_watch_that_is_killed(server):
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     pid = int(watching.stdout.readline())
-    gone = threading.Thread(target=until_gone, args=(pid,))
-    gone.start()
-    watching.kill()
-    watching.communicate()
-    gone.join(10.0)
+    reader = os.pidfd_open(pid)
+    try:
+        watching.kill()
+        watching.communicate()
+        assert select.select([reader], [], [], 10.0)[0], f"process {pid} goes on"
+    finally:
+        os.close(reader)
     assert not is_running(pid)
 
 

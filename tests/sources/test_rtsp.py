@@ -58,7 +58,7 @@ def watch():
         camera.stop()
 
 
-def state_within(camera, states, seconds=15.0):
+def state_within(camera, states, seconds=60.0):
     """The camera's status once it is in one of the states."""
     until = time.monotonic() + seconds
     while (status := camera.status()).state not in states:
@@ -67,7 +67,7 @@ def state_within(camera, states, seconds=15.0):
     return status
 
 
-def frame_of_another_session(camera, session, seconds=20.0):
+def frame_of_another_session(camera, session, seconds=60.0):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         frame = camera.latest(1.0)
@@ -114,7 +114,7 @@ def test_frames_come_with_rising_time_the_cameras_clock_and_footage(serve, watch
 def test_a_server_that_dies_and_comes_back_gives_a_new_session(serve, watch):
     server = serve()
     camera = watch(server.url())
-    first = camera.latest(15.0)
+    first = camera.latest(60.0)
     server.kill()
     state_within(camera, {CameraState.OFFLINE})
     serve(port=server.port)
@@ -127,7 +127,7 @@ def test_a_server_that_dies_and_comes_back_gives_a_new_session(serve, watch):
 def test_a_silent_server_is_stalled_and_recovers_in_a_new_session(serve, watch):
     server = serve()
     camera = watch(server.url(), stall_timeout_s=1.0)
-    first = camera.latest(15.0)
+    first = camera.latest(60.0)
     os.kill(server.process.pid, signal.SIGSTOP)
     began = time.monotonic()
     state_within(camera, {CameraState.STALLED}, seconds=5.0)
@@ -139,7 +139,7 @@ def test_a_silent_server_is_stalled_and_recovers_in_a_new_session(serve, watch):
 def test_a_stalled_camera_can_be_stopped_at_once(serve, watch):
     server = serve()
     camera = watch(server.url(), stall_timeout_s=30.0)
-    assert camera.latest(15.0)
+    assert camera.latest(60.0)
     os.kill(server.process.pid, signal.SIGSTOP)
     began = time.monotonic()
     camera.stop()
@@ -161,7 +161,7 @@ def test_nobody_listening_is_offline(serve, watch):
 
 def test_with_the_password_frames_come(serve, watch):
     server = serve("--user", USER, "--password", PASSWORD)
-    assert watch(server.url(login=LOGIN)).latest(15.0) is not None
+    assert watch(server.url(login=LOGIN)).latest(60.0) is not None
 
 
 @pytest.mark.parametrize("login", ["", "op.erator:hunter2wrong"])
