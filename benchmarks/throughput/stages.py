@@ -15,6 +15,7 @@ import scipy.optimize  # noqa: F401  else its loading counts as tracking
 from benchmarks.clocks import clocked
 from traffic_ai import __version__
 from traffic_ai.batch.files import camera_of
+from traffic_ai.batch.steady import SteadyView
 from traffic_ai.config.site import Site
 from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
 from traffic_ai.detectors.regions import SizedDetector
@@ -25,7 +26,7 @@ from traffic_ai.tracking import RoadPlaneTracker
 from traffic_ai.wiring import new_attention, new_rules, scene_detector
 
 T = TypeVar("T")
-STAGES = ("decode", "convert", "signals", "attention", "detect", "track", "rules")
+STAGES = ("decode", "convert", "view", "signals", "attention", "detect", "track", "rules")
 
 
 @dataclass(slots=True)
@@ -75,13 +76,15 @@ def profile(clip: Path, site: Site, detector: SizedDetector, *, every_frame: boo
         [clocked(rule, "rules", spent_s) for rule in new_rules(scene, camera.rules, provenance)],
         attention and clocked(attention, "attention", spent_s, "convert"),
     )
+    view = clocked(SteadyView(scene), "view", spent_s, "convert")
     eyes = clocked(scene_detector(detector, scene), "detect", spent_s, "convert")
     for frame in _each(video.frames(), found):
         found.frames += 1
         found.video_s = frame.info.t_s
-        if session.wants(frame):
+        seen = view.seen(frame)
+        if seen is not None and session.wants(seen):
             found.looks += 1
-            found.findings += session.process(frame, eyes.detect(frame.image)).findings
+            found.findings += session.process(seen, eyes.detect(seen.image)).findings
     last = session.close()
     found.findings += last.findings if last else ()
     video.close()
