@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.throughput.process import ROOT, run
+from benchmarks.throughput.process import ROOT, Spent, run
 from traffic_ai.sources.footage import FileFootage
 
 VIDEO, SITE = ROOT / "sample_videos" / "junction.mp4", ROOT / "configs" / "demo.yaml"
@@ -31,14 +31,14 @@ def folder_of(folder: Path, video: Path, count: int, seconds: float) -> Path:
     return folder
 
 
-def seconds_of(videos: Path, site: Path, workers: int, cores: Sequence[int]) -> float:
-    """How long a run over a folder takes, start to end."""
+def spent_by(videos: Path, site: Path, workers: int, cores: Sequence[int]) -> Spent:
+    """What a run over a folder takes, start to end."""
     with TemporaryDirectory() as out:
         pinned = ["taskset", "-c", ",".join(map(str, cores))]
         command = [*pinned, sys.executable, "-m", "traffic_ai.cli.main", "process", videos]
         options = ["--site", site, "--out", Path(out) / "out", "--no-evidence"]
         spent, _ = run([*command, *options, "--workers", workers], {})
-    return spent.clock_s
+    return spent
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,8 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
         videos = folder_of(Path(name), options.video, 2 * options.workers, options.seconds)
         for _ in range(options.rounds):
             for way, (workers, pinned) in ways.items():
-                took[way].append(seconds_of(videos, options.site, workers, pinned))
-                print(f"{way}: {took[way][-1]:.1f} s", flush=True)
+                spent = spent_by(videos, options.site, workers, pinned)
+                took[way].append(spent.clock_s)
+                print(
+                    f"{way}: {spent.clock_s:.1f} s, {spent.cpu_s:.1f} s of processor time",
+                    flush=True,
+                )
     *alone, together = took.values()
     for way, one in zip(ways, alone, strict=False):
         ratio = float(np.median(np.divide(one, together)))
