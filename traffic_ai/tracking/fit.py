@@ -31,7 +31,8 @@ class Fit:
     """P pairs of a track and a detection that may be near, by track, then by detection; of a track
     observed only once its pairs with all detections.
 
-    track, detection (P,): their positions. cost (P,): negative log-likelihood, infinite where the
+    track, detection (P,): their positions. alike (P,): whether the detection is near enough to the
+    track's place, and of its size. cost (P,): negative log-likelihood, infinite where the
     detection cannot be the track's. overlap (P,): of the boxes as seen. shows_road (P,): whether
     the bottom edge is what was detected. place (P,): where the vehicle's whole box is in whole_px
     (Q, 4) and its reading in readings; the first M of these are the detections as they are, the
@@ -40,6 +41,7 @@ class Fit:
 
     track: Indices
     detection: Indices
+    alike: Mask
     cost: Array
     overlap: Array
     shows_road: Mask
@@ -96,7 +98,7 @@ def weigh(
     cost = position + near.log_det + np.minimum(size2, 4.0 * parameters.gate)
     is_alike = near.is_near & (size2 < 2.0 * parameters.gate)
     cost[~(is_alike | (overlap > parameters.min_iou))] = np.inf
-    return Fit(track, detection, cost, overlap, shows_road, place, whole, readings)
+    return Fit(track, detection, is_alike, cost, overlap, shows_road, place, whole, readings)
 
 
 def _shows_road(

@@ -25,7 +25,8 @@ class LiveTracks:
     state (N, 4), covariance (N, 4, 4), on_ground (N,): as in `MotionPlanes`. box_px (N, 4): what
     was seen of each, or would be; whole_px (N, 4): its box if nothing covered it;
     across_m (N,): metres a pixel across the picture where that stands.
-    last_observed_s, observed_count, confirmed (N,). shown_px (N, 4), ground_m (N, 2), observed,
+    last_observed_s, observed_count, confirmed (N,). sure (N,): whether a sure detection was
+    among what was observed; only then it has a number. shown_px (N, 4), ground_m (N, 2), observed,
     grounded (N,): the latest point of each history. part (N, 4): where in the whole box,
     in its sizes, a part of the vehicle is found now and then, NaN if none is known.
     """
@@ -42,6 +43,7 @@ class LiveTracks:
     last_observed_s: Array
     observed_count: NDArray[np.int64]
     confirmed: NDArray[np.bool_]
+    sure: NDArray[np.bool_]
     shown_px: Array
     ground_m: Array
     observed: NDArray[np.bool_]
@@ -74,6 +76,7 @@ class LiveTracks:
             across_m,
             np.full(n, t_s),
             np.zeros(n, np.int64),
+            np.zeros(n, bool),
             np.zeros(n, bool),
             zeros(n, 4),
             zeros(n, 2),

@@ -13,13 +13,13 @@ Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def match(fitted: Fit, sure: Mask, recent: Mask, min_iou: float) -> Indices:
-    """The pairs of a fit, (K,), in each of which a track goes on with a detection.
+def match(fitted: Fit, sure: Mask, settled: Mask, recent: Mask, min_iou: float) -> Indices:
+    """The pairs of a fit, (K,), in each of which a settled track (N,) goes on with a detection.
 
     sure (M,): detections that come first. recent (N,): tracks seen so lately that a doubtful one
     that overlaps well may be theirs.
     """
-    possible = fitted.cost < np.inf
+    possible = (fitted.cost < np.inf) & settled[fitted.track]
     of_sure = sure[fitted.detection]
     chosen = _cheapest(fitted, possible & of_sure)
     doubtful = possible & ~of_sure
@@ -29,6 +29,19 @@ def match(fitted: Fit, sure: Mask, recent: Mask, min_iou: float) -> Indices:
     left[fitted.track[chosen]] = False
     weak = doubtful & left[fitted.track] & (fitted.overlap > min_iou)
     return np.concatenate([chosen, _cheapest(fitted, weak)])
+
+
+def match_young(fitted: Fit, chosen: Indices, young: Mask) -> Indices:
+    """Pairs besides the chosen ones (K,) in which young tracks (N,) go on with what those leave.
+
+    Sure or doubtful, and near where motion puts it: the next box of a track seen once need not
+    overlap the first, and one that is not sure is no vehicle yet that overlap alone would tell.
+    """
+    free_track, free = young.copy(), np.ones(fitted.detection.max(initial=-1) + 1, bool)
+    free_track[fitted.track[chosen]] = False
+    free[fitted.detection[chosen]] = False
+    among = fitted.alike & free_track[fitted.track] & free[fitted.detection]
+    return _cheapest(fitted, among) if among.any() else chosen[:0]
 
 
 def _cheapest(fitted: Fit, among: Mask) -> Indices:

@@ -25,9 +25,10 @@ from traffic_ai.tracking.doubles import doubles
 from traffic_ai.tracking.fit import Fit, fit
 from traffic_ai.tracking.found import Found, Seen
 from traffic_ai.tracking.live import LiveTracks
-from traffic_ai.tracking.matching import match
+from traffic_ai.tracking.matching import match, match_young
 from traffic_ai.tracking.parameters import TrackerParameters
 from traffic_ai.tracking.plane import MotionPlanes, Readings
+from traffic_ai.tracking.starts import doubtful_starts, superfluous, sure_starts
 
 Indices = NDArray[np.int64]
 # A vehicle seen whole so short a time ago is still where it is thought to be.
@@ -71,7 +72,7 @@ class RoadPlaneTracker:
             self._move_boxes()
         part = self._parts(seen)
         found = seen.without(part, self._planes, self._p.sure_confidence)
-        free = found.sure.copy()
+        free = np.ones(len(found), bool)
         if len(self._live):
             fitted = fit(self._planes, self._expected(), found, self._p)
             pairs = self._associate(found, fitted)
@@ -131,9 +132,10 @@ class RoadPlaneTracker:
 
     def _associate(self, found: Found, fitted: Fit) -> Indices:
         """Pairs of the fit (K,) in which tracks go on with detections, by track."""
+        live = self._live
         recent = self._unobserved_s() < self._p.lost_s / 2.0
-        pairs = match(fitted, found.sure, recent, self._p.min_iou)
-        once = self._live.observed_count == 1
+        pairs = match(fitted, found.sure, live.sure, recent, self._p.min_iou)
+        once = live.sure & (live.observed_count == 1)
         once[fitted.track[pairs]] = False
         if once.any():
             free = found.sure.copy()
@@ -144,6 +146,8 @@ class RoadPlaneTracker:
                 for track, detection in leaps
             ]
             pairs = np.concatenate([pairs, np.array(more, np.int64)])
+        if (young := once | ~live.sure).any():
+            pairs = np.concatenate([pairs, match_young(fitted, pairs, young)])
         return pairs[fitted.track[pairs].argsort()]
 
     def _leaps(self, once: Indices, free: Indices, boxes: Array) -> list[tuple[int, int]]:
@@ -189,6 +193,7 @@ class RoadPlaneTracker:
             is_found[:] = False
         else:
             live.last_observed_s[at] = info.t_s
+            self._note_sure(track[found.sure[detection]])
             live.vote(track, found.class_id[detection], found.confidence[detection])
         shown, readings = rows(fitted.whole_px, shown_at), fitted.readings.take(shown_at)
         on_road &= is_found
@@ -259,23 +264,35 @@ class RoadPlaneTracker:
         ground_m, cov_m2 = self._planes.calibrated(readings)
         live.append(t_s, boxes, ground_m, cov_m2, observed, on_road)
         enough = ~live.confirmed & (live.observed_count >= self._p.confirm_observations)
+        enough &= live.sure
         if enough.any():
             live.confirmed |= enough
             for row in enough.nonzero()[0].tolist():
                 track = live.tracks[row]
                 self._histories[track.track_id] = track
 
+    def _note_sure(self, seen: Indices) -> None:
+        """Number the tracks among these (K,) that were never surely seen before."""
+        live = self._live
+        for row in seen[~live.sure[seen]].tolist():
+            live.track_id[row] = live.tracks[row].track_id = self._next_id
+            self._next_id += 1
+        live.sure[seen] = True
+
     def _start(self, free: Indices, found: Found, info: FrameInfo) -> None:
-        """Begin a tentative track at each sure detection that no track explains."""
+        """Begin a tentative track at each detection that no track explains."""
         if info.degraded or not len(free):
             return
+        doubtful = doubtful_starts(free, found, self._live)
+        free = sure_starts(free, found, self._live)
         if len(self._live):
-            overlap = iou(found.boxes[free][:, None], self._live.box_px)
-            free = free[overlap.max(axis=1) <= 0.7]
             free = free[~self._shows_part(found.boxes[free])]
+        sure = np.arange(len(free) + len(doubtful)) < len(free)
+        free = np.concatenate([free, doubtful])
+        if not len(free):
+            return
         boxes = rows(found.boxes, free)
-        tracks = [Track(self._next_id + i, info.t_s) for i in range(len(free))]
-        self._next_id += len(free)
+        tracks = [Track(0, info.t_s) for _ in free]
         readings = self._planes.read(boxes)
         state, covariance, on_ground = self._planes.initial(boxes, readings)
         started = LiveTracks.started(
@@ -286,7 +303,9 @@ class RoadPlaneTracker:
         self._append(
             started, info.t_s, boxes, readings, np.ones(len(free), bool), found.on_road[free]
         )
+        count = len(self._live)
         self._live.add(started)
+        self._note_sure(count + sure.nonzero()[0])
 
     def _shows_part(self, boxes: Array) -> NDArray[np.bool_]:
         """Which boxes (N, 4) are the upper part of a vehicle that was seen whole just before."""
@@ -344,7 +363,7 @@ class RoadPlaneTracker:
         live = self._live
         unobserved_s = self._unobserved_s()
         gone = unobserved_s > 0.0
-        if not gone.any():
+        if live.sure.all() and not gone.any():
             return
         x0, y0, x1, y1 = live.box_px.T
         left, top, right, bottom = self._planes.seen_px
@@ -354,6 +373,7 @@ class RoadPlaneTracker:
         longest_s = np.where(standing, self._p.lost_standing_s, self._p.lost_s)
         longest_s = np.where(live.confirmed, longest_s, self._p.tentative_s)
         gone &= ~inside | (unobserved_s > longest_s)
+        gone |= superfluous(live, standing)
         if gone.any():
             self._end(~gone)
 
@@ -363,11 +383,12 @@ class RoadPlaneTracker:
         if self._t_s is None or self._t_s - self._compared_s < _COMPARE_EVERY_S:
             return
         self._compared_s = self._t_s
-        found = doubles(live.tracks, live.box_px)
+        sure = live.sure.nonzero()[0]
+        found = doubles([live.tracks[row] for row in sure.tolist()], rows(live.box_px, sure))
         if not found:
             return
         lives = np.ones(len(live), bool)
-        for kept, dropped in found:
+        for kept, dropped in (sure[list(pair)].tolist() for pair in found):
             lives[dropped] = False
             outer, inner = live.whole_px[kept], live.whole_px[dropped]
             larger = areas(outer) < areas(inner)
