@@ -1,5 +1,6 @@
 """One world in the fast mode, judged by its truth."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ from traffic_ai.simulate.world import World
 class LookAt:
     """What is made worse than the default detector and tracker: noise on every edge of every box
     (SD in the picture's pixels, changing in extra_s), identities swapped and broken. every_frame:
-    look at every frame, where a run chooses those that matter.
+    look at every frame, where a run chooses those that matter. most_looks_per_s: of those no more
+    than that, as on a machine too slow for them.
     """
 
     extra_px: float = 0.0
@@ -32,6 +34,7 @@ class LookAt:
     swaps_per_s: float = 0.0
     breaks_per_s: float = 0.0
     every_frame: bool = False
+    most_looks_per_s: float = math.inf
 
     def options(self, world: World) -> FastOptions:
         mixups = None
@@ -39,7 +42,13 @@ class LookAt:
             mixups = Mixups(self.swaps_per_s, self.breaks_per_s)
         errors = in_look(MEASURED, world.look).with_noise(self.extra_px, self.extra_s)
         view = SignalView.LOG if world.signal_log else SignalView.LAMPS
-        return FastOptions(errors, mixups, view, every_frame=self.every_frame)
+        return FastOptions(
+            errors,
+            mixups,
+            view,
+            every_frame=self.every_frame,
+            most_looks_per_s=self.most_looks_per_s,
+        )
 
 
 @dataclass(frozen=True, eq=False)

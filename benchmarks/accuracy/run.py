@@ -2,6 +2,7 @@
 
 python -m benchmarks.accuracy [--jobs 2]                 cases and pools in the fast mode
 python -m benchmarks.accuracy --only cases --case NAME   one case
+python -m benchmarks.accuracy --looks 3 4 5 7 10         cases, at most so many looks a second
 python -m benchmarks.accuracy --only pools --share 0.1   a tenth of every pool
 python -m benchmarks.accuracy --rendered                 the drawn cases, through the detector
 python -m benchmarks.accuracy --rendered --further 2     in two worlds each that no one looked at
@@ -11,6 +12,7 @@ python -m benchmarks.accuracy --short [--update]         the verdicts that CI co
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -42,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         environments = [Environment(name, python) for name, python in _peers(options)]
         show(environments, options.share, options.out, options.jobs)
         return 0
+    if options.looks:
+        _looks(options)
+        return 0
     if options.rendered:
         _rendered(options)
         return 0
@@ -66,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--short", action="store_true", help="compare the verdicts")
     parser.add_argument("--update", action="store_true", help="with --short: accept the verdicts")
+    parser.add_argument("--looks", type=float, nargs="+", help="cases at so many looks a second")
     parser.add_argument("--rendered", action="store_true", help="the drawn cases")
     parser.add_argument("--peers", action="store_true", help="other projects' formulas")
     for name, folder in (("supervision", ".venv-bench"), ("ultralytics", ".venv-ultralytics")):
@@ -96,10 +102,32 @@ def _short(update: bool) -> int:
     return 1 if changed else 0
 
 
-def _cases(options: argparse.Namespace) -> None:
+def _chosen_cases(options: argparse.Namespace) -> list[Case]:
     cases = [c for c in read_cases() if not options.case or c.name in options.case]
     if not cases:
         sys.exit(f"no case {options.case}; there are {', '.join(c.name for c in read_cases())}")
+    return cases
+
+
+def _looks(options: argparse.Namespace) -> None:
+    """The cases as on machines too slow for more looks a second, beside one that is not."""
+    reports = {}
+    for rate in (*sorted(options.looks), math.inf):
+        name = "as many as wanted" if rate == math.inf else f"{rate:g} looks a second"
+        cases = [
+            replace(case, look_at=replace(case.look_at, most_looks_per_s=rate))
+            for case in _chosen_cases(options)
+        ]
+        keys = [f"case {case.name} {options.seeds} {rate:g}" for case in cases]
+        pieces = kept(cases, keys, options.out)
+        outcomes = each(partial(_case, count=options.seeds), pieces, options.jobs, name)
+        reports[name] = Report.merge(outcome.report for outcome in outcomes)
+    print(f"\n### Cases by looks a second, {options.seeds} worlds each\n")
+    print(kind_table(reports), flush=True)
+
+
+def _cases(options: argparse.Namespace) -> None:
+    cases = _chosen_cases(options)
     outcomes = _in_fast_mode(cases, options)
     print(f"\n### Cases, {options.further or options.seeds} worlds each\n")
     print(case_table(outcomes))

@@ -38,13 +38,15 @@ _TICKS_PER_S = 90_000
 class FastOptions:
     """errors: the detector's. mixups: None for the real tracker, else known identities that go
     wrong so often. signals: how they are known. every_frame: look at every frame, else at those
-    that may decide something.
+    that may decide something. most_looks_per_s: as on a machine too slow for more, where frames
+    pass unread while one is looked at.
     """
 
     errors: BoxErrors = MEASURED
     mixups: Mixups | None = None
     signals: SignalView = SignalView.LAMPS
     every_frame: bool = True
+    most_looks_per_s: float = np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,7 @@ def run_fast(
     )
     findings: list[Finding] = []
     tracks: dict[int, Track] = {}
-    looks = 0
+    looks, free_s = 0, -np.inf
     for number, (frame, seen) in enumerate(zip(frames, given, strict=True)):
         info = FrameInfo(
             scene.camera_id,
@@ -106,9 +108,12 @@ def run_fast(
             frame.repaired,
         )
         picture = _CHANGING[number % 2]
+        if frame.t_s < free_s:
+            continue
         if not session.wants(Frame(info, picture)):
             continue
         looks += 1
+        free_s = max(free_s + 1.0 / options.most_looks_per_s, frame.t_s)
         step = session.process(Frame(info, picture), seen.detections)
         findings += step.findings
         tracks.update(step.observation.histories)
