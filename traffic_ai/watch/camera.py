@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 _RATE_WINDOW_S = 5.0
 _GAP_S = 3.0
 """After so long without a picture, nothing is known of who is who and since when a lamp is lit."""
-_LEAST_PAUSE_S = 0.04
+LEAST_PAUSE_S = 0.04
 _LAST_FRAME_S = 30.0
 """No picture takes so long."""
 
@@ -120,7 +120,7 @@ class WatchedCamera:
         """How much a frame is needed: the time since the last one, in pauses that would do."""
         running = self._running
         pause_s = running.session.pause_s if running is not None else 0.0
-        return (now_s - self.worked_s) / max(pause_s, _LEAST_PAUSE_S)
+        return (now_s - self.worked_s) / max(pause_s, LEAST_PAUSE_S)
 
     def tend(self) -> None:
         """Note how the camera stands; end the analysis of a stream that is lost.
