@@ -39,6 +39,7 @@ VIDEO, SITE = ROOT / "sample_videos" / "junction.mp4", ROOT / "configs" / "demo.
 READ_S = 0.0005  # a frame that is not looked at: its lamps are read
 IDLE_S = 0.005  # as in `watch.crew`
 NOWHERE = Provenance("", "", "", "")
+EVENT_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -152,14 +153,31 @@ def run(site, scene, seen, options, look_s):
     return cameras
 
 
-def found(cameras, period_s):
-    """Violations by kind and place in the clip."""
-    return Counter(
-        (one.kind.value, one.lane_id, round(one.t_s % period_s))
+def told(cameras, kind_of_finding, period_s):
+    """Kind, lane, moment in the clip and reason, if any, of what was found."""
+    return [
+        (one.kind.value, one.lane_id, one.t_s % period_s, getattr(one, "reason", ""))
         for camera in cameras
         for one in camera.findings
-        if isinstance(one, Violation)
-    )
+        if isinstance(one, kind_of_finding)
+    ]
+
+
+def by_event(found, known):
+    """How often each event was found, by kind, lane, second in the clip and reason; `known` ones
+    are the same where no more than EVENT_S lie between.
+    """
+    counts = Counter()
+    for kind, lane_id, t_s, reason in sorted(found):
+        same = [
+            event
+            for event in (*known, *counts)
+            if event[:2] == (kind, lane_id)
+            and event[3] == reason
+            and abs(event[2] - t_s) <= EVENT_S
+        ]
+        counts[same[0] if same else (kind, lane_id, round(t_s), reason)] += 1
+    return counts
 
 
 def main():
@@ -176,33 +194,21 @@ def main():
     scene, seen = clip(site, options.cache)
     period_s = len(seen) * (seen[-1].info.t_s - seen[0].info.t_s) / (len(seen) - 1)
     seconds = options.rounds * period_s * options.cameras
-    due = None
+    due = Counter()
     for look_ms in (0.0, *options.look_ms):
         cameras = run(site, scene, seen, options, look_ms / 1000.0)
-        here = found(cameras, period_s)
+        violations = told(cameras, Violation, period_s)
+        here = by_event(violations, due)
         due = due or here
-        kinds = Counter()
-        for (kind, _, _), n in here.items():
-            kinds[kind] += n
         rate = sum(camera.looks for camera in cameras) / seconds
-        print(f"{look_ms:.0f} ms, {rate:.1f} looks/s:", dict(kinds), flush=True)
+        kinds = dict(sorted(Counter(kind for kind, _, _, _ in violations).items()))
+        print(f"{look_ms:.0f} ms, {rate:.1f} looks a second a camera:", kinds, flush=True)
         if options.why:
-            why(cameras, due, here, period_s)
-
-
-def why(cameras, due, here, period_s):
-    near = Counter(
-        (one.kind.value, one.lane_id, round(one.t_s % period_s), one.reason)
-        for camera in cameras
-        for one in camera.findings
-        if isinstance(one, NearMiss)
-    )
-    for event in sorted(due | here):
-        if due[event] != here[event]:
-            print("   ", *event, f"{here[event]} of {due[event]}")
-    print("    near misses:")
-    for event, n in sorted(near.items()):
-        print("      ", *event, n)
+            for event in sorted(due | here):
+                if due[event] != here[event]:
+                    print("    ", *event, f"{here[event]} of {due[event]}")
+            for event, count in sorted(by_event(told(cameras, NearMiss, period_s), ()).items()):
+                print("     near:", *event, count)
 
 
 if __name__ == "__main__":
