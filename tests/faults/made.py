@@ -70,7 +70,7 @@ class Played:
     def let(self):
         """Let one packet through; returns when the reader has come back for the next."""
         self._let.release()
-        return self._read.acquire(timeout=10.0)
+        return self._read.acquire(timeout=60.0)
 
     def end(self):
         """The camera ends the stream."""

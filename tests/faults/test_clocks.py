@@ -48,7 +48,7 @@ def play(watched, live, played, clock, count=FRAMES):
         clock.now_s += STEP_S
         assert played.let()
         with live._latest._changed:
-            assert live._latest._changed.wait_for(lambda: watched.waits, 10.0)
+            assert live._latest._changed.wait_for(lambda: watched.waits, 60.0)
         assert watched.work(clock.monotonic_s)
         watched.tend()
 

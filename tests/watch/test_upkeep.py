@@ -1,7 +1,7 @@
 """Disk, delivery and deletion beside the cameras: what is done, said, and kept as events."""
 
 import logging
-import os
+import subprocess
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -243,11 +243,9 @@ def test_records_whose_evidence_never_came_say_so_at_the_next_start(tmp_path, st
         result = recorder.record(violation, footage, records.scene(), None)
         assert result.state is EvidenceState.WRITTEN, result.problems
     store.set_evidence(late.id, EvidenceState.FAILED, None, "no entry in the chain")
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
-    half = recorder.folder(lost).parent / f".{lost.id}.{child}.partial"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    half = recorder.folder(lost).parent / f".{lost.id}.{gone.pid}.partial"
     half.mkdir(parents=True)
     (half / "at.jpg").write_bytes(b"half a picture")
     settle_remains(tmp_path, store)
