@@ -6,7 +6,7 @@ import sqlite3
 from datetime import timedelta, timezone
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.records import KEY, START, near_miss, violation, wall
@@ -130,7 +130,7 @@ def test_violations_come_by_wall_clock_time_then_recording_time_and_the_undated_
     assert [full.stored.id for full in store.documents()] == expected
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(max_examples=20)
 @given(
     st.lists(
         st.tuples(
