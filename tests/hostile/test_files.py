@@ -86,7 +86,9 @@ def png(width_px, height_px, rows=0):
         return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
 
     header = struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0)
-    data = zlib.compress(bytes((width_px * 3 + 1) * rows), 9)
+    packed = zlib.compressobj(1)
+    row = bytes(width_px * 3 + 1)
+    data = b"".join(packed.compress(row) for _ in range(rows)) + packed.flush()
     chunks = chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
