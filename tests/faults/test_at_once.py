@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.blocks import STEP_MS, WRONG, picture, rows_of, write_blocks, write_site
+from tests.faults.plays import Plays
 from tests.faults.proxy import Proxy
 from tests.rtsp import Server, needs_rtsp
 from tests.watching import Running
@@ -193,8 +194,16 @@ OWN_SERVER = ("killed", "altered")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, blocks_video):
-    run = Run(tmp_path_factory.mktemp("at_once"), blocks_video)
+def plays(tmp_path_factory, blocks_video):
+    return Plays(lambda: played(Run(tmp_path_factory.mktemp("at_once"), blocks_video)))
+
+
+@pytest.fixture
+def run(plays, request):
+    return plays.of(request)
+
+
+def played(run):
     main = run.serve("main")
     proxies = {}
     for name in SCRIPTS:
@@ -290,7 +299,8 @@ def test_time_stamps_that_jump_begin_a_new_session_without_a_reconnect(run, name
     """10 and 11: by 40 s ahead, by 10 s back."""
     camera = run.cameras[name]
     rows = camera.rows()
-    assert all(row["t_s"] < 90.0 for row in rows)
+    (began_s, _), (ended_s, _) = run.running.history[0], run.running.history[-1]
+    assert all(row["t_s"] < ended_s - began_s for row in rows), "a leap is in none"
     assert camera.view.status.reconnects == 0
     assert camera.states() == ["connecting", "live", "offline"]
     assert camera.session_count() == 2

@@ -11,7 +11,8 @@ from tests.blocks import write_site
 from tests.mounts import needs_mounts, run_with_small_disk
 from tests.rtsp import needs_rtsp
 
-pytestmark = [*needs_rtsp, needs_mounts, pytest.mark.flaky(reruns=2)]
+# The time is that of all attempts together.
+pytestmark = [*needs_rtsp, needs_mounts, pytest.mark.flaky(reruns=2), pytest.mark.timeout(900)]
 
 WATCH = """
 import json, sqlite3, sys

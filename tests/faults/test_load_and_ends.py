@@ -18,7 +18,8 @@ import pytest
 from tests.blocks import ROOT, leftovers_of, packages_of, rows_of, write_site
 from tests.rtsp import needs_rtsp
 
-pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2)]
+# The time is that of all attempts together.
+pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2), pytest.mark.timeout(900)]
 
 KILLS = 8
 

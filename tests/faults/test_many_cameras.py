@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 
 from tests.blocks import write_site
+from tests.faults.plays import Plays
 from tests.faults.proxy import Proxy
 from tests.rtsp import Server, needs_rtsp
 from tests.watching import Running
 from traffic_ai.sources.live import CameraState
 from traffic_ai.stores.database import ViolationStore
 
-pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2)]
+# The time is that of all attempts together.
+pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2), pytest.mark.timeout(900)]
 
 FPS = 12.5
 WELL = tuple(f"well-{number}" for number in range(1, 8))
@@ -84,9 +86,17 @@ class LongRun:
 
 
 @pytest.fixture(scope="module")
-def long_run(tmp_path_factory, blocks_video):
+def plays(tmp_path_factory, blocks_video):
+    return Plays(lambda: played(tmp_path_factory.mktemp("long"), blocks_video))
+
+
+@pytest.fixture
+def long_run(plays, request):
     """Seventeen cameras, some 100 s."""
-    folder = tmp_path_factory.mktemp("long")
+    return plays.of(request)
+
+
+def played(folder, blocks_video):
     rng = np.random.default_rng(4)
     rough = np.kron(rng.integers(40, 200, (9, 16, 3)), np.ones((12, 12, 1))).astype(np.uint8)
     frozen = write_still(folder / "frozen.mp4", rough)

@@ -13,7 +13,8 @@ from tests.blocks import BlockDetector, write_blocks, write_site
 from tests.rtsp import needs_rtsp
 from traffic_ai.sources.live import CameraState
 
-pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2)]
+# The time is that of all attempts together.
+pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2), pytest.mark.timeout(900)]
 
 SECONDS = 60.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

@@ -14,7 +14,8 @@ from tests.blocks import rows_of, write_site
 from tests.rtsp import needs_rtsp
 from traffic_ai.sources.live import CameraState
 
-pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2)]
+# The time is that of all attempts together.
+pytestmark = [*needs_rtsp, pytest.mark.flaky(reruns=2), pytest.mark.timeout(900)]
 
 RESETS = 20
 EVERY_S = 3.0
