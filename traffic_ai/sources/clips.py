@@ -22,6 +22,8 @@ _CONTAINERS = ((".mp4", "mp4"), (".mkv", "matroska"))
 _REORDER_LIMIT = 16
 """H.264 and H.265 show no picture more than 16 places from where it is stored."""
 _ENCODE_TIME_BASE = Fraction(1, 90000)
+_UNPROBED = {"codec_whitelist": "none"}
+"""With no codec to try, FFmpeg opens a file without decoding its first picture once more."""
 _TOLERANCE_S = 0.002
 """Matroska keeps times to the millisecond."""
 
@@ -83,7 +85,7 @@ def write_packets(
         try:
             with _whole(stem, suffix, container) as (output, part):
                 _mux(output, template, packets, time_base)
-                _check(part, [float((stamp - stamps[0]) * time_base) for stamp in stamps])
+                _check(part, [(stamp - stamps[0]) * float(time_base) for stamp in stamps])
         except (av.error.FFmpegError, ValueError, CannotKeepPacketsError) as error:
             problem = error
         else:
@@ -153,7 +155,7 @@ def _mux(
 
 def _check(path: Path, times_s: Sequence[float]) -> None:
     """Read a clip back: it begins with a picture that decodes and has all times."""
-    with av.open(f"file:{path.absolute()}") as clip:
+    with av.open(f"file:{path.absolute()}", options=_UNPROBED) as clip:
         stream = clip.streams.video[0]
         base = float(stream.time_base or 1)
         packets = clip.demux(stream)
