@@ -210,6 +210,15 @@ def test_foreseen_stills_are_decoded_along(watched, monkeypatch):
         footage.stills([4.4])  # once more than was foreseen
 
 
+def test_a_foreseen_still_that_has_not_come_is_not_taken_for_the_last_frame(watched, monkeypatch):
+    footage, _, _ = watched
+    footage.foresee([8.3])
+    footage.stills([7.9])
+    monkeypatch.setattr(footage, "_images", None)
+    with pytest.raises(TypeError):
+        footage.stills([8.3])  # is decoded only now
+
+
 def test_stills_come_only_from_what_is_held(watched):
     footage, _, _ = watched
     assert footage.newest_s == pytest.approx(7.96)

@@ -205,11 +205,11 @@ class PacketRing:
         return noted[max(at, 0)]
 
     def _soon(self, noted: Sequence[_Noted]) -> dict[float, _Noted]:
-        """The frames at foreseen moments, as many as there is room for."""
-        info = noted[-1][1]
-        room = self._foreseen.room(info.width_px * info.height_px * 3)
+        """The frames at foreseen moments that have come, as many as there is room for."""
+        newest = noted[-1][1]
+        room = self._foreseen.room(newest.width_px * newest.height_px * 3)
         found: dict[float, _Noted] = {}
-        for t_s in self._foreseen.wanted()[:room]:
+        for t_s in [t_s for t_s in self._foreseen.wanted() if t_s <= newest.t_s][:room]:
             with suppress(EvidenceError):
                 found[t_s] = self._shown_at(noted, t_s)
         return found
