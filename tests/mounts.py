@@ -25,7 +25,7 @@ needs_mounts = pytest.mark.skipif(
 )
 
 
-def run_with_small_disk(folder, size_kb, script, *arguments, seconds=60):
+def run_with_small_disk(folder, size_kb, script, *arguments, seconds=180):
     """Run Python with a file system of that size at the folder, which is lost afterwards."""
     mount = f'mount -t tmpfs -o size={size_kb}k none "{folder}"'
     return _run(mount, script, arguments, seconds)
@@ -37,7 +37,7 @@ def run_with_read_only(folder, script, *arguments):
     return _run(mount, script, arguments)
 
 
-def _run(mount, script, arguments, seconds=60):
+def _run(mount, script, arguments, seconds=180):
     command = ["unshare", "-Urm", "sh", "-c", f'{mount} && exec "$@"', "sh", sys.executable, "-c"]
     return subprocess.run(
         [*command, script, *map(str, arguments)],

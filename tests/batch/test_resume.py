@@ -102,7 +102,7 @@ analyse(Path(site), Path(out), [Path(video)], BlockDetector(kill))
 
 def kill_at(call, site, out, video):
     command = [sys.executable, "-c", KILLED, str(site), str(out), str(video), str(call)]
-    ended = subprocess.run(command, cwd=ROOT, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=ROOT, timeout=180, check=False)
     assert ended.returncode == -signal.SIGKILL
 
 

@@ -386,7 +386,7 @@ def test_threads_and_processes_write_to_one_chain(run, signer):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert [writer.wait(180) for writer in writers] == [0, 0]
     assert [entry.sequence for entry in entries(run)] == list(range(1, 36))
     report = verify(run, [signer.public_key])
     assert report.problems == []

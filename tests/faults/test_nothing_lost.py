@@ -24,10 +24,12 @@ from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.run_folder import STORE_NAME
 from traffic_ai.watch.remains import settle_remains
 
+pytestmark = pytest.mark.timeout(900)  # 200 processes, one after the other
+
 KILLS = 200
 
 
-def run_module(module, *arguments, seconds=200):
+def run_module(module, *arguments, seconds=800):
     done = subprocess.run(
         [sys.executable, "-m", module.__name__, *map(str, arguments)],
         cwd=ROOT,

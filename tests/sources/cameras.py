@@ -53,7 +53,7 @@ class TurnedClock:
 
     def until_waiting(self):
         """Return once the camera waits for its next attempt."""
-        assert self._waiting.acquire(timeout=20), "the camera never came to wait"
+        assert self._waiting.acquire(timeout=60), "the camera never came to wait"
 
 
 class Site:

@@ -382,7 +382,7 @@ def test_what_was_added_survives_a_killed_process(path, calls):
 def test_two_processes_make_and_fill_a_store_at_once(path):
     writers = [start_writer(path, lane, count=40) for lane in ("lane-1", "lane-2", "lane-1")]
     for writer in writers:
-        writer.communicate(timeout=60)
+        writer.communicate(timeout=180)
     assert [writer.returncode for writer in writers] == [0, 0, 0]
     with ViolationStore.open(path) as store:
         assert len(list(store.violations())) == 2 * 41 * 3
@@ -398,10 +398,10 @@ def test_a_new_store_that_another_process_is_just_making_is_waited_for(path, mon
     opened = []
     opening = threading.Thread(target=lambda: opened.append(ViolationStore.open(path)))
     opening.start()
-    assert waits.wait(20)
+    assert waits.wait(60)
     blocker.execute("COMMIT")
     blocker.close()
-    opening.join(20)
+    opening.join(60)
     [store] = opened
     store.close()
 
@@ -420,7 +420,7 @@ def test_a_second_writer_waits_for_the_first(path):
         assert waiting.is_alive()
         blocker.execute("COMMIT")
         blocker.close()
-        waiting.join(20)
+        waiting.join(60)
         assert added == [violation()]
 
 

@@ -40,7 +40,7 @@ class Clock:
         while self._looks.acquire(blocking=False):
             pass
         for _ in range(times):
-            assert self._looks.acquire(timeout=10.0)
+            assert self._looks.acquire(timeout=60.0)
 
 
 class Recorder:
@@ -99,7 +99,7 @@ def test_evidence_waits_until_the_footage_after_the_event_is_in(writer_of, clock
     clock.until_looked()
     assert store.noted.empty()
     ring.newest_s = 12.0 + TRAIL_S
-    noted = store.noted.get(timeout=10.0)
+    noted = store.noted.get(timeout=60.0)
     assert noted == ("a", EvidenceState.WRITTEN, "evidence/a", "")
 
 
@@ -109,7 +109,7 @@ def test_evidence_of_a_stream_that_fell_silent_is_written_with_what_there_is(wri
     clock.until_looked()
     assert store.noted.empty()
     clock.now_s += 16.0
-    assert store.noted.get(timeout=10.0)[0] == "a"
+    assert store.noted.get(timeout=60.0)[0] == "a"
 
 
 def test_evidence_whose_footage_is_in_does_not_wait_for_one_that_is_not(writer_of, clock):
@@ -117,7 +117,7 @@ def test_evidence_whose_footage_is_in_does_not_wait_for_one_that_is_not(writer_o
     writer = writer_of(store)
     writer.owe(owed("waits", Ring(12.5)))
     writer.owe(owed("ready", Ring(20.0)))
-    assert store.noted.get(timeout=10.0)[0] == "ready"
+    assert store.noted.get(timeout=60.0)[0] == "ready"
     assert store.noted.empty()
 
 
@@ -144,13 +144,13 @@ def test_a_fault_in_one_package_is_noted_and_the_next_is_written(writer_of, capl
     writer = writer_of(store)
     writer.owe(owed("bad", Ring(20.0), Recorder(ZeroDivisionError("in a drawing"))))
     writer.owe(owed("good", Ring(20.0)))
-    assert store.noted.get(timeout=10.0) == (
+    assert store.noted.get(timeout=60.0) == (
         "bad",
         EvidenceState.FAILED,
         None,
         "internal error ZeroDivisionError",
     )
-    assert store.noted.get(timeout=10.0)[:2] == ("good", EvidenceState.WRITTEN)
+    assert store.noted.get(timeout=60.0)[:2] == ("good", EvidenceState.WRITTEN)
     [record] = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert record.exc_info
 
@@ -160,5 +160,5 @@ def test_a_store_that_refuses_one_note_gets_the_next(writer_of, caplog):
     writer = writer_of(store)
     writer.owe(owed("a", Ring(20.0)))
     writer.owe(owed("b", Ring(20.0)))
-    assert store.noted.get(timeout=10.0)[0] == "b"
+    assert store.noted.get(timeout=60.0)[0] == "b"
     assert "evidence of a could not be noted" in caplog.text

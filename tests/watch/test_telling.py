@@ -54,7 +54,7 @@ def test_all_that_happens_is_told_and_logged_and_no_secret_is(serve, tmp_path):
             listener.until(lambda heard: written(heard) and heard.of("traffic-ai/stats"), 60.0)
             status = (out / "status.json").read_text()
             watch.send_signal(signal.SIGTERM)
-            printed, logged = watch.communicate(timeout=20)
+            printed, logged = watch.communicate(timeout=60)
         finally:
             watch.kill()
         assert watch.returncode == 0, logged
