@@ -118,9 +118,7 @@ def _looks(options: argparse.Namespace) -> None:
             replace(case, look_at=replace(case.look_at, most_looks_per_s=rate))
             for case in _chosen_cases(options)
         ]
-        keys = [f"case {case.name} {options.seeds} {rate:g}" for case in cases]
-        pieces = kept(cases, keys, options.out)
-        outcomes = each(partial(_case, count=options.seeds), pieces, options.jobs, name)
+        outcomes = _in_fast_mode(cases, options)
         reports[name] = Report.merge(outcome.report for outcome in outcomes)
     print(f"\n### Cases by looks a second, {options.seeds} worlds each\n")
     print(kind_table(reports), flush=True)
@@ -144,7 +142,7 @@ def _cases(options: argparse.Namespace) -> None:
 
 def _in_fast_mode(cases: Sequence[Case], options: argparse.Namespace) -> list[Outcome]:
     worlds = [_worlds(case, options) for case in cases]
-    keys = [f"case {case.name} {seeds}" for case, seeds in worlds]
+    keys = [f"case {case.name} {seeds} {case.look_at}" for case, seeds in worlds]
     return list(each(_case, kept(worlds, keys, options.out), options.jobs, "cases"))
 
 
