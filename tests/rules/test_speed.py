@@ -171,6 +171,19 @@ def test_beside_a_gap_the_longer_part_is_measured_by_itself():
     assert few.reason is RefusalReason.GAP
 
 
+@pytest.mark.parametrize("off_m", [4.5, 5.0])
+def test_a_few_points_of_another_vehicle_long_before_do_not_count(off_m):
+    """The track held another one first: what came of him since allows much, but not the most."""
+    t_s = np.concatenate([[0.0, 0.16], np.arange(1.0, 2.6, 0.04)])
+    place_m = along(t_s, 39.6, NEAR_M + 6.0)
+    place_m[:2] += [1.5, -off_m]
+    noise_px = correlated(np.random.default_rng(4), t_s, 0.0, 0.5)
+    result = Setting.exact(12.0).speed(t_s, place_m, noise_px)
+    assert isinstance(result, SpeedEstimate)
+    assert result.start_s == t_s[2]
+    assert result.speed_kmh == pytest.approx(39.6, abs=1.0)
+
+
 def test_lateral_noise_does_not_lengthen_the_path():
     random = np.random.default_rng(6)
     t_s = moments(5.0)

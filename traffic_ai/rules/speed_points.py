@@ -64,8 +64,8 @@ def vehicle_chains(samples: Samples) -> list[NDArray[np.int64]]:
     """Positions of the points of each single motion, the one with most points first.
 
     A point belongs to a chain when it lies where the motion around the chain's last point leads,
-    within the noise. One vehicle gives one chain and a few stray points; two chains mean that
-    the track changed vehicles.
+    within the noise; to the nearest, since one that ended long ago allows much. One vehicle gives
+    one chain and a few stray points; two chains mean that the track changed vehicles.
     """
     velocity = _running_velocity(samples)
     to_m = np.linalg.inv(samples.to_px)
@@ -73,21 +73,21 @@ def vehicle_chains(samples: Samples) -> list[NDArray[np.int64]]:
     sigma_m = sigma_m * _noise_scale(samples, velocity, sigma_m)
     if _is_one_chain(samples, velocity, sigma_m):
         return [np.arange(len(samples))]
-    rest = list(range(len(samples)))
-    chains: list[NDArray[np.int64]] = []
-    while rest:
-        chain, left = rest[:1], rest[:0]
-        for i in rest[1:]:
-            last = chain[-1]
-            step_s = samples.t_s[i] - samples.t_s[last]
-            way = (velocity[last] + velocity[i]) / 2.0 * step_s
-            miss = np.linalg.norm(samples.ground_m[i] - samples.ground_m[last] - way)
-            allowed = max(_JUMP_M, _JUMP_SIGMAS * float(np.hypot(sigma_m[i], sigma_m[last])))
-            allowed += _JUMP_SHARE * float(np.linalg.norm(way))
-            (chain if miss <= allowed else left).append(i)
-        chains.append(np.array(chain, np.int64))
-        rest = left
-    return sorted(chains, key=len, reverse=True)
+    chains: list[list[int]] = []
+    for i in range(len(samples)):
+        last = np.array([chain[-1] for chain in chains], np.int64)
+        step_s = (samples.t_s[i] - samples.t_s[last])[:, None]
+        way = (velocity[last] + velocity[i]) / 2.0 * step_s
+        miss = np.linalg.norm(samples.ground_m[i] - samples.ground_m[last] - way, axis=1)
+        allowed = np.maximum(_JUMP_M, _JUMP_SIGMAS * np.hypot(sigma_m[i], sigma_m[last]))
+        allowed += _JUMP_SHARE * np.linalg.norm(way, axis=1)
+        miss[miss > allowed] = np.inf
+        if np.isfinite(miss).any():
+            chains[int(miss.argmin())].append(i)
+        else:
+            chains.append([i])
+    found = [np.array(chain, np.int64) for chain in chains]
+    return sorted(found, key=len, reverse=True)
 
 
 def _is_one_chain(samples: Samples, velocity: Array, sigma_m: Array) -> bool:
