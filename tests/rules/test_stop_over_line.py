@@ -85,6 +85,20 @@ def test_seen_from_the_front_without_calibration_the_bottom_edge_decides():
     assert not violations(run(before, road=road, heading=(0.0, -1.0)))
 
 
+@pytest.mark.parametrize(("over_m", "reported"), [(2.2, 1), (0.4, 0), (-0.5, 0)])
+def test_the_road_just_beyond_the_calibrated_area_is_measured_too(over_m, reported):
+    """Such areas often end at the line."""
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=35.0, near_m=34.5)
+    front_m = 35.0 - over_m
+    path = through(1.75, (0, 75), (5, front_m + 9.0), (7, front_m), (60, front_m))
+    found = violations(run(path, heading=(0.0, -1.0), road=road, noise_px=1.0))
+    assert len(found) == reported
+    for one in found:
+        assert isinstance(one.measurement, StopOverLineMeasurement)
+        assert one.measurement.distance_over_m is not None
+        assert 0.5 <= one.measurement.distance_over_m <= over_m
+
+
 def test_it_is_reported_once_a_red_phase():
     phases = {"main": [*PHASES["main"], (20.0, Aspect.GREEN), (22.0, Aspect.YELLOW)]}
     assert len(violations(run(stopping_at(STOP_M + 2.2), phases=phases, seconds=22.0))) == 1

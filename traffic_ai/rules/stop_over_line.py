@@ -45,7 +45,7 @@ from traffic_ai.rules.standing import (
 from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
-RULE_VERSION = "stop-over-line-6"
+RULE_VERSION = "stop-over-line-7"
 _ROOM = "room_to_the_next"
 # Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
 # R58), their shadow and wheels show below. Cars' boxes reach the road.
@@ -231,7 +231,8 @@ class StopOverLine:
         sigma_px = edge_sigma_px(boxes)
         seen_px = float(np.median(geometry.seen_distance_px(boxes) - MARGIN_SIGMAS * sigma_px))
         least_px = OVER_SHARE_OF_BOX * float(np.median(boxes[:, 3] - boxes[:, 1]))
-        distance_m = geometry.seen_distance_m(track)[window]
+        places_m, noise_m = geometry.places_m(track)
+        distance_m = places_m[window]
         known = ~np.isnan(distance_m)
         if not known.any():
             unmeasured = geometry.ground_line is not None and track.road_user in _HEAVY
@@ -239,9 +240,7 @@ class StopOverLine:
             if seen_px > 0.0 or (unmeasured and foremost_px > 0.0):
                 return _Over(seen_px, None, None, least_px)
             return None
-        normal = geometry.ground_line.forward if geometry.ground_line is not None else np.zeros(2)
-        cov = track.ground_cov_m2[window][known]
-        sigma_m = float(np.sqrt(np.median(np.einsum("i,nij,j->n", normal, cov, normal))))
+        sigma_m = float(np.median(noise_m[window][known]))
         placed = np.flatnonzero(window)[known]
         if geometry.end is VehicleEnd.REAR:
             seen_m = least_of_pieces(distance_m[known])
