@@ -126,7 +126,8 @@ def test_votes_of_many_are_those_of_each(called):
     nobody = np.zeros(2, bool)
     live = LiveTracks.started(
         [Track(i, 0.0) for i in range(2)],
-        *(np.zeros((2, 4)), np.zeros((2, 4, 4)), nobody, np.zeros((2, 4)), np.zeros(2), 0.0),
+        *(np.zeros((2, 4)), np.zeros((2, 4, 4)), nobody, np.zeros((2, 4))),
+        *(np.zeros(2), np.zeros(2), 0.0),
     )
     for number, (road_user, confidence) in enumerate(called):
         row = number % 2
@@ -157,7 +158,8 @@ def test_a_pair_that_is_no_candidate_could_not_have_been_allowed(seed, calibrate
     seen = whole.copy()
     seen[:, 3] -= random.choice([0.0, 20.0], 12)
     once, every = np.zeros(12, bool), np.ones(12, bool)
-    expected = Expected(state, cov, on_ground, seen, whole, once, random.random(12) < 0.8, every)
+    drives, leaving = random.random((2, 12)) < [[0.8], [0.2]]
+    expected = Expected(state, cov, on_ground, seen, whole, once, leaving, drives, every)
     boxes = boxes_near(random, 15, whole).astype(np.float32)
     kinds = random.choice([0, 2, 3], 15)
     given_ = Seen.of(Detections(boxes, np.full(15, 0.9, np.float32), kinds))

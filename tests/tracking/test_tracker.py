@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.road import HEIGHT_PX, WIDTH_PX, Road, Vehicle, box_of, straight, through
+from tests.road import HEIGHT_PX, WIDTH_PX, Camera, Road, Vehicle, box_of, straight, through
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import FrameInfo
 from traffic_ai.core.road_user import RoadUser
@@ -228,6 +228,42 @@ def test_who_enters_below_goes_on_under_no_number_of_one_that_left_there():
     for track in histories.values():
         seen = track.anchor_px[track.observed]
         assert np.abs(np.diff(seen[:, 0])).max() < 100
+
+
+@pytest.mark.parametrize("speed_mps", [8.0, 14.0, 20.0, 27.0])
+def test_a_bus_that_comes_in_below_keeps_its_number_when_its_rear_shows(speed_mps):
+    """As long as the border cuts it off its place is guessed, and it seems slower than it is."""
+    bus = Vehicle(straight(3.5, speed_mps, 8.0), road_user=RoadUser.BUS)
+    (track,) = follow(Road(), [bus], moments(3.0, 12.5), lowest_px=712.0).values()
+    shows = track.xyxy_px[:, 3] < 690.0
+    assert track.observed.all()
+    assert track.grounded[shows][2:].all()
+
+
+def test_a_box_is_not_of_the_cab_because_what_was_cut_off_was_thought_higher():
+    """A drawn bus that comes in at the left before a camera 5 m high, and its first whole boxes."""
+    cut_off = [(1, 365, 324, 713), (1, 342, 374, 714), (1, 330, 415, 710), (1, 315, 451, 709)]
+    cut_off += [(1, 300, 481, 710), (0, 292, 502, 712), (1, 276, 542, 710)]
+    whole = [(109, 264, 571, 622), (238, 255, 597, 540), (326, 247, 614, 485), (393, 241, 632, 440)]
+    times_s = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 1.1, 1.3, 1.5]
+    tracker = RoadPlaneTracker(Road(camera=Camera(5.0, 10.0)).scene())
+    for index, (t_s, box) in enumerate(zip(times_s, cut_off + whole, strict=True)):
+        one = np.array([box], np.float32), np.full(1, 0.9, np.float32), np.full(1, RoadUser.BUS)
+        info = FrameInfo("cam", index, t_s, None, WIDTH_PX, HEIGHT_PX)
+        tracker.update(info, Detections(*one))
+    (track,) = tracker.histories.values()
+    assert track.observed.all()
+
+
+@pytest.mark.parametrize("x_m", [3.5, 5.0])
+def test_who_left_below_is_not_found_again_at_the_other_side(x_m):
+    leaves = Vehicle(straight(-5.0, -9.0, 40.0), heading=(0.0, -1.0), road_user=RoadUser.TRUCK)
+    enters = Vehicle(straight(x_m, 19.0, -78.0), road_user=RoadUser.TRUCK)
+    tracks = follow(Road(), [leaves, enters], moments(7.0, 12.5), lowest_px=712.0).values()
+    assert len(tracks) == 2
+    for track in tracks:
+        seen = track.anchor_px[track.observed, 0]
+        assert np.abs(np.diff(seen)).max() < 200
 
 
 def test_a_box_cut_off_or_covered_is_not_grounded():

@@ -26,8 +26,9 @@ class Expected:
 
     state (N, 4), covariance (N, 4, 4), on_ground (N,): as in `MotionPlanes`. seen_px (N, 4):
     boxes as they should be seen; whole_px (N, 4): as if nothing covered them. once (N,): observed
-    only once so far, so of unknown velocity. drives, four_wheeled (N,): not followed as one on
-    foot, as a car, bus or truck.
+    only once so far, so of unknown velocity. leaving (N,): their feet left the picture, where they
+    are followed badly: found again by what is still seen of them alone. drives, four_wheeled
+    (N,): not followed as one on foot, as a car, bus or truck.
     """
 
     state: Array
@@ -36,13 +37,15 @@ class Expected:
     seen_px: Array
     whole_px: Array
     once: Mask
+    leaving: Mask
     drives: Mask
     four_wheeled: Mask
 
 
-def reach_px(whole: Array, parameters: TrackerParameters) -> Array:
+def reach_px(expected: Expected, parameters: TrackerParameters) -> Array:
     """How far from its place a track (N,) is found, however unsure it has become."""
-    return np.asarray(parameters.reach_heights * np.maximum(whole[:, 3] - whole[:, 1], 8.0))
+    height_px = np.maximum(expected.whole_px[:, 3] - expected.whole_px[:, 1], 8.0)
+    return np.where(expected.leaving, 0.0, parameters.reach_heights * height_px)
 
 
 def candidates(
@@ -54,7 +57,7 @@ def candidates(
     """
     seen, whole = expected.seen_px, expected.whole_px
     x, y = anchors_px(whole).T
-    reach, hidden = reach_px(whole, parameters), whole[:, 3] - seen[:, 3]
+    reach, hidden = reach_px(expected, parameters), whole[:, 3] - seen[:, 3]
     # A lower edge that is not seen may be read so much farther down.
     missing = np.maximum(np.maximum(WIDTH_SCALE[1] * (whole[:, 3] - whole[:, 1]), hidden), 0.0)
     top = np.minimum(seen[:, 1], y - reach - missing)

@@ -171,9 +171,9 @@ def _near(
     Reach is in heights of the box; a track seen once may be anywhere its widest velocity guess
     allows. Beyond it the distance is infinite.
     """
-    whole = rows(expected.whole_px, track)
-    x, y = (anchors_px(whole) - found.anchors_px).T
-    within = expected.once[track] | (np.sqrt(x * x + y * y) < reach_px(whole, parameters))
+    x, y = (anchors_px(rows(expected.whole_px, track)) - found.anchors_px).T
+    within = np.sqrt(x * x + y * y) < reach_px(expected, parameters)[track]
+    within |= expected.once[track]
     distance2, log_det = planes.distances(
         rows(places(expected.state, expected.covariance), track), expected.on_ground[track], found
     )

@@ -24,7 +24,8 @@ class LiveTracks:
 
     state (N, 4), covariance (N, 4, 4), on_ground (N,): as in `MotionPlanes`. box_px (N, 4): what
     was seen of each, or would be; whole_px (N, 4): its box if nothing covered it;
-    across_m (N,): metres a pixel across the picture where that stands.
+    across_m (N,): metres a pixel across the picture where that stands. guessed_s (N,): when
+    that was last read from a box that does not show where the vehicle meets the road.
     last_observed_s, observed_count, confirmed (N,). sure (N,): whether a sure detection was
     among what was observed; only then it has a number. shown_px (N, 4), ground_m (N, 2), observed,
     grounded (N,): the latest point of each history. part (N, 4): where in the whole box,
@@ -40,6 +41,7 @@ class LiveTracks:
     box_px: Array
     whole_px: Array
     across_m: Array
+    guessed_s: Array
     last_observed_s: Array
     observed_count: NDArray[np.int64]
     confirmed: NDArray[np.bool_]
@@ -60,6 +62,7 @@ class LiveTracks:
         on_ground: NDArray[np.bool_],
         boxes: Array,
         across_m: Array,
+        guessed_s: Array,
         t_s: float,
     ) -> "LiveTracks":
         """New tracks, without a point or a vote yet, whose boxes (N, 4) were seen at t_s."""
@@ -74,6 +77,7 @@ class LiveTracks:
             boxes.copy(order="K"),
             boxes.copy(order="K"),
             across_m,
+            guessed_s,
             np.full(n, t_s),
             np.zeros(n, np.int64),
             np.zeros(n, bool),
@@ -90,7 +94,8 @@ class LiveTracks:
     def none(cls) -> "LiveTracks":
         """No tracks."""
         nobody = np.zeros(0, bool)
-        return cls.started([], zeros(0, 4), zeros(0, 4, 4), nobody, zeros(0, 4), zeros(0), 0.0)
+        state, boxes = zeros(0, 4), zeros(0, 4)
+        return cls.started([], state, zeros(0, 4, 4), nobody, boxes, zeros(0), zeros(0), 0.0)
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -151,7 +156,7 @@ class LiveTracks:
 
     def take_over(self, row: int, other: int) -> None:
         """Let the track at `row` go on from the motion and the box of another."""
-        for name in ("state", "covariance", "on_ground", "box_px", "whole_px", "across_m"):
+        for name in _MOTION:
             values = getattr(self, name)
             values[row] = values[other]
         self.last_observed_s[row] = max(self.last_observed_s[row], self.last_observed_s[other])
@@ -176,4 +181,5 @@ class LiveTracks:
         )
 
 
+_MOTION = ("state", "covariance", "on_ground", "box_px", "whole_px", "across_m", "guessed_s")
 _ARRAYS = tuple(f.name for f in fields(LiveTracks) if f.name != "tracks")

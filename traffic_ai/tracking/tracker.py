@@ -33,6 +33,10 @@ from traffic_ai.tracking.starts import doubtful_starts, superfluous, sure_starts
 Indices = NDArray[np.int64]
 # A vehicle seen whole so short a time ago is still where it is thought to be.
 _PART_OF_S = 0.5
+# So long after its place was guessed its velocity may be wrong.
+_GUESSED_S = 0.3
+# Who is not seen for so long while his foot is below the picture has left, or nearly so.
+_LEAVING_S = 0.5
 _COMPARE_EVERY_S = 0.2
 # Of two boxes on a vehicle that end alike, by this share of its height, the larger is the whole.
 _AS_LOW = 0.1
@@ -124,6 +128,7 @@ class RoadPlaneTracker:
             live.box_px,
             live.whole_px,
             live.observed_count < 2,
+            (self._unobserved_s() > _LEAVING_S) & (live.whole_px[:, 3] > self._planes.seen_px[3]),
             live.class_id != RoadUser.PERSON,
             _FOUR_WHEELED[live.class_id],
         )
@@ -179,12 +184,16 @@ class RoadPlaneTracker:
         track, detection = fitted.track[pairs], fitted.detection[pairs]
         place = fitted.place[pairs]
         at = slice(None) if len(pairs) == len(live) else track
-        whole = fitted.readings.take(place)
+        whole, boxes = fitted.readings.take(place), rows(found.boxes, detection)
+        shows_road = fitted.shows_road[pairs] & ~found.cut_beside[detection]
         expected = self._correct(at, whole) < self._p.gate
+        wrong_guess = shows_road & ~expected & (info.t_s - live.guessed_s[at] <= _GUESSED_S)
+        self._place_anew(track, wrong_guess.nonzero()[0], boxes, whole)
+        live.guessed_s[at] = np.where(shows_road, live.guessed_s[at], info.t_s)
         is_found, on_road = np.zeros(len(live), bool), np.zeros(len(live), bool)
         is_found[at] = True
-        on_road[at] = fitted.shows_road[pairs] & ~found.cut_beside[detection] & expected
-        live.box_px[at] = rows(found.boxes, detection)
+        on_road[at] = shows_road & expected
+        live.box_px[at] = boxes
         live.whole_px[at], live.across_m[at] = rows(fitted.whole_px, place), whole.across_m
         # Those that were not found are where their whole boxes are expected.
         shown_at = np.arange(len(fitted.whole_px) - len(live), len(fitted.whole_px))
@@ -243,6 +252,16 @@ class RoadPlaneTracker:
         live.state[at], live.covariance[at] = motion.correct(state, covariance, apart)
         return distance2
 
+    def _place_anew(self, track: Indices, those: Indices, boxes: Array, readings: Readings) -> None:
+        """Place tracks (K,) anew where boxes (K, 4), those at these positions, show that their
+        vehicles meet the road: what was just guessed from cut off or covered boxes was wrong, and
+        so may be their velocity.
+        """
+        if len(those):
+            state, covariance, _ = self._planes.initial(boxes[those], readings.take(those))
+            self._live.state[track[those], :2] = state[:, :2]
+            self._live.covariance[track[those]] = covariance
+
     def _switch(self, tracks: Indices, to_ground: NDArray[np.bool_]) -> None:
         """Take tracks' states (K,) to the other plane."""
         live = self._live
@@ -295,14 +314,14 @@ class RoadPlaneTracker:
         tracks = [Track(0, info.t_s) for _ in free]
         readings = self._planes.read(boxes)
         state, covariance, on_ground = self._planes.initial(boxes, readings)
+        on_road, across_m = found.on_road[free], readings.across_m.copy()
+        guessed_s = np.where(on_road, -np.inf, info.t_s)
         started = LiveTracks.started(
-            tracks, state, covariance, on_ground, boxes, readings.across_m.copy(), info.t_s
+            tracks, state, covariance, on_ground, boxes, across_m, guessed_s, info.t_s
         )
         every = np.arange(len(free))
         started.vote(every, found.class_id[free], found.confidence[free])
-        self._append(
-            started, info.t_s, boxes, readings, np.ones(len(free), bool), found.on_road[free]
-        )
+        self._append(started, info.t_s, boxes, readings, np.ones(len(free), bool), on_road)
         count = len(self._live)
         self._live.add(started)
         self._note_sure(count + sure.nonzero()[0])
@@ -351,7 +370,8 @@ class RoadPlaneTracker:
         """
         live, track, detection = self._live, fitted.track[pairs], fitted.detection[pairs]
         known = live.confirmed & (self._unobserved_s() <= _PART_OF_S)
-        known &= _FOUR_WHEELED[live.class_id]
+        # Of one whose foot is below the picture the height is guessed.
+        known &= _FOUR_WHEELED[live.class_id] & (live.whole_px[:, 3] <= self._planes.seen_px[3])
         boxes, whole = rows(found.boxes, detection), rows(live.whole_px, track)
         short = known[track] & found.on_road[detection] & cut_short(boxes, whole)
         if short.any():
