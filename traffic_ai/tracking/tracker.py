@@ -18,35 +18,26 @@ from traffic_ai.core.scene import Scene
 from traffic_ai.core.track import Track, Tracks
 from traffic_ai.tracking import motion
 from traffic_ai.tracking.association import size_mismatch2, unambiguous_pairs
-from traffic_ai.tracking.boxes import areas, cut_short, iou, is_before, is_covered, part_of, within
+from traffic_ai.tracking.boxes import areas, within
 from traffic_ai.tracking.candidates import Expected
 from traffic_ai.tracking.columns import rows
 from traffic_ai.tracking.doubles import doubles
 from traffic_ai.tracking.fit import Fit, fit
 from traffic_ai.tracking.found import Found, Seen
+from traffic_ai.tracking.leaving import behind_leaving, has_nearly_left
 from traffic_ai.tracking.live import LiveTracks
 from traffic_ai.tracking.matching import match, match_young
 from traffic_ai.tracking.parameters import TrackerParameters
+from traffic_ai.tracking.parts import FOUR_WHEELED, cut_pairs, parts, upper_parts
 from traffic_ai.tracking.plane import MotionPlanes, Readings
 from traffic_ai.tracking.starts import doubtful_starts, superfluous, sure_starts
 
 Indices = NDArray[np.int64]
-# A vehicle seen whole so short a time ago is still where it is thought to be.
-_PART_OF_S = 0.5
 # So long after its place was guessed its velocity may be wrong.
 _GUESSED_S = 0.3
-# Who is not seen for so long while his foot is below the picture has left, or nearly so.
-_LEAVING_S = 0.5
 _COMPARE_EVERY_S = 0.2
 # Of two boxes on a vehicle that end alike, by this share of its height, the larger is the whole.
 _AS_LOW = 0.1
-# A box is as its vehicle was where both share this much.
-_ALIKE = 0.65
-# A known part is found again this near to its place, in sizes of the whole box.
-_SAME_PLACE = 0.2
-_FOUR_WHEELED = np.array([u in (RoadUser.CAR, RoadUser.BUS, RoadUser.TRUCK) for u in RoadUser])
-# What covers a vehicle begins where that ends, give or take this share of its height.
-_JUST_BELOW = 0.15
 
 
 class RoadPlaneTracker:
@@ -74,14 +65,17 @@ class RoadPlaneTracker:
         seen = Seen.of(detections)
         if len(self._live):
             self._move_boxes()
-        part = self._parts(seen)
+        part = parts(seen, self._live, self._unobserved_s())
         found = seen.without(part, self._planes, self._p.sure_confidence)
         free = np.ones(len(found), bool)
         if len(self._live):
             fitted = fit(self._planes, self._expected(), found, self._p)
             pairs = self._associate(found, fitted)
             free[fitted.detection[pairs]] = False
-            pairs = pairs[~self._is_cut_short(pairs, found, fitted)]
+            cut = cut_pairs(
+                pairs, found, fitted, self._live, self._unobserved_s(), self._planes.seen_px
+            )
+            pairs = pairs[~cut]
             self._observe(pairs, found, fitted, info)
             self._retire()
             self._keep_one_each()
@@ -128,9 +122,9 @@ class RoadPlaneTracker:
             live.box_px,
             live.whole_px,
             live.observed_count < 2,
-            (self._unobserved_s() > _LEAVING_S) & (live.whole_px[:, 3] > self._planes.seen_px[3]),
+            has_nearly_left(live, self._unobserved_s(), self._planes.seen_px),
             live.class_id != RoadUser.PERSON,
-            _FOUR_WHEELED[live.class_id],
+            FOUR_WHEELED[live.class_id],
         )
 
     # -- association ------------------------------------------------------------------------
@@ -205,29 +199,8 @@ class RoadPlaneTracker:
             self._note_sure(track[found.sure[detection]])
             live.vote(track, found.class_id[detection], found.confidence[detection])
         shown, readings = rows(fitted.whole_px, shown_at), fitted.readings.take(shown_at)
-        on_road &= is_found
-        self._append(
-            live, info.t_s, shown, readings, is_found, on_road & ~self._behind(shown, is_found)
-        )
-
-    def _behind(self, boxes: Array, is_found: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Whose lower edges, of tracks with these boxes (N, 4), one covers that leaves the picture
-        below: the detector loses it before it is gone.
-        """
-        live, bottom_px = self._live, self._planes.seen_px[3]
-        leaving = (live.confirmed & ~is_found & (live.box_px[:, 3] >= bottom_px)).nonzero()[0]
-        found = is_found.nonzero()[0]
-        if not len(leaving) or not len(found):
-            return np.zeros(len(live), bool)
-        # It moves on, but how fast is not well known of a box without a lower edge.
-        tracks = [live.tracks[row] for row in leaving.tolist()]
-        last = np.array([track.xyxy_px[track.observed][-1] for track in tracks])
-        last[:, 3] = np.inf
-        pairs = (
-            np.repeat(found, len(leaving)),
-            np.tile(len(boxes) + np.arange(len(leaving)), len(found)),
-        )
-        return is_covered(np.concatenate([boxes, last]), pairs)[: len(boxes)]
+        on_road &= is_found & ~behind_leaving(live, shown, is_found, self._planes.seen_px)
+        self._append(live, info.t_s, shown, readings, is_found, on_road)
 
     def _correct(self, at: slice | Indices, readings: Readings) -> Array:
         """Correct tracks' states by a reading each; the squared distances (K,) those had."""
@@ -305,7 +278,8 @@ class RoadPlaneTracker:
         doubtful = doubtful_starts(free, found, self._live)
         free = sure_starts(free, found, self._live)
         if len(self._live):
-            free = free[~self._shows_part(found.boxes[free])]
+            part = upper_parts(found.boxes[free], self._live, self._unobserved_s())
+            free = free[~part]
         sure = np.arange(len(free) + len(doubtful)) < len(free)
         free = np.concatenate([free, doubtful])
         if not len(free):
@@ -325,58 +299,6 @@ class RoadPlaneTracker:
         count = len(self._live)
         self._live.add(started)
         self._note_sure(count + sure.nonzero()[0])
-
-    def _shows_part(self, boxes: Array) -> NDArray[np.bool_]:
-        """Which boxes (N, 4) are the upper part of a vehicle that was seen whole just before."""
-        unobserved_s = self._unobserved_s()
-        missed = self._live.confirmed & (unobserved_s > 0.0) & (unobserved_s <= _PART_OF_S)
-        if not missed.any() or not len(boxes):
-            return np.zeros(len(boxes), bool)
-        above, _ = part_of(boxes[:, None], self._live.whole_px[missed])
-        return np.asarray(above.any(axis=1))
-
-    def _parts(self, seen: Seen) -> NDArray[np.bool_]:
-        """Which detections (M,) show no more than a part of a vehicle that is seen or followed."""
-        part = np.zeros(len(seen.boxes), bool)
-        if seen.has_parts:
-            part |= seen.parts(self._as_it_was(seen.boxes))
-        if len(self._live):
-            part |= self._known_part(seen.boxes)
-        return part
-
-    def _as_it_was(self, boxes: Array) -> NDArray[np.bool_]:
-        """Which boxes (N, 4) are as one of the vehicles is expected to be seen: its cab or all of
-        it, as before.
-        """
-        alike = iou(boxes[:, None], self._live.box_px[self._live.confirmed])
-        return np.asarray((alike >= _ALIKE).any(axis=1))
-
-    def _known_part(self, boxes: Array) -> NDArray[np.bool_]:
-        """Which boxes (N, 4) show a part for which a vehicle, seen whole just before, is known to
-        be taken.
-        """
-        live = self._live
-        known = ~np.isnan(live.part[:, 0]) & (self._unobserved_s() <= _PART_OF_S)
-        if not known.any():
-            return np.zeros(len(boxes), bool)
-        place = within(boxes[:, None], live.whole_px[known])
-        again = np.abs(place - live.part[known]).max(axis=2) <= _SAME_PLACE
-        return np.asarray(again.any(axis=1))
-
-    def _is_cut_short(self, pairs: Indices, found: Found, fitted: Fit) -> NDArray[np.bool_]:
-        """Which pairs (K,) are of a four-wheeled vehicle that was seen whole just before and a box
-        that shows a part of it, such as the cab, though nothing is before it: its edges tell no
-        place.
-        """
-        live, track, detection = self._live, fitted.track[pairs], fitted.detection[pairs]
-        known = live.confirmed & (self._unobserved_s() <= _PART_OF_S)
-        # Of one whose foot is below the picture the height is guessed.
-        known &= _FOUR_WHEELED[live.class_id] & (live.whole_px[:, 3] <= self._planes.seen_px[3])
-        boxes, whole = rows(found.boxes, detection), rows(live.whole_px, track)
-        short = known[track] & found.on_road[detection] & cut_short(boxes, whole)
-        if short.any():
-            short[short] = ~is_before(found.boxes, detection[short], _JUST_BELOW)
-        return np.asarray(short)
 
     def _retire(self) -> None:
         """End the tracks that were unobserved too long or are predicted outside what is seen."""
