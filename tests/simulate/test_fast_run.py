@@ -63,6 +63,15 @@ def test_dark_lamps_make_no_red_light_record() -> None:
     assert not found(run(replace(red, look=Look(lamp_fault="dark"))), ViolationKind.RED_LIGHT)
 
 
+@pytest.mark.parametrize("rate", [3.0, 5.0, 7.0])
+def test_a_slow_machine_looks_no_more_often_than_it_can(rate: float) -> None:
+    of = world([driving(1, 5.0, 20.0, seconds=5.0)], seconds=6.0)
+    seconds = float(of.timing.t_s[-1] - of.timing.t_s[0])
+    slow = run(of, options=FastOptions(most_looks_per_s=rate))
+    assert slow.looks == pytest.approx(rate * seconds, abs=1.5)
+    assert run(of).looks == len(of.timing.t_s)
+
+
 def test_same_seed_same_findings() -> None:
     of = world([driving(1, 5.0, 20.0, seconds=5.0)], seconds=6.0)
     assert run(of, 4).findings == run(of, 4).findings
