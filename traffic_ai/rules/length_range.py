@@ -1,8 +1,8 @@
 """How long a vehicle seen from behind can be, by its class and the width of its box on the road.
 
 Used by the rules of the stop line. A class is a vote that may have gone wrong while the vehicle
-stood; a box no wider than a motorcycle's may be a motorcycle whatever it is called, and one as wide
-as a car is no motorcycle.
+stood; a box no wider than a motorcycle's may be a motorcycle whatever it is called, one as wide as
+a car is no motorcycle, and one wider than a car may be a trailer.
 """
 
 import numpy as np
@@ -48,4 +48,5 @@ def length_range_m(
     least = min(SIZES[RoadUser.CAR].shortest_m, max(size.shortest_m, 3.0))
     if track.road_user in (RoadUser.BUS, RoadUser.TRUCK) and wider_than(_CAR_M):
         least = SIZES[RoadUser.TRUCK].shortest_m
-    return least, longest if two_wheeled else size.longest_m
+    too_wide = track.road_user is RoadUser.CAR and wider_than(_CAR_M)
+    return least, longest if two_wheeled or too_wide else size.longest_m
