@@ -241,6 +241,22 @@ def test_a_covered_vehicle_is_never_charged_for_more_than_it_did(way, hidden_edg
     assert passage is None or passage.front_earliest_s <= crosses_s
 
 
+def test_a_box_that_held_another_vehicle_behind_hinders_no_crossing():
+    """Far away the box of a bus that comes holds the roof of the next one too."""
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=35.0)
+    scene, homography = road.scene(), road.scene().homography
+    bus = Vehicle(straight(1.75, -9.0, 35.0, 4.0), RoadUser.BUS, heading=(0.0, -1.0))
+    track = Track(1, 0.0)
+    track.vote(RoadUser.BUS, 1.0)
+    for t_s in np.arange(1.0, 5.0, 0.08):
+        box = box_of(road.camera, bus, t_s)
+        box[1] -= 0.4 * (box[3] - box[1]) if t_s < 3.0 else 0.0
+        _see(track, homography, t_s, box)
+    passage = front_passage(track, StopLineGeometry(scene.stop_lines[0], scene))
+    assert passage is not None
+    assert passage.front_earliest_s <= 4.0 <= passage.front_latest_s + 0.05
+
+
 def _covered_for_a_second(place_m):
     """The track of a box like a car's, covered from second 1 to 2, whose rear is where the function
     tells; what is left of it then seems to go on.

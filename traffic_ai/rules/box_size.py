@@ -140,10 +140,12 @@ def whole_of_one_size(t_s: Array, boxes: Array, m_per_px: Array) -> NDArray[np.b
     return kept
 
 
-def whole(boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:
-    """Mask (n,) of the boxes (n, 4), in time order, that nothing has cut shorter than others."""
+def whole(boxes: Array, m_per_px: Array, t_s: Array | None = None) -> NDArray[np.bool_]:
+    """Mask (n,) of the boxes (n, 4), in time order, that nothing has cut shorter than others; with
+    times (n,), shorter by the lower edge: a box may have held another vehicle behind.
+    """
     kept = np.zeros(len(boxes), bool)
-    for first, last in _whole_runs(boxes, m_per_px):
+    for first, last in _whole_runs(boxes, m_per_px, t_s):
         kept[first:last] = True
     return kept
 

@@ -98,7 +98,9 @@ def _whole_points(track: Track, geometry: StopLineGeometry) -> NDArray[np.int64]
     alone[:-1] &= ~free[1:]
     good = seen[free & ~alone]
     good = good[good >= _since(track, geometry)]
-    return good[whole_boxes(track.xyxy_px[good], geometry.scene.homography)]
+    # Of a front the lower edge tells all; a rear's bounds rest on the upper one too.
+    times_s = track.t_s[good] if geometry.end is VehicleEnd.FRONT else None
+    return good[whole_boxes(track.xyxy_px[good], geometry.scene.homography, times_s)]
 
 
 def _slack(track: Track, good: NDArray[np.int64], geometry: StopLineGeometry) -> Slack:

@@ -173,9 +173,11 @@ class StopLineGeometry:
         return np.asarray(np.max(corners, axis=0))
 
 
-def whole_boxes(boxes: Array, homography: Homography | None) -> NDArray[np.bool_]:
-    """Which boxes (n, 4) nothing has cut short, (n,)."""
+def whole_boxes(
+    boxes: Array, homography: Homography | None, t_s: Array | None = None
+) -> NDArray[np.bool_]:
+    """Which boxes (n, 4) nothing has cut short, (n,); with times by lower edges, as `whole`."""
     if homography is None:
-        return whole(boxes, np.ones(len(boxes)))
+        return whole(boxes, np.ones(len(boxes)), t_s)
     middles = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 3]])
-    return whole(boxes, homography.m_per_px_across(middles))
+    return whole(boxes, homography.m_per_px_across(middles), t_s)
