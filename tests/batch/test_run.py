@@ -1,7 +1,10 @@
 """Batches of recorded files: what is found, what is skipped, what is said of bad files."""
 
 import json
+import os
 import sqlite3
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +24,24 @@ from tests.blocks import (
 from traffic_ai.batch.run import FileState
 from traffic_ai.core.errors import ConfigError, StoreError
 from traffic_ai.sources.file import VideoFile
+
+
+def alter_again_and_again(path, stop):
+    while not stop.wait(0.05):
+        os.utime(path)
+
+
+@contextmanager
+def ended(work, *arguments):
+    """`work` runs beside the block, until its last argument, an event, is set."""
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(*arguments, stop))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def states(outcomes):
@@ -82,6 +103,58 @@ def test_a_truncated_file_gives_what_it_holds_and_says_so(site_path, tmp_path):
     assert outcome.state is FileState.DONE
     assert 0 < outcome.frame_count < frame_count()
     assert outcome.violation_count == 1
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mkv"])
+def test_a_file_that_is_being_written_is_left_for_later(site_path, tmp_path, suffix):
+    whole = write_blocks(tmp_path / f"whole.{suffix}").read_bytes()
+    growing, out = tmp_path / f"growing.{suffix}", tmp_path / "out"
+    detector = BlockDetector()
+    with growing.open("wb") as recorder, ended(alter_again_and_again, growing):
+        recorder.write(whole[: len(whole) * 6 // 10])
+        recorder.flush()
+        [outcome] = analyse(site_path, out, [growing], detector)
+        assert outcome.state is FileState.SKIPPED
+        assert "still being written" in outcome.message
+        assert detector.calls == 0
+        recorder.write(whole[len(whole) * 6 // 10 :])
+    [outcome] = analyse(site_path, out, [growing])
+    assert outcome.state is FileState.DONE
+    assert len(rows_of(out)["violations"]) == len(WRONG)
+
+
+def test_a_file_that_somebody_keeps_open_but_leaves_alone_is_analysed(
+    site_path, wrong_way_video, tmp_path
+):
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(wrong_way_video.read_bytes())
+    os.utime(copy, (0, 0))
+    with copy.open("ab"):
+        [outcome] = analyse(site_path, tmp_path / "out", [copy])
+    assert outcome.state is FileState.DONE
+
+
+def test_a_file_that_changes_under_the_analysis_is_not_done(site_path, wrong_way_video, tmp_path):
+    growing = tmp_path / "growing.mp4"
+    growing.write_bytes(wrong_way_video.read_bytes())
+
+    def append(call):
+        if call == 3:
+            with growing.open("ab") as file:
+                file.write(b"more")
+
+    [outcome] = analyse(site_path, tmp_path / "out", [growing], BlockDetector(append))
+    assert outcome.state is FileState.FAILED
+    assert "changed while it was analysed" in outcome.message
+
+
+def test_a_file_that_ends_before_its_stated_length_says_so(site_path, tmp_path):
+    whole = write_blocks(tmp_path / "whole.mkv")
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    notes = [o.notes for o in analyse(site_path, tmp_path / "out", [whole, cut])]
+    assert notes[0] == []
+    assert any("before the length the file states" in note for note in notes[1])
 
 
 def test_a_picture_of_another_shape_than_the_site_was_drawn_on_fails_that_file(

@@ -37,6 +37,7 @@ from traffic_ai.pipeline import Session, Step
 from traffic_ai.sources.file import VideoFile, content_hash
 from traffic_ai.sources.footage import FileFootage
 from traffic_ai.sources.start_time import start_time
+from traffic_ai.sources.unfinished import FileMoment, is_being_written
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.detection_log import DetectionLog
 from traffic_ai.stores.records import SourceKey, SourceState
@@ -208,16 +209,22 @@ class _FileRun:
             pattern=self._camera.start_time_pattern,
             time_zone=self._camera.time_zone,
         )
+        if is_being_written(path):
+            self._skip("still being written; run again when it is finished")
+            return
+        moment = FileMoment.of(path)
         key = self._key(content_hash(path))
         if self._store.source_done(key):
-            self._outcome.state = FileState.SKIPPED
-            self._outcome.message = "already done"
+            self._skip("already done")
             return
         video = VideoFile(path, self._camera.id, start)
         try:
-            self._analyse(video, key)
+            self._analyse(video, key, moment)
         finally:
             video.close()
+
+    def _skip(self, why: str) -> None:
+        self._outcome.state, self._outcome.message = FileState.SKIPPED, why
 
     def _key(self, source_hash: str) -> SourceKey:
         config_hash = self._camera.config_hash
@@ -231,7 +238,7 @@ class _FileRun:
             rules_version(self._camera),
         )
 
-    def _analyse(self, video: VideoFile, key: SourceKey) -> None:
+    def _analyse(self, video: VideoFile, key: SourceKey, moment: FileMoment | None) -> None:
         outcome = self._outcome
         analysis = self._begin(video, key)
         view = SteadyView(analysis.scene)
@@ -244,6 +251,11 @@ class _FileRun:
                 self._listener.frame_done(frame.info.t_s, self._catches_up)
                 outcome.frame_count += 1
                 outcome.duration_s = frame.info.t_s
+            if FileMoment.of(video.path) != moment:
+                raise SourceError(
+                    f"{video.path} changed while it was analysed; what was found stands under the "
+                    "hash of what it was. Run again when it is finished, into another folder"
+                )
             done = not self._batch.stop.is_set()
             if done:
                 self._close_session(analysis)

@@ -13,6 +13,9 @@ from traffic_ai.sources.container import MAX_PIXELS
 from traffic_ai.sources.reading import Reading
 from traffic_ai.sources.start_time import CapturedStart
 
+_END_TOLERANCE_S = 1.0
+"""How much earlier than a container says its pictures may end without a word."""
+
 
 @dataclass(slots=True)
 class ReadReport:
@@ -21,7 +24,7 @@ class ReadReport:
     frames: yielded. damaged, repaired: those of them that are degraded because of the picture,
     because of the time stamp. dropped_repeated: pictures left out because their stamp stood
     already; dropped_unstamped: because nothing told their time. errors: packets that could not
-    be read or decoded.
+    be read or decoded. missing_s: by how much its pictures end before the length it states.
     """
 
     frames: int = 0
@@ -30,6 +33,7 @@ class ReadReport:
     dropped_repeated: int = 0
     dropped_unstamped: int = 0
     errors: int = 0
+    missing_s: float = 0.0
 
     def notes(self) -> list[str]:
         """What a person should know, a line each; nothing for a sound file."""
@@ -40,7 +44,13 @@ class ReadReport:
             (self.dropped_unstamped, "frames dropped: nothing tells their time"),
             (self.errors, "packets could not be read or decoded"),
         )
-        return [f"{count} {text}" for count, text in said if count]
+        notes = [f"{count} {text}" for count, text in said if count]
+        if self.missing_s > _END_TOLERANCE_S:
+            notes.append(
+                f"the pictures end {self.missing_s:.1f} s before the length the file states: it "
+                "was cut off, or is not finished"
+            )
+        return notes
 
 
 class VideoFile:
@@ -111,6 +121,9 @@ class VideoFile:
             self.position_s = shown.t_s
             reading = self._reading
             yield Frame(info, partial(reading.image, picture), partial(reading.part, picture))
+        # Some containers count their length from zero, not from the first picture.
+        end_s = self.position_s + max(0.0, self._reading.time_of(self._reading.origin))
+        self._report.missing_s = max(0.0, (self.duration_s or 0.0) - end_s)
 
     def close(self) -> None:
         """Release the file; may be called twice."""

@@ -95,13 +95,11 @@ class Reading:
 
     def shown(self) -> Iterator[Shown]:
         """The pictures from where reading stands; raises SourceError where it cannot go on."""
-        time_base = self.video.time_base
         count = 0
         first, self._first = self._first, None
         while (picture := first or next(self._pictures, None)) is not None:
             first = None
-            ticks = picture.stamp - self.origin
-            t_s = ticks * time_base.numerator / time_base.denominator
+            t_s = self.time_of(picture.stamp - self.origin)
             decoded = picture.decoded
             if (decoded.width, decoded.height) != self._stored_size:
                 raise SourceError(
@@ -121,6 +119,11 @@ class Reading:
     def part(self, picture: Picture, box_px: Box) -> Image:
         """The part x0, y0, x1, y1 of the upright picture, the pixels of `image`."""
         return self._converter.part(picture.decoded, box_px)
+
+    def time_of(self, stamp: int) -> float:
+        """A stamp or a difference of stamps in seconds."""
+        time_base = self.video.time_base
+        return stamp * time_base.numerator / time_base.denominator
 
     def stamp_at(self, t_s: float) -> int:
         """A moment in units of the stream's time base."""
