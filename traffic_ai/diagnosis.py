@@ -19,7 +19,12 @@ from traffic_ai.core.errors import TrafficAiError
 from traffic_ai.detectors import models
 
 _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime", "shapely", "scipy", "sqlalchemy")
-_EXTRAS = (("ultralytics", "ultralytics"), ("openvino", "openvino"), ("paho", "mqtt"))
+_EXTRAS = (
+    ("ultralytics", "ultralytics"),
+    ("openvino", "openvino"),
+    ("paho", "mqtt"),
+    ("trackers", "evaluate"),
+)
 _INSTEAD = {"onnxruntime": ("onnxruntime-gpu",)}
 _LOW_DISK_GB = 2.0
 

@@ -318,6 +318,7 @@ def test_a_near_miss_is_explained_by_its_id(with_near_misses, call):
     [
         (("zz", "RUN"), "holds no packages whose id begins with 'zz'"),
         (("RUN",), "is no package (it holds no manifest.json); for a record of a run folder"),
+        (("4f1c09",), "write `traffic-ai explain 4f1c09 RUN_FOLDER`"),
         (("a", "b", "c"), "3 arguments were given"),
         (("--near-misses", "RUN", "RUN"), "takes one run folder"),
     ],

@@ -177,6 +177,8 @@ def test_doctor_names_the_fix_where_weights_are_absent(call, tmp_path, monkeypat
     rows = json.loads(call("doctor", "--json").out)
     assert {row["name"]: row["ok"] for row in rows}["weights"] is False
     assert {row["name"]: row["ok"] for row in rows}["store"] is True
+    extras = {row["name"] for row in rows if row["name"].startswith("extra ")}
+    assert extras == {"extra ultralytics", "extra openvino", "extra mqtt", "extra evaluate"}
     assert not (tmp_path / "none").exists(), "doctor fetches nothing"
 
 

@@ -136,6 +136,12 @@ def test_a_bad_truth_is_refused_with_its_value(case, call, changes, said):
     assert "Traceback" not in called.err
 
 
+def test_a_truth_that_is_not_there_is_named(case, call, tmp_path):
+    called = call(case.run, "--truth", tmp_path / "noted.json")
+    assert called.code == 2
+    assert f"there is no truth {tmp_path / 'noted.json'}" in called.err
+
+
 def test_a_misspelt_key_of_hand_made_truth_is_refused(case, call, tmp_path):
     truth = tmp_path / "noted.json"
     noted = {"kind": "wrong_way", "t_s": 1.0, "untill_s": 2.0}

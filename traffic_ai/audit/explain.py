@@ -30,7 +30,7 @@ from traffic_ai.core.violation import (
 )
 from traffic_ai.evidence.condition_words import condition_words
 from traffic_ai.evidence.keys import short_name
-from traffic_ai.evidence.words import one_line
+from traffic_ai.evidence.words import one_line, when
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +141,8 @@ def near_miss_words(miss: NearMiss) -> list[str]:
 
 def near_miss_line(miss: NearMiss) -> str:
     """What a near miss was of, where and when."""
-    moment = miss.occurred_at
-    when = f"{moment.utc.isoformat(timespec='milliseconds')} " if moment is not None else ""
     kind = miss.kind.value.replace("_", " ")
-    return f"no {kind}: {miss.road_user.label} in lane {miss.lane_id} at {when}({miss.t_s:.2f} s)"
+    return f"no {kind}: {miss.road_user.label} in lane {miss.lane_id} at {when(miss)}"
 
 
 def _conditions(finding: Violation | NearMiss) -> Iterator[str]:

@@ -73,6 +73,8 @@ def evaluate(
 
 
 def _site_beside(truth: Path) -> Path:
+    if not truth.is_file():
+        raise UsageError(f"there is no truth {truth}; name the file that says what truly happened")
     path = truth.parent / "site.yaml"
     if not path.is_file():
         raise UsageError(

@@ -98,6 +98,11 @@ def _package(folder: Path, show: _Shown) -> None:
     from traffic_ai.evidence.chain import MANIFEST
     from traffic_ai.evidence.package import folder_name
 
+    if not folder.exists():
+        raise UsageError(
+            f"there is no package {folder}; for a record of a run folder write "
+            f"`traffic-ai explain {folder} RUN_FOLDER`"
+        )
     if not (folder / MANIFEST).is_file():
         raise UsageError(
             f"{folder} is no package (it holds no {MANIFEST}); for a record of a run folder "

@@ -2,6 +2,7 @@
 
 from traffic_ai.core.record import StoredViolation
 from traffic_ai.core.violation import (
+    Finding,
     Measurement,
     RedLightMeasurement,
     SpeedMeasurement,
@@ -14,13 +15,19 @@ from traffic_ai.core.violation import (
 
 def one_line(violation: Violation) -> str:
     """Kind, place, time and the figure that matters, in one line."""
-    moment = violation.occurred_at
-    when = f"{moment.utc.isoformat(timespec='milliseconds')} " if moment is not None else ""
     kind = violation.kind.value.replace("_", " ")
     return (
-        f"{kind}: {violation.road_user.label} in lane {violation.lane_id} at {when}"
-        f"({violation.t_s:.2f} s), {figure(violation.measurement)}"
+        f"{kind}: {violation.road_user.label} in lane {violation.lane_id} at {when(violation)}, "
+        f"{figure(violation.measurement)}"
     )
+
+
+def when(finding: Finding) -> str:
+    """The moment of a finding: by the wall clock, where it is known, and in the recording."""
+    moment, t_s = finding.occurred_at, f"{finding.t_s:.2f} s"
+    if moment is None:
+        return t_s
+    return f"{moment.utc.isoformat(timespec='milliseconds')} ({t_s})"
 
 
 def figure(measurement: Measurement) -> str:
