@@ -79,7 +79,8 @@ def process(
 
     Violations go to OUT/violations.sqlite, stills, clips and manifests to OUT/evidence. Run again
     with the same site and OUT, finished files are skipped and an interrupted one goes on where it
-    was. A file that is still being written is left for the next run. Ctrl-C ends cleanly. Exit code 0: all files done; 1: some failed; 130: interrupted.
+    was. A file that is still being written is left for the next run. Ctrl-C ends cleanly. Exit code
+    0: all files done or skipped; 1: some failed; 130: interrupted.
     """
     from traffic_ai.batch.files import find_videos
     from traffic_ai.batch.workers import Workers
