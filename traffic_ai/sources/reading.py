@@ -120,7 +120,7 @@ class Reading:
         """The part x0, y0, x1, y1 of the upright picture, the pixels of `image`."""
         return self._converter.part(picture.decoded, box_px)
 
-    def time_of(self, stamp: int) -> float:
+    def time_of(self, stamp: float) -> float:
         """A stamp or a difference of stamps in seconds."""
         time_base = self.video.time_base
         return stamp * time_base.numerator / time_base.denominator
