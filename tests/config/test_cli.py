@@ -59,6 +59,8 @@ def test_right_file_is_summed_up(tmp_path: Path) -> None:
     assert "640x360 (a.mp4)" in result.stdout
     assert "north-1 (50 km/h)" in result.stdout
     assert "add a fifth" in result.stdout
+    # Half the calibrated road of 8 m each.
+    assert "north-1 4.0 m, north-2 4.0 m" in result.stdout
     assert "red_light, speeding, stop_over_line, wrong_way" in result.stdout
 
 

@@ -107,8 +107,11 @@ def _picture_size(camera: "CameraSite") -> tuple[tuple[int, int], str]:
 
 
 def _content(scene: "Scene") -> dict[str, object]:
+    from traffic_ai.config.widths import lane_width_m
+
     return {
         "lanes": {lane.id: lane.speed_limit_kmh for lane in scene.lanes},
+        "lane_widths_m": {lane.id: lane_width_m(lane, scene.homography) for lane in scene.lanes},
         "stop_lines": {line.id: line.signal_group_id for line in scene.stop_lines},
         "signal_groups": {
             group.id: f"log {group.feed_csv.name}" if group.feed_csv else _heads(len(group.heads))
@@ -155,6 +158,8 @@ def _text(summary: dict[str, object]) -> str:
         if isinstance(entries, dict) and entries:
             words = [k if v is None else f"{k} ({_figure(v)}{unit})" for k, v in entries.items()]
             lines.append(f"  {label:<13}  {', '.join(words)}")
+    if widths := _widths_text(summary["lane_widths_m"]):
+        lines.append(f"  lane widths    {widths}")
     lines.append(f"  calibration    {_calibration_text(summary['calibration'])}")
     rules = summary["rules"]
     lines.append(f"  rules          {', '.join(rules) if isinstance(rules, list) else ''}")
@@ -164,6 +169,14 @@ def _text(summary: dict[str, object]) -> str:
     lines.append(f"  pictures kept  {pictures}")
     lines.append(f"  config hash    {summary['config_hash']}")
     return "\n".join(lines)
+
+
+def _widths_text(widths_m: object) -> str:
+    """How wide the lanes are by the calibration: who knows the road sees whether it is right."""
+    if not isinstance(widths_m, dict):
+        return ""
+    known = {lane: width_m for lane, width_m in widths_m.items() if width_m is not None}
+    return ", ".join(f"{lane} {width_m:.1f} m" for lane, width_m in known.items())
 
 
 def _figure(value: object) -> str:

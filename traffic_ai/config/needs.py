@@ -28,6 +28,7 @@ from traffic_ai.sources.start_time import from_name
 BUILT_IN_RULES = tuple(RulesModel.model_fields)
 
 _COARSE_START_S = 3600.0
+_LONGEST_GRACE_S = 5.0
 _NAMED_LISTS = ("signal_groups", "lanes", "stop_lines", "speed_sections")
 
 
@@ -212,6 +213,10 @@ def check_rule_needs(camera: CameraModel, at: KeyPath, notes: Notes) -> None:
                 message = "red_light needs a beyond_line here, as there is no calibration"
                 hint = "draw a second line inside the junction, ahead of the stop line"
                 notes.error((*at, "stop_lines", index), message, hint)
+    red_light = camera.rules.red_light
+    if red_light is not None and red_light.grace_s > _LONGEST_GRACE_S:
+        message = f"after {red_light.grace_s:g} s of red hardly anybody crosses any more"
+        notes.warn((*at_rules, "red_light", "grace_s"), message, "give seconds; 0.3 is usual")
     if "wrong_way" in on and not camera.lanes:
         notes.error((*at_rules, "wrong_way"), "wrong_way needs lanes", "add lanes, or remove it")
     if "speeding" in on:

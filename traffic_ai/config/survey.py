@@ -18,6 +18,8 @@ from traffic_ai.core.geometry import Homography
 _LEAST_POINTS = 4
 # A calibration point this many standard deviations off its place is probably a slip.
 _SUSPECT_SIGMAS = 4.0
+# Cameras hang between these heights above the road; a drone may be higher than the upper.
+_LIKELY_HEIGHTS_M = (1.0, 150.0)
 # Shapes of picture that cameras give, for files that do not say which: 16:9, 4:3, 11:9, 16:10.
 _COMMON_SIZES_PX = ((1280, 720), (960, 720), (880, 720), (1152, 720))
 
@@ -106,6 +108,7 @@ def _solve(
         return None
     if calibration.points is not None:
         _check_residuals(calibration, found, at, scale, notes)
+    _check_height(found, at, notes)
     return found
 
 
@@ -138,3 +141,16 @@ def _check_residuals(
             "image_sigma_px and ground_sigma_m explain",
             "check its click and its survey, or state larger errors",
         )
+
+
+def _check_height(homography: Homography, at: KeyPath, notes: Notes) -> None:
+    """Warn of a camera at a height where none hangs: places that are not in metres."""
+    height_m = homography.camera_height_m
+    lowest_m, highest_m = _LIKELY_HEIGHTS_M
+    if height_m is None or lowest_m <= height_m <= highest_m:
+        return
+    notes.warn(
+        at,
+        f"by it the camera is {height_m:.3g} m above the road",
+        "give places and distances in metres, or every speed is wrong by the same factor",
+    )
