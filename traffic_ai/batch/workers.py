@@ -15,12 +15,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from traffic_ai.batch.files import camera_of
+from traffic_ai.batch.processes import worker_context
 from traffic_ai.batch.run import Batch, FileOutcome, FileState, Listener
 from traffic_ai.config.site import Site
 from traffic_ai.core.errors import SourceError
@@ -35,7 +35,7 @@ _LOOK_S = 0.2  # how often the wish to stop is looked at
 class _Worker:
     """A process, who is told of its work, and the positions of the paths it has in hand."""
 
-    process: SpawnProcess
+    process: BaseProcess
     channel: Connection
     listener: Listener
     group: list[int] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Workers:
         self._listeners = tuple(listeners)
         self._stop = stop
         self._cores = sorted(os.sched_getaffinity(0)) if cores is None else cores
-        self._context = get_context("spawn")
+        self._context = worker_context()
         self._active: list[_Worker] = []
         self._error: BaseException | None = None
 

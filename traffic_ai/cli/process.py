@@ -82,6 +82,10 @@ def process(
     was. A file that is still being written is left for the next run. Ctrl-C ends cleanly. Exit code
     0: all files done or skipped; 1: some failed; 130: interrupted.
     """
+    from traffic_ai.batch.processes import expect_workers
+
+    if workers > 1:
+        expect_workers()
     from traffic_ai.batch.files import find_videos
     from traffic_ai.batch.workers import Workers
     from traffic_ai.cli.keys import signer_or_note
