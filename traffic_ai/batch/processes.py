@@ -9,7 +9,10 @@ worker is a new process, as the libraries of other systems do not promise to sur
 import signal
 import sys
 from multiprocessing import get_context
-from multiprocessing.context import BaseContext
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 _IMPORTED_ONCE = (
     "traffic_ai.cli.process",
@@ -19,9 +22,9 @@ _IMPORTED_ONCE = (
 )
 
 
-def worker_context() -> BaseContext:
+def worker_context() -> "ForkServerContext | SpawnContext":
     """What makes worker processes."""
-    return get_context("forkserver" if sys.platform == "linux" else "spawn")
+    return get_context("forkserver") if sys.platform == "linux" else get_context("spawn")
 
 
 def expect_workers() -> None:

@@ -2,8 +2,9 @@
 
 The store and the evidence's chains take several processes; records and their ids are those of one
 process, only the order in which they are entered differs. Files of the same content go to the same
-worker, one after the other. A worker that is killed costs the file it had in work, which goes on
-from its log when the batch is run again; another worker takes its place.
+worker, one after the other; the largest are handed out first. A worker that is killed costs the
+file it had in work, which goes on from its log when the batch is run again; another worker takes
+its place.
 """
 
 import os
@@ -67,7 +68,7 @@ class Workers:
         """As `Batch.run`: outcomes in the order of the paths, raising the same."""
         self._paths = tuple(paths)
         self._cameras = [camera_of(site, path, camera_id).id for path in paths]
-        self._waiting = deque(groups_of_content(paths))
+        self._waiting = deque(_largest_first(groups_of_content(paths), paths))
         self._outcomes: dict[int, FileOutcome] = {}
         told_to_stop = False
         try:
@@ -184,6 +185,18 @@ def groups_of_content(paths: Sequence[Path]) -> list[list[int]]:
     return sorted(groups)
 
 
+def _largest_first(groups: list[list[int]], paths: Sequence[Path]) -> list[list[int]]:
+    """The groups in the order they are handed out, so that the workers end at about one time."""
+
+    def size(group: list[int]) -> int:
+        try:
+            return paths[group[0]].stat().st_size  # of one content, only the first is analysed
+        except OSError:
+            return 0
+
+    return sorted(groups, key=size, reverse=True)
+
+
 def _content(path: Path, number: int) -> str:
     try:
         return content_hash(path)
@@ -238,7 +251,7 @@ class _Telling:
 
 def _work(make: MakeBatch, channel: Connection, cores: list[int]) -> None:
     """A worker: group after group of files, until there is none or the other side is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the watching process says when to stop
     os.sched_setaffinity(0, cores)
     try:
