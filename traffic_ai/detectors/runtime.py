@@ -74,6 +74,10 @@ class Session:
                 f"provider {providers[0]} did not start (running on "
                 f"{self._session.get_providers()[0]}); check its driver and libraries"
             )
+        if providers[0] == CPU:
+            # It keeps the whole file's bytes to start anew with other providers where one fails.
+            self._session.disable_fallback()
+            self._session._model_bytes = None
         inputs = self._session.get_inputs()
         self.input_px = checked_input(
             where, [(f"{i.type} {i.shape}", i.type == "tensor(float)", _sizes(i)) for i in inputs]
