@@ -1,21 +1,32 @@
 """Statements of the store that more than one of its methods uses."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from traffic_ai.core.record import ReviewState
 from traffic_ai.stores import rows, tables
 from traffic_ai.stores.records import RecordFilter
 
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+
 
 def insert_new(connection: Connection, table: Table, values: rows.Values) -> bool:
     """Insert a row unless its key is there; whether it was inserted."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     keys = list(table.primary_key.columns)
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=keys)
+    statement = _insert(connection, table).on_conflict_do_nothing(index_elements=keys)
     return bool(connection.execute(statement, values).rowcount == 1)
+
+
+def _insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    """The dialect's own insertion; PostgreSQL's is imported only where that is the store."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def select_violations(wanted: RecordFilter, with_document: bool) -> Select[Any]:
