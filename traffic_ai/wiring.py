@@ -130,12 +130,17 @@ def new_session(
 ) -> Session:
     """A fresh session of one camera: tracker, signals and rules, nothing shared with others.
 
-    signals: a reader in place of the scene's own lamps and logs. every_frame: look at every frame;
-    else at those that may decide something.
+    signals: a reader in place of a fresh one of the scene's lamps and logs. every_frame: look at
+    every frame; else at those that may decide something.
     """
     rules = new_rules(scene, camera.rules, provenance)
     attention = None if every_frame else new_attention(scene, camera.rules)
-    return Session(RoadPlaneTracker(scene), signals or SceneSignals(scene), rules, attention)
+    return Session(RoadPlaneTracker(scene), signals or new_signals(scene), rules, attention)
+
+
+def new_signals(scene: Scene) -> SignalReader:
+    """A fresh reader of the scene's lamps and logs. Raises ConfigError."""
+    return SceneSignals(scene)
 
 
 def new_attention(scene: Scene, rules: Collection[str]) -> Attention | None:

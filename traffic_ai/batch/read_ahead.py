@@ -3,22 +3,30 @@
 import queue
 import threading
 from collections.abc import Iterator
-
-from traffic_ai.core.frame import Frame
-from traffic_ai.core.ports import FrameSource
+from typing import Protocol, TypeVar
 
 _READ_AHEAD = 4
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-def read_ahead(source: FrameSource, stop: threading.Event) -> Iterator[Frame]:
+class Frames(Protocol[T_co]):
+    """What frames come from, each with what is known of it."""
+
+    def frames(self) -> Iterator[T_co]:
+        """Each frame once, in order."""
+        ...
+
+
+def read_ahead(source: Frames[T], stop: threading.Event) -> Iterator[T]:
     """The source's frames, decoded in a thread of its own while the caller works.
 
     Raises what the source raises, in its place. Ends early when `stop` is set.
     """
-    waiting: queue.Queue[Frame | BaseException | None] = queue.Queue(_READ_AHEAD)
+    waiting: queue.Queue[T | BaseException | None] = queue.Queue(_READ_AHEAD)
     quit_reading = threading.Event()
 
-    def put(item: Frame | BaseException | None) -> bool:
+    def put(item: T | BaseException | None) -> bool:
         while not quit_reading.is_set():
             try:
                 waiting.put(item, timeout=0.1)

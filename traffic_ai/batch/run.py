@@ -17,6 +17,7 @@ from typing import Protocol
 from traffic_ai import __version__
 from traffic_ai.batch.beside import BesideWriter
 from traffic_ai.batch.files import camera_of
+from traffic_ai.batch.prepared import Prepared, PreparedFrames, SignalsAsRead
 from traffic_ai.batch.read_ahead import read_ahead
 from traffic_ai.batch.steady import SteadyView
 from traffic_ai.config.site import CameraSite, Site, started_hash
@@ -50,7 +51,13 @@ from traffic_ai.stores.run_folder import (
 )
 from traffic_ai.stores.track_log import TrackLog
 from traffic_ai.viewpoint.withheld import without_place
-from traffic_ai.wiring import camera_grounds, new_session, rules_version, scene_detector
+from traffic_ai.wiring import (
+    camera_grounds,
+    new_session,
+    new_signals,
+    rules_version,
+    scene_detector,
+)
 
 _FLUSH_EVERY = 50
 
@@ -168,6 +175,7 @@ class _Analysis:
     grounds: CameraGrounds
     log: DetectionLog
     tracks: TrackLog | None
+    signals: SignalsAsRead = field(default_factory=SignalsAsRead)
     session: Session | None = None
 
 
@@ -242,15 +250,16 @@ class _FileRun:
         outcome = self._outcome
         analysis = self._begin(video, key)
         view = SteadyView(analysis.scene)
+        frames = PreparedFrames(video, view, partial(new_signals, analysis.scene))
         self._store.start_source(key, str(video.path))
         self._listener.file_begins(video.path, *self._place, video.duration_s)
         done = False
         try:
-            for frame in read_ahead(video, self._batch.stop):
-                self._take(view.seen(frame), analysis)
-                self._listener.frame_done(frame.info.t_s, self._catches_up)
+            for prepared in read_ahead(frames, self._batch.stop):
+                self._take(prepared, analysis)
+                self._listener.frame_done(prepared.t_s, self._catches_up)
                 outcome.frame_count += 1
-                outcome.duration_s = frame.info.t_s
+                outcome.duration_s = prepared.t_s
             if FileMoment.of(video.path) != moment:
                 raise SourceError(
                     f"{video.path} changed while it was analysed; what was found stands under the "
@@ -295,8 +304,9 @@ class _FileRun:
             self._track_log(key),
         )
 
-    def _take(self, frame: Frame | None, analysis: _Analysis) -> None:
-        """Analyse a frame; None: the camera looks elsewhere, and what is underway is withheld."""
+    def _take(self, prepared: Prepared, analysis: _Analysis) -> None:
+        """Analyse a frame; while the camera looks elsewhere, what is underway is withheld."""
+        frame, analysis.signals.now = prepared.frame, prepared.signals
         if frame is None:
             self._close_session(analysis, without_place)
             return
@@ -314,7 +324,9 @@ class _FileRun:
         key = analysis.key
         provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
         every_frame = self._batch.every_frame
-        return new_session(analysis.scene, self._camera, provenance, every_frame=every_frame)
+        return new_session(
+            analysis.scene, self._camera, provenance, analysis.signals, every_frame=every_frame
+        )
 
     def _close_session(self, analysis: _Analysis, withhold: Filter | None = None) -> None:
         """End what is underway; withhold: what becomes of its findings."""

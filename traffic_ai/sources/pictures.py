@@ -4,6 +4,7 @@ Shared by recorded files, live cameras and the evidence cut from both, so that a
 same picture to all of them.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,14 +113,22 @@ class PictureDecoder:
         return self._distrust
 
 
+class _Scalers(threading.local):
+    """A thread's scalers by picture size; one does not serve two threads at once."""
+
+    def __init__(self) -> None:
+        self.of: defaultdict[tuple[int, int], VideoReformatter] = defaultdict(VideoReformatter)
+
+
 class Converter:
-    """Turns decoded pictures into BGR arrays, upright, reusing one scaler for each size."""
+    """Turns decoded pictures into BGR arrays, upright, reusing one scaler for each size.
+
+    May be called from several threads, each with a picture of its own.
+    """
 
     def __init__(self, rotation_deg: int) -> None:
         self._quarter_turns = round(rotation_deg / 90) % 4
-        self._scalers: defaultdict[tuple[int, int], VideoReformatter] = defaultdict(
-            VideoReformatter
-        )
+        self._scalers = _Scalers()
 
     def size_px(self, frame: av.VideoFrame) -> tuple[int, int]:
         """Width and height of the upright picture."""
@@ -156,7 +165,7 @@ class Converter:
 
     def _converted(self, frame: av.VideoFrame) -> Image:
         # to_ndarray gives a view with padded rows, of the decoder's own frame if that is BGR.
-        scaler = self._scalers[frame.width, frame.height]
+        scaler = self._scalers.of[frame.width, frame.height]
         return cast(Image, scaler.reformat(frame, format="bgr24", threads=1).to_ndarray())
 
 
