@@ -1,6 +1,8 @@
 """Several files at once: the records of one process, whatever becomes of a worker."""
 
 import shutil
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -18,6 +20,23 @@ from tests.blocks import (
 from traffic_ai.batch.run import FileState
 from traffic_ai.batch.workers import groups_of_content
 from traffic_ai.core.errors import ConfigError, ModelError
+
+PROGRAM = """
+import signal, sys
+from traffic_ai.batch.processes import expect_workers, worker_context
+
+def tell():
+    print("there:", all(name in sys.modules for name in ("traffic_ai.batch.workers", "cv2", "av")))
+    print("postgresql:", "sqlalchemy.dialects.postgresql" in sys.modules)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    print("reached:", not {signal.SIGINT, signal.SIGHUP} <= blocked)
+
+if __name__ == "__main__":
+    expect_workers()
+    worker = worker_context().Process(target=tell)
+    worker.start()
+    worker.join()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +104,22 @@ def test_groups_are_in_order_and_what_cannot_be_read_stands_for_itself(videos, t
     twin = shutil.copy(videos[1], tmp_path / "twin.mp4")
     paths = [videos[0], videos[1], tmp_path / "gone.mp4", twin, videos[2]]
     assert groups_of_content(paths) == [[0], [1, 3], [2], [4]]
+
+
+def test_the_largest_files_are_handed_out_first(site_path, videos, tmp_path):
+    larger = write_blocks(tmp_path / "larger.mp4", (Block(2.4),), seconds=6.0)
+    heard = Heard()
+    outcomes = in_workers(site_path, tmp_path / "out", [*videos[:1], larger], listeners=[heard])
+    assert [name for name, _, _ in heard.begun] == ["larger.mp4", "0.mp4"]
+    assert [outcome.path.name for outcome in outcomes] == ["0.mp4", "larger.mp4"]
+
+
+def test_workers_come_with_what_they_need_and_ctrl_c_does_not_reach_them(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["there:", "True", "postgresql:", "False", "reached:", "False"]
+    assert done.stderr == ""
 
 
 def test_a_wish_to_stop_reaches_every_worker(site_path, videos, tmp_path, one_process):

@@ -1,4 +1,5 @@
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from traffic_ai.detectors.graph import cut
 from traffic_ai.detectors.models import sha256_of
 from traffic_ai.detectors.networks import CutNetwork, EndToEndNetwork, WholeNetwork
 from traffic_ai.detectors.onnx import OnnxDetector, load_network
+from traffic_ai.detectors.runtime import Session
 from traffic_ai.detectors.yolo import Network
 
 ModelMaker = Callable[..., onnx.ModelProto]
@@ -289,6 +291,15 @@ def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"garbage\.onnx"):
         OnnxDetector(path)
+
+
+def test_the_bytes_of_a_graph_are_not_kept(colour_model: ModelMaker) -> None:
+    data = colour_model().SerializeToString()
+    before = sys.getrefcount(data)
+    session = Session(data, "test", 1)
+    assert sys.getrefcount(data) == before
+    assert session.input_px is not None
+    assert session.run(cells(*session.input_px))  # made of what it took from them
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
