@@ -23,7 +23,7 @@ _STANDING_M, _TREMBLE_SIGMAS = 0.5, 3.0
 # at other times while it stands, by this share and their noise, do not show its place.
 _LOWER_SHARE = 0.1
 _BEFORE_S = 1.0
-_POINTS = 5
+_POINTS, _LEAST_POINTS = 5, 3
 _HIGHEST = 0.9
 # Of a shift of the box across the lane this much counts as movement.
 _ACROSS_WEIGHT = 0.3
@@ -32,12 +32,19 @@ _PIECES = 6
 
 
 def standing_points(
-    track: Track, window: NDArray[np.bool_], forward: Array, homography: Homography | None
+    track: Track,
+    window: NDArray[np.bool_],
+    forward: Array,
+    homography: Homography | None,
+    *,
+    ahead_seen: bool,
 ) -> NDArray[np.bool_]:
     """Points (N,) that show where the standing vehicle meets the road.
 
     The next in the queue may cover its bottom edge, and may not itself be detected; where it stood
-    before that counts as long as its upper edge has not moved since.
+    before that counts as long as its upper edge has not moved since. ahead_seen: its front is what
+    is seen; where nothing shows its lower edge, one that is too high in the picture tells no more
+    than that it stands no less far ahead.
     """
     tops = _top_middles(track.xyxy_px)
     heights = track.xyxy_px[:, 3] - track.xyxy_px[:, 1]
@@ -52,6 +59,8 @@ def standing_points(
     grounded = grounded[whole_boxes(track.xyxy_px[grounded], homography)]
     shows = np.zeros(len(track), bool)
     shows[np.intersect1d(grounded, _as_high(track, since, homography))] = True
+    if ahead_seen and (shows & here).sum() < _LEAST_POINTS:
+        return np.asarray(track.observed & here)
     return np.asarray(shows & here)
 
 

@@ -5,8 +5,9 @@ front stands at least the minimum distance beyond the line for the minimum time 
 and it did not come over the line on green.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ from traffic_ai.rules.standing import (
 from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 from traffic_ai.rules.upper_edge import edge_sigma_px
 
-RULE_VERSION = "stop-over-line-7"
+RULE_VERSION = "stop-over-line-8"
 _ROOM = "room_to_the_next"
 # Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
 # R58), their shadow and wheels show below. Cars' boxes reach the road.
@@ -53,6 +54,8 @@ TAIL_HEIGHT_M = 0.4
 # Bumpers of the lowest cars; shorter than this are two-wheelers.
 LEAST_BUMPER_M = 0.1
 LEAST_FOUR_WHEELED_M = 3.0
+# Of a motorcycle whose rider alone is found the feet rest on pegs so high above the road.
+FEET_M = 0.3
 # A standing rear's lower edge, beyond what its tail's height explains, is wrong by 0.4 to 0.9 of
 # the noise of a single box (SD over drawn vehicles); the shortest of the class leaves room too.
 TAIL_SIGMAS = 1.0
@@ -83,6 +86,20 @@ class _Watched:
     checked_s: dict[int, float] = field(default_factory=dict)
     decided: dict[int, SignalState] = field(default_factory=dict)
     nearly: dict[int, NearMiss] = field(default_factory=dict)
+    came_as: dict[int, Counter[RoadUser]] = field(default_factory=dict)
+
+    def moves(self, track: Track) -> None:
+        """Note what one that does not stand yet is called."""
+        self.came_as.setdefault(track.track_id, Counter())[track.road_user] += 1
+
+    def class_of(self, track: Track) -> RoadUser:
+        """What it is judged as: of a rider who stands every look is the same one, and may show one
+        on foot; what he was called mostly on his way counts.
+        """
+        came_as = self.came_as.get(track.track_id)
+        if track.road_user is not RoadUser.PERSON or not came_as:
+            return track.road_user
+        return came_as.most_common(1)[0][0]
 
 
 class StopOverLine:
@@ -115,6 +132,7 @@ class StopOverLine:
             for track_id in observation.tracks.ended:
                 watched.checked_s.pop(track_id, None)
                 watched.decided.pop(track_id, None)
+                watched.came_as.pop(track_id, None)
                 if track_id in watched.nearly:
                     findings.append(watched.nearly.pop(track_id))
         return findings
@@ -166,11 +184,21 @@ class StopOverLine:
         start_s = max(t_s - self._parameters.min_standing_s, red.since_s)
         window = track.observed & (track.t_s >= start_s)
         forward = watched.line.line.forward
-        if window.sum() < 3 or movement_share(track, window, forward) > STANDING_SHARE:
+        if window.sum() < 3:
+            return None
+        moved = movement_share(track, window, forward)
+        if moved > STANDING_SHARE:
+            watched.moves(track)
             return None
         if rolls(track, window, watched.geometry.ground_line):
             return None
-        placed = standing_points(track, window, forward, watched.geometry.scene.homography)
+        placed = standing_points(
+            track,
+            window,
+            forward,
+            watched.geometry.scene.homography,
+            ahead_seen=watched.geometry.end is VehicleEnd.FRONT,
+        )
         if placed.sum() < 3:
             return None
         over = self._over(watched.geometry, track, placed)
@@ -180,10 +208,10 @@ class StopOverLine:
         if over is None or past_beyond:
             return None
         lane = watched.geometry.lane_of(track)
-        if lane is None or not is_judged(lane, track.road_user):
+        road_user = watched.class_of(track)
+        if lane is None or not is_judged(lane, road_user):
             return None
         came_s = self._came_over_s(watched.geometry, track)
-        moved = movement_share(track, window, forward)
         conditions = self._conditions(over, track, window, moved, signal, came_s)
         failed = [c for c in conditions if not c.met]
         if not failed:
@@ -193,7 +221,7 @@ class StopOverLine:
             return self._report.near_miss(
                 track, lane.id, observation.frame_info, start_s, failed[0].name, conditions
             )
-        return self._report.violation(
+        violation = self._report.violation(
             track,
             lane.id,
             observation.frame_info,
@@ -208,6 +236,7 @@ class StopOverLine:
             ),
             conditions,
         )
+        return replace(violation, road_user=road_user)
 
     @staticmethod
     def _doubts(
@@ -274,7 +303,9 @@ class StopOverLine:
         if geometry.end is not VehicleEnd.REAR:
             return -margin_m
         if not four_wheeled:
-            return geometry.hidden_length_m(track, placed)[0] - margin_m
+            feet_m = FEET_M if track.road_user is RoadUser.PERSON else 0.0
+            raised_m = geometry.raised_allowance_m(feet_m)
+            return geometry.hidden_length_m(track, placed)[0] - raised_m - margin_m
         tail_m = TAIL_HEIGHT_M if track.road_user in _HEAVY else LEAST_BUMPER_M
         hidden_m = geometry.hidden_length_m(track, placed)[0]
         return hidden_m - geometry.raised_allowance_m(tail_m) - TAIL_SIGMAS * sigma_m
