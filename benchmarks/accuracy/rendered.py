@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.accuracy.could_be_seen import of_those_seen
 from benchmarks.accuracy.remembered import RememberingDetector
 from benchmarks.accuracy.suite import Case
 from traffic_ai.batch.run import Batch, FileOutcome, FileState
@@ -25,14 +26,18 @@ CASES = Path(__file__).parent / "drawn.yaml"
 _SCENARIO = "scenario.yaml"
 
 
-def run_drawn(case: Case, seed: int, folder: Path) -> Report:
-    """A case drawn and processed; what was drawn and seen before is taken again."""
+def run_drawn(case: Case, seed: int, folder: Path) -> tuple[Report, Report]:
+    """A case drawn and processed; what was drawn and seen before is taken again.
+
+    The report, and that of the violations which could be seen.
+    """
     drawn = folder / f"{case.name}-{seed}"
     _draw(case, seed, drawn)
     run = drawn / "run"
     shutil.rmtree(run, ignore_errors=True)
     _process(drawn, run, load_detector(DetectorOptions()))
-    return evaluate_run(Wanted(run, drawn / "site.yaml"), drawn / "truth.json").report
+    judged = evaluate_run(Wanted(run, drawn / "site.yaml"), drawn / "truth.json")
+    return judged.report, of_those_seen(judged.report, judged.truth)
 
 
 def _draw(case: Case, seed: int, drawn: Path) -> None:

@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,9 +26,17 @@ from benchmarks.accuracy.pools import POOLS, Part
 from benchmarks.accuracy.rendered import CASES as DRAWN
 from benchmarks.accuracy.rendered import run_drawn
 from benchmarks.accuracy.suite import Case, Outcome, read_cases, run_case, verdict
-from benchmarks.accuracy.table import case_table, differences, kind_table, speed_table
+from benchmarks.accuracy.table import (
+    WORDS,
+    case_table,
+    differences,
+    kind_table,
+    percent,
+    speed_table,
+)
 from benchmarks.accuracy.work import each, kept
 from traffic_ai.core.violation import ViolationKind
+from traffic_ai.evaluate.intervals import Share
 from traffic_ai.evaluate.json_report import report_document
 from traffic_ai.evaluate.page import page
 from traffic_ai.evaluate.report import Hit, Miss, Report
@@ -166,7 +175,7 @@ def _rendered(options: argparse.Namespace) -> None:
     print(f"\n### Drawn cases, {count} worlds\n\n{case_table(drawn)}")
     print(f"\n#### What is not as it should be\n\n{differences(drawn)}")
     print(f"\n### The same worlds in the fast mode\n\n{case_table(fast)}")
-    print(f"\n{_side_by_side(drawn, fast)}")
+    print(f"\n{_side_by_side(drawn, fast)}\n\n{_of_those_seen(drawn)}")
     for name, outcomes in (("drawn", drawn), ("fast", fast)):
         whole = Report.merge(outcome.report for outcome in outcomes)
         _write(options.out / f"{name}.json", {o.case.name: verdict(o.report) for o in outcomes})
@@ -180,12 +189,29 @@ def _side_by_side(drawn: Sequence[Outcome], fast: Sequence[Outcome]) -> str:
     there, here = (
         {_key(hit) for o in outcomes for hit in o.report.hits} for outcomes in (drawn, fast)
     )
-    due = {_key(one) for o in drawn for one in (*o.report.hits, *o.report.misses)}
+    due = {_key(one) for o in drawn for one in _due(o.report)}
     alike = len(due) - len(there ^ here)
     return (
         f"Of the {len(here)} that are found in the fast mode {len(here & there)} are found in the "
         f"pictures too, and {len(there - here)} more; {alike} of {len(due)} verdicts are the same."
     )
+
+
+def _of_those_seen(drawn: Sequence[Outcome]) -> str:
+    """How many were found of the violations that could be seen, and those that were not."""
+    seen = Report.merge(outcome.seen for outcome in drawn if outcome.seen is not None)
+    due, every = len(seen.hits) + len(seen.misses), sum(len(_due(o.report)) for o in drawn)
+    share = percent(Share.counted(len(seen.hits), due))
+    missed = Counter(WORDS[miss.place.kind] for miss in seen.misses)
+    named = ", ".join(f"{count} x {kind}" for kind, count in missed.most_common())
+    return (
+        f"Of the {every} violations the vehicle of {due} could be seen (`could_be_seen.py`); of "
+        f"these {len(seen.hits)} are found, {share}. Missed of them: {named or 'none'}."
+    )
+
+
+def _due(report: Report) -> tuple[Hit | Miss, ...]:
+    return *report.hits, *report.misses
 
 
 def _key(one: Hit | Miss) -> tuple[str, ViolationKind, int | None, int]:
@@ -209,7 +235,8 @@ def _by_class(name: str, report: Report) -> dict[str, Report]:
 
 def _drawn(worlds: Worlds, folder: Path) -> Outcome:
     case, seeds = worlds
-    return Outcome(case, seeds, Report.merge(run_drawn(case, seed, folder) for seed in seeds))
+    whole, seen = zip(*(run_drawn(case, seed, folder) for seed in seeds), strict=True)
+    return Outcome(case, seeds, Report.merge(whole), seen=Report.merge(seen))
 
 
 def _case(worlds: Worlds) -> Outcome:

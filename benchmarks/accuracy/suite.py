@@ -44,12 +44,15 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of a case over all its seeds. refused: why some of its worlds cannot be."""
+    """What came of a case over all its seeds. refused: why some of its worlds cannot be. seen: of
+    drawn ones, the report of the violations that could be seen.
+    """
 
     case: Case
     seeds: tuple[int, ...]
     report: Report
     refused: tuple[str, ...] = ()
+    seen: Report | None = None
     summary: Summary = field(init=False)
 
     def __post_init__(self) -> None:

@@ -171,3 +171,38 @@ def test_one_that_stands_beside_another_has_room():
         phases=PHASES,
     )
     assert len(violations(findings)) == 2
+
+
+def _rider_who_seems_to_walk_from(t_s, path, heading):
+    """What the detector takes for a motorcycle at first, then for somebody on foot."""
+    whole = partial(Vehicle, path, RoadUser.MOTORCYCLE, heading=heading)
+    return [whole(end_s=t_s), whole(start_s=t_s + 0.01, called=RoadUser.PERSON)]
+
+
+def _rule(scene):
+    return [StopOverLine(scene, PROVENANCE, StopOverLineParameters())]
+
+
+@pytest.mark.parametrize(("front_m", "reported"), [(STOP_M + 3.0, 1), (STOP_M - 0.3, 0)])
+def test_a_standing_rider_is_what_he_was_called_on_his_way(front_m, reported):
+    rider = _rider_who_seems_to_walk_from(7.0, stopping_at(front_m), (0.0, 1.0))
+    findings = drive(Road(), rider, _rule, seconds=40.0, phases=PHASES, noise_px=0.5)
+    found = violations(findings)
+    assert [one.road_user for one in found] == [RoadUser.MOTORCYCLE] * reported
+
+
+def test_who_was_on_foot_all_the_way_is_not_reported():
+    walker = Vehicle(stopping_at(STOP_M + 3.0), RoadUser.MOTORCYCLE, called=RoadUser.PERSON)
+    assert not drive(Road(), [walker], _rule, seconds=40.0, phases=PHASES)
+
+
+@pytest.mark.parametrize(("over_m", "reported"), [(2.2, 1), (0.3, 0), (-0.5, 0)])
+def test_a_front_whose_lower_edge_nothing_shows_stands_no_less_far_over(over_m, reported):
+    """Of a rider the lower edge is not that of his wheel."""
+    road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=35.0)
+    front_m = 35.0 - over_m
+    path = through(1.75, (0, 75), (5, front_m + 9.0), (7, front_m), (60, front_m))
+    rider = _rider_who_seems_to_walk_from(6.9, path, (0.0, -1.0))
+    found = violations(drive(road, rider, _rule, seconds=16.0, phases=PHASES, noise_px=0.5))
+    assert len(found) == reported
+    assert all(one.measurement.distance_over_m <= over_m for one in found)
