@@ -6,7 +6,7 @@ import pytest
 from benchmarks.accuracy.could_be_seen import could_be_seen
 from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.report import Place
-from traffic_ai.evaluate.truth import Truth, TrueVehicle
+from traffic_ai.evaluate.truth import TrueVehicle, Truth
 
 STAMPS_S = np.arange(0.0, 10.0, 0.1)
 
@@ -18,7 +18,8 @@ def _place(kind, t_s, until_s):
 def _truth(shown_s):
     """A vehicle of which half can be seen from one moment to another, a tenth else."""
     first_s, last_s = shown_s
-    visible = np.where((STAMPS_S >= first_s) & (STAMPS_S <= last_s), 0.5, 0.1)
+    shown = np.digitize(STAMPS_S, [first_s, last_s]) == 1
+    visible = np.where(shown, 0.5, 0.1)
     box_px = np.tile([0.0, 0.0, 9.0, 9.0], (len(STAMPS_S), 1))
     ground_m = np.zeros((len(STAMPS_S), 2))
     vehicle = TrueVehicle(1, "car", "car", "", 0, box_px, visible, ground_m)
