@@ -211,7 +211,7 @@ def test_a_lower_edge_that_nothing_shows_tells_where_a_front_stands_at_the_least
     for t_s in np.arange(0.0, 8.0, 0.1).tolist():
         top = 100.0 + 20.0 * min(t_s, 4.0)
         box = np.array([300.0, top, 360.0, top + 80.0])
-        track.append(t_s, box, None, None, observed=True, grounded=t_s < 4.0)
+        track.append(t_s, box, None, None, observed=True, grounded=t_s < 3.0)
     window = track.t_s >= 5.0
     forward = np.array([0.0, 1.0])
     found = standing_points(track, window, forward, None, ahead_seen=ahead_seen)
