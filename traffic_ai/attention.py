@@ -85,12 +85,11 @@ class SceneAttention:
         self._aspects = _aspects(observation.signals)
         moves = self._moves(t_s, observation.tracks)
         unknown = np.concatenate([moves.new_px, _unknown(found, observation.tracks)])
-        new = self._is_judged(unknown)
-        going = moves.those(~moves.stand)
-        often = new or self._crosses(going) or self._breaks(going)
+        going = ~moves.stand
+        often = self._is_judged(unknown) or self._may_violate(moves.those(going))
         self.pause_s = OFTEN_S if often else ORDINARY_S
         self._due_s = t_s + self.pause_s
-        self._still = None if len(unknown) or len(going) else _thumbnail(frame.image)
+        self._still = None if len(unknown) or going.any() else _thumbnail(frame.image)
 
     def _moves(self, t_s: float, tracks: Tracks) -> "_Moves":
         """The motion of the vehicles that were already followed a while ago."""
@@ -121,6 +120,9 @@ class SceneAttention:
         return bool(self._judged.holds(points).any())
 
     # -- what may become a violation ----------------------------------------------------------
+
+    def _may_violate(self, moves: "_Moves") -> bool:
+        return self._crosses(moves) or self._breaks(moves)
 
     def _crosses(self, moves: "_Moves") -> bool:
         """Whether one is about to cross a line at which the moment counts."""

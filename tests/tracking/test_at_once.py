@@ -164,7 +164,7 @@ def test_a_pair_that_is_no_candidate_could_not_have_been_allowed(seed, calibrate
     kinds = random.choice([0, 2, 3], 15)
     given_ = Seen.of(Detections(boxes, np.full(15, 0.9, np.float32), kinds))
     found = given_.without(np.zeros(15, bool), planes, parameters.sure_confidence)
-    track, detection = candidates(expected, found, parameters)
+    track, detection = candidates(planes, expected, found, parameters)
     every_pair = np.divmod(np.arange(12 * len(found)), len(found))
     fitted = weigh(planes, expected, found, *every_pair, parameters)
     allowed = fitted.cost < np.inf

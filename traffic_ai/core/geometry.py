@@ -163,6 +163,17 @@ class Homography:
         x, y = (h[:2, 0] - points_m * h[2, 0]).T
         return image.T, np.asarray(np.sqrt(x * x + y * y) * np.abs(depth))
 
+    def greatest_depth(self, x_px: Array, least_y_px: Array) -> Array:
+        """The greatest depth (N,), from the ground, of road points seen at x_px (N,), not above
+        least_y_px (N,); infinite if that leads to the horizon.
+        """
+        side, (by_x, by_y, fixed) = self._road_side, self.image_to_ground[2]
+        nearest = side * (by_x * x_px + by_y * least_y_px + fixed)
+        if side * by_y < 0.0:
+            return np.full(len(x_px), np.inf)
+        with np.errstate(divide="ignore"):
+            return np.where(nearest > 0.0, 1.0 / np.maximum(nearest, 0.0), np.inf)
+
     def in_area(self, points_px: Array) -> NDArray[np.bool_]:
         """Which of the image points (N, 2) lie in the calibrated area."""
         return self._area.holds(np.asarray(points_px, float))[:, 0]

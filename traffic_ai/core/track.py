@@ -111,16 +111,19 @@ class Track:
 
     def vote(self, road_user: int, confidence: float) -> None:
         """Count an observed class."""
-        votes = self._votes
-        votes[road_user] += confidence
-        on_foot, *driven = votes
-        most = max(driven)
-        walks = on_foot >= sum(driven)
-        self.road_user = RoadUser.PERSON if walks else RoadUser(1 + driven.index(most))
+        self.count(road_user, confidence)
+        self.elect()
 
     def count(self, road_user: int, confidence: float) -> None:
-        """Count an observed class, where the class that leads is known otherwise."""
+        """Count an observed class; `elect` is called before anybody asks which one leads."""
         self._votes[road_user] += confidence
+
+    def elect(self) -> RoadUser:
+        """The class that leads by the votes counted, as `road_user` says from now on."""
+        on_foot, *driven = self._votes
+        walks = on_foot >= sum(driven)
+        self.road_user = RoadUser.PERSON if walks else RoadUser(1 + driven.index(max(driven)))
+        return self.road_user
 
     @property
     def votes(self) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.core.road_user import SIZES, RoadUser, SizeRange
+from traffic_ai.rules.medians import column_medians
 
 
 class Build(Enum):
@@ -229,7 +230,7 @@ def _odd(log_sizes: Array) -> NDArray[np.bool_]:
 
 def _allowed(log_sizes: Array) -> Array:
     """By how much sizes (2,) may differ by noise alone."""
-    noise = 1.05 * np.median(np.abs(np.diff(log_sizes, axis=0)), axis=0)
+    noise = 1.05 * column_medians(np.abs(log_sizes[1:] - log_sizes[:-1]))
     return np.asarray(np.maximum(_STEP, _NOISE_SIGMAS * noise))
 
 
@@ -280,14 +281,19 @@ def _runs(excess: Array, upward: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _medians(log_sizes: Array) -> Array:
     """Medians (n - reach + 1, 2) of so many points from each on."""
-    windows = np.lib.stride_tricks.sliding_window_view(log_sizes, _REACH, axis=0)
-    return np.asarray(np.sort(windows, axis=2)[..., _REACH // 2])
+    n = len(log_sizes) - _REACH + 1
+    windows = np.array([log_sizes[i : i + n] for i in range(_REACH)])
+    return np.asarray(np.sort(windows, axis=0)[_REACH // 2])
 
 
 def _comparable(m_per_px: Array) -> NDArray[np.bool_]:
     """Before which points (n,) the vehicle stood about as far away, as medians around them tell."""
-    nearer = np.abs(np.diff(np.log(m_per_px), prepend=np.log(m_per_px[0]))) > _NEARER
-    return np.asarray(np.convolve(nearer, np.ones(2 * (_REACH // 2) + 1), "same") < 0.5)
+    far = np.log(m_per_px)
+    nearer = np.abs(far[1:] - far[:-1]) > _NEARER
+    if not nearer.any():
+        return np.ones(len(far), bool)
+    around = np.ones(2 * (_REACH // 2) + 1)
+    return np.asarray(np.convolve(np.concatenate([[False], nearer]), around, "same") < 0.5)
 
 
 def _excess(

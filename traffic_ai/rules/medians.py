@@ -12,6 +12,12 @@ def median(values: Array) -> float:
     return float((ranked[(n - 1) // 2] + ranked[n // 2]) / 2.0)
 
 
+def column_medians(values: Array) -> Array:
+    """The medians (k,) of the columns of values (n, k), as `median` gives each."""
+    n, ranked = len(values), np.sort(values, axis=0)
+    return np.asarray((ranked[(n - 1) // 2] + ranked[n // 2]) / 2.0)
+
+
 def medians(values: Array, begins: NDArray[np.int64]) -> Array:
     """Medians (m, k) by column of the runs of values (n, k) that begin at positions (m,), rising.
 

@@ -68,8 +68,8 @@ class RedLight:
         findings: list[Finding] = []
         signal = observation.signals.get(watched.group_id)
         now_s = observation.frame_info.t_s
-        for track_id, state in watched.passing.items():
-            if state.beyond_s is None or track_id in watched.decided:
+        for track_id, state in list(watched.passing.items()):
+            if state.beyond_s is None:
                 continue
             if track_id not in observation.histories or signal is None:
                 continue
@@ -86,7 +86,7 @@ class RedLight:
             if isinstance(finding, NearMiss) and _may_be_known_later(watched.geometry, finding):
                 state.postponed = True
                 continue
-            watched.decided.add(track_id)
+            watched.is_decided(track_id)
             findings += [finding] if finding else []
         return findings
 

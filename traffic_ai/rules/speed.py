@@ -77,14 +77,15 @@ class PassPoints:
     ) -> "PassPoints":
         """The grounded points of a track with a place on the road plane, from start_s on."""
         usable = track.grounded & ~np.isnan(track.ground_m[:, 0]) & (track.t_s >= start_s)
-        anchor_px, boxes_px = track.anchor_px[usable], track.xyxy_px[usable]
+        t_s, boxes_px, anchor_px = track.t_s[usable], track.xyxy_px[usable], track.anchor_px[usable]
+        m_per_px = homography.m_per_px_across(anchor_px)
         return cls(
-            track.t_s[usable],
+            t_s,
             anchor_px,
             track.ground_m[usable],
             track.ground_cov_m2[usable],
-            whole_of_one_size(track.t_s[usable], boxes_px, homography.m_per_px_across(anchor_px)),
-            box_sizes_m(boxes_px, homography),
+            whole_of_one_size(t_s, boxes_px, m_per_px),
+            _sizes_m(boxes_px, m_per_px),
             track.t_s,
             truck_share(track.votes),
         )
@@ -136,7 +137,10 @@ def box_sizes_m(boxes_px: Array, homography: Homography) -> Array:
     heights of those that the picture's upper border cuts off.
     """
     foot_px = np.column_stack([boxes_px[:, ::2].mean(axis=1), boxes_px[:, 3]])
-    m_per_px = homography.m_per_px_across(foot_px)
+    return _sizes_m(boxes_px, homography.m_per_px_across(foot_px))
+
+
+def _sizes_m(boxes_px: Array, m_per_px: Array) -> Array:
     size_m = (boxes_px[:, 2:] - boxes_px[:, :2]) * m_per_px[:, None]
     size_m[boxes_px[:, 1] <= AT_BORDER_PX, 1] = np.nan
     return np.asarray(size_m)

@@ -68,11 +68,16 @@ def vehicle_chains(samples: Samples) -> list[NDArray[np.int64]]:
     one chain and a few stray points; two chains mean that the track changed vehicles.
     """
     velocity = _running_velocity(samples)
-    to_m = np.linalg.inv(samples.to_px)
-    sigma_m = np.sqrt(((to_m * samples.sigma_px[:, None, :]) ** 2).sum(axis=(1, 2)))
-    sigma_m = sigma_m * _noise_scale(samples, velocity, sigma_m)
-    if _is_one_chain(samples, velocity, sigma_m):
+    sigma_m = _sigma_m(samples)
+    way = (velocity[:-1] + velocity[1:]) / 2.0 * np.diff(samples.t_s)[:, None]
+    miss = _lengths(np.diff(samples.ground_m, axis=0) - way)
+    expected = np.hypot(sigma_m[1:], sigma_m[:-1])
+    # Steps may scatter more than the stated noise.
+    scale = max(1.0, median(miss / expected) / 0.83)
+    allowed = np.maximum(_JUMP_M, _JUMP_SIGMAS * scale * expected) + _JUMP_SHARE * _lengths(way)
+    if (miss <= allowed).all():
         return [np.arange(len(samples))]
+    sigma_m = sigma_m * scale
     chains: list[list[int]] = []
     for i in range(len(samples)):
         last = np.array([chain[-1] for chain in chains], np.int64)
@@ -90,12 +95,17 @@ def vehicle_chains(samples: Samples) -> list[NDArray[np.int64]]:
     return sorted(found, key=len, reverse=True)
 
 
-def _is_one_chain(samples: Samples, velocity: Array, sigma_m: Array) -> bool:
-    """Whether every point lies where the motion around the one before it leads."""
-    way = (velocity[:-1] + velocity[1:]) / 2.0 * np.diff(samples.t_s)[:, None]
-    miss = np.linalg.norm(np.diff(samples.ground_m, axis=0) - way, axis=1)
-    allowed = np.maximum(_JUMP_M, _JUMP_SIGMAS * np.hypot(sigma_m[1:], sigma_m[:-1]))
-    return bool((miss <= allowed + _JUMP_SHARE * np.linalg.norm(way, axis=1)).all())
+def _sigma_m(samples: Samples) -> Array:
+    """The stated noise (n,) on the road."""
+    (a, b), (c, d) = samples.to_px.transpose(1, 2, 0)
+    x, y = samples.sigma_px.T
+    across, down = (d * d + c * c) * (x * x), (a * a + b * b) * (y * y)
+    return np.asarray(np.sqrt(across + down) / np.abs(a * d - b * c))
+
+
+def _lengths(vectors: Array) -> Array:
+    """Of vectors (n, 2), (n,)."""
+    return np.hypot(vectors[:, 0], vectors[:, 1])
 
 
 def _running_velocity(samples: Samples) -> Array:
@@ -118,14 +128,6 @@ def _running_velocity(samples: Samples) -> Array:
     count = (~np.isnan(windows[:, 0])).sum(axis=1)
     rows = np.arange(n)
     return np.asarray((windows[rows, :, (count - 1) // 2] + windows[rows, :, count // 2]) / 2.0)
-
-
-def _noise_scale(samples: Samples, velocity: Array, sigma_m: Array) -> float:
-    """Factor >= 1 by which steps scatter more than the stated noise."""
-    step_s = np.diff(samples.t_s)[:, None]
-    miss = np.diff(samples.ground_m, axis=0) - (velocity[1:] + velocity[:-1]) / 2.0 * step_s
-    expected = np.hypot(sigma_m[1:], sigma_m[:-1])
-    return max(1.0, median(np.hypot(miss[:, 0], miss[:, 1]) / expected) / 0.83)
 
 
 def smooth_path(samples: Samples) -> tuple[Array, Array]:
@@ -164,11 +166,14 @@ def inliers(samples: Samples) -> NDArray[np.bool_]:
     n = len(samples)
     order = min(3, max(1, (n - 1) // 4))
     design, target = image_rows(samples, order)
-    rows = np.column_stack([design, target])
+    k = design.shape[1]
+    rows = np.column_stack([design, target]).reshape(2, n, 1, k + 1)
+    # What each point adds to the normal equations.
+    added = (design.reshape(2, n, k, 1) * rows).sum(axis=0).reshape(n, -1)
     weight = np.ones(n)
     for _ in range(12):
-        normal = (design.T * np.concatenate([weight, weight])) @ rows
-        beta = np.linalg.solve(normal[:, :-1], normal[:, -1])
+        normal = (weight @ added).reshape(k, k + 1)
+        beta = np.linalg.solve(normal[:, :k], normal[:, k])
         off = (target - design @ beta).reshape(2, n)
         miss = np.hypot(off[0], off[1])
         weight = 1.0 / np.maximum(miss, 0.3)

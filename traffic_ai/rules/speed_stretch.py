@@ -32,12 +32,13 @@ def moving(samples: Samples, min_baseline_m: float) -> tuple[float, float]:
     """Bounds in time of the fastest stretch without standing, judged every half second."""
     t_s = samples.t_s
     knot = np.floor((t_s - t_s[0]) / _KNOT_S).astype(int)
-    begins = np.flatnonzero(np.diff(knot, prepend=-1))
+    begins = np.concatenate([[0], np.flatnonzero(knot[1:] != knot[:-1]) + 1])
     if len(begins) < 3:
         return float(t_s[0]), float(t_s[-1])
     time = medians(t_s[:, None], begins)[:, 0]
     place = medians(samples.ground_m, begins)
-    speed = np.linalg.norm(np.diff(place, axis=0), axis=1) / np.diff(time)
+    steps = place[1:] - place[:-1]
+    speed = np.sqrt((steps * steps).sum(axis=1)) / (time[1:] - time[:-1])
     if speed.min() > max(_STANDING_MPS, _STANDING_SHARE * speed.max()):
         return float(t_s[0]), float(t_s[-1])
     slow = max(_STANDING_MPS, _STANDING_SHARE * float(np.quantile(speed, 0.9)))

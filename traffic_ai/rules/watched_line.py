@@ -53,7 +53,7 @@ class Passing:
 
 @dataclass(slots=True)
 class WatchedLine:
-    """A stop line with its geometry and the tracks at it."""
+    """A stop line with its geometry and the tracks at it: those passing, until they are decided."""
 
     line: StopLine
     group_id: str
@@ -94,7 +94,13 @@ class WatchedLine:
 
     def remember_before(self, track_id: int) -> None:
         """Note that a track was seen before the line."""
-        self.passing.setdefault(track_id, Passing())
+        if track_id not in self.decided:
+            self.passing.setdefault(track_id, Passing())
+
+    def is_decided(self, track_id: int) -> None:
+        """Note that nothing more is to be told of a track."""
+        self.decided.add(track_id)
+        self.passing.pop(track_id, None)
 
     def forget(self, track_id: int) -> None:
         """Forget a track that ended."""
@@ -143,7 +149,7 @@ class LineWatch:
         for line, watched in enumerate(self.lines):
             for track_id, state in watched.passing.items():
                 place = row_of.get(track_id)
-                if place is None or not tracks.observed[place] or track_id in watched.decided:
+                if place is None or not tracks.observed[place]:
                     continue
                 if before[line, place]:
                     state.is_before_again()

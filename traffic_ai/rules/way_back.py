@@ -4,7 +4,7 @@ Used by the wrong-way rule to tell, for all vehicles of a frame at once, which o
 closer look: nobody's way against a lane's direction is longer than this.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +40,20 @@ class WayBack:
         lanes they are now (N, L).
         """
         rows, new = self._rows.of(tracks.track_id)
-        for i in new:
-            self._begin(int(rows[i]), histories[int(tracks.track_id[i])])
-        inside = np.zeros((len(rows), self._count), bool)
-        seen = np.flatnonzero(tracks.grounded)
-        anchors_px = tracks.anchor_px
-        inside[seen] = self._lanes.holds(anchors_px[seen])
-        self._note(rows, inside, anchors_px, tracks.ground_m)
-        return self._farthest[rows] - self._latest[rows], inside
+        points: Sequence[Tracks | Track] = (tracks,)
+        of = rows
+        if new:
+            self._farthest[rows[new]], self._latest[rows[new]] = -np.inf, np.inf
+            # What they did before they were first shown.
+            past = [histories[track_id] for track_id in tracks.track_id[new].tolist()]
+            points = (*past, tracks)
+            of = np.concatenate([np.repeat(rows[new], [len(track) for track in past]), rows])
+        anchors_px = np.concatenate([p.anchor_px for p in points])
+        ground_m = np.concatenate([p.ground_m for p in points])
+        grounded = np.concatenate([p.grounded for p in points])
+        inside = self._lanes.holds(anchors_px) & grounded[:, None]
+        self._note(of, inside, anchors_px, ground_m)
+        return self._farthest[rows] - self._latest[rows], inside[len(inside) - len(rows) :]
 
     def end(self, track_id: int) -> Array:
         """Forget a track; its way back (L,)."""
@@ -55,13 +61,6 @@ class WayBack:
         if row is None:
             return np.full(self._count, np.inf)
         return np.asarray(self._farthest[row] - self._latest[row])
-
-    def _begin(self, row: int, track: Track) -> None:
-        """Take in what a track did before it was first shown."""
-        self._farthest[row], self._latest[row] = -np.inf, np.inf
-        anchors_px, ground_m = track.anchor_px, track.ground_m
-        inside = self._lanes.holds(anchors_px) & track.grounded[:, None]
-        self._note(np.full(len(track), row), inside, anchors_px, ground_m)
 
     def _note(
         self,

@@ -125,24 +125,39 @@ def whole_across(boxes: Array, seen_px: Array) -> NDArray[np.bool_]:
     return np.asarray((boxes[:, 0] > left) & (boxes[:, 2] < right))
 
 
-def is_covered(
-    boxes: Array, pairs: Pairs, left_px: Array | None = None, right_px: Array | None = None
-) -> NDArray[np.bool_]:
+def is_covered(boxes: Array, pairs: Pairs) -> NDArray[np.bool_]:
     """Which boxes (N, 4) have a bottom edge of which a nearer one covers COVERED_SHARE, (N,).
 
-    pairs: those `touching`. left_px, right_px (N,): of the edge no more than from here to there.
+    pairs: those `touching`.
     """
-    left = boxes[:, 0] if left_px is None else left_px
-    right = boxes[:, 2] if right_px is None else right_px
+    return is_edge_covered(boxes, covering(boxes, pairs), boxes[:, 0], boxes[:, 2])
+
+
+def covering(boxes: Array, pairs: Pairs) -> Pairs:
+    """Of pairs of boxes (N, 4) that are `touching` those whose second one is before the bottom edge
+    of the first, or would be if it were as wide: positions i and j (K,).
+    """
     one, other = pairs
-    bottom, nearer = boxes[one, 3], rows(boxes, other)
-    covers = (nearer[:, 3] > bottom + BORDER_PX) & (nearer[:, 1] < bottom)
-    shared = np.minimum(right[one], nearer[:, 2]) - np.maximum(left[one], nearer[:, 0])
-    covers &= shared / np.maximum(right - left, 1.0)[one] >= COVERED_SHARE
-    if covers.any():
-        covers &= ~_is_double(rows(boxes, one), nearer)
+    top, bottom = boxes[:, 1], boxes[:, 3]
+    edge = bottom[one]
+    nearer = ((bottom[other] > edge + BORDER_PX) & (top[other] < edge)).nonzero()[0]
+    one, other = one[nearer], other[nearer]
+    another = ~_is_double(rows(boxes, one), rows(boxes, other))
+    return one[another], other[another]
+
+
+def is_edge_covered(
+    boxes: Array, covers: Pairs, left_px: Array, right_px: Array
+) -> NDArray[np.bool_]:
+    """Of which boxes (N, 4) a nearer one covers COVERED_SHARE of the bottom edge from left_px to
+    right_px (N,), (N,). covers: pairs that are `covering`.
+    """
+    one, other = covers
+    x0, _, x1, _ = boxes.T
+    shared = np.minimum(right_px[one], x1[other]) - np.maximum(left_px[one], x0[other])
+    enough = shared / np.maximum(right_px - left_px, 1.0)[one] >= COVERED_SHARE
     found = np.zeros(len(boxes), bool)
-    found[one[covers]] = True
+    found[one[enough]] = True
     return found
 
 

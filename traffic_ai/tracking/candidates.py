@@ -1,7 +1,8 @@
 """Which detections come into question for which tracks, so that only these pairs are looked at.
 
 Before `fit`, whose verdict on a pair it never forestalls: what is left out here could neither be
-near enough to a track's place nor overlap its box enough.
+near enough to a track's place nor overlap its box enough. How far below a box that is covered its
+vehicle may stand is not known here; its middle tells to which side of a track it is.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,18 @@ from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
 from traffic_ai.tracking.boxes import anchors_px
+from traffic_ai.tracking.columns import rows
 from traffic_ai.tracking.found import Found
+from traffic_ai.tracking.motion import places
 from traffic_ai.tracking.parameters import TrackerParameters
+from traffic_ai.tracking.plane import MotionPlanes
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 # A covered box may be narrower too; more than this is not the vehicle coming nearer.
 WIDTH_SCALE = (0.9, 1.1)
+# Where there are more pairs a track it is worth looking at them more closely.
+_MANY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ def reach_px(expected: Expected, parameters: TrackerParameters) -> Array:
 
 
 def candidates(
-    expected: Expected, found: Found, parameters: TrackerParameters
+    planes: MotionPlanes, expected: Expected, found: Found, parameters: TrackerParameters
 ) -> tuple[Indices, Indices]:
     """Tracks and detections (P,) of the pairs in question, by track, then by detection.
 
@@ -62,14 +68,27 @@ def candidates(
     missing = np.maximum(np.maximum(WIDTH_SCALE[1] * (whole[:, 3] - whole[:, 1]), hidden), 0.0)
     top = np.minimum(seen[:, 1], y - reach - missing)
     bottom = np.maximum(seen[:, 3], y + reach - np.minimum(hidden, 0.0))
-    aside = np.maximum(reach, _overlap_reach_px(expected, parameters))
+    overlaps = _overlap_reach_px(expected, parameters)
+    aside = np.maximum(reach, overlaps)
     x0, y0, x1, y1 = found.boxes.T
-    may = np.abs(x[:, None] - (x0 + x1) / 2.0) < aside[:, None]
+    middle = (x0 + x1) / 2.0
+    may = np.abs(x[:, None] - middle) < aside[:, None]
     may &= top[:, None] < y1
     may &= bottom[:, None] > y0
     may |= expected.once[:, None]
     track, detection = np.divmod(may.ravel().nonzero()[0], max(len(x0), 1))
-    return track, detection
+    if len(track) <= _MANY * len(x):
+        return track, detection
+    kept = expected.once[track] | (np.abs(x[track] - middle[detection]) < overlaps[track])
+    kept |= planes.may_be_near(
+        rows(places(expected.state, expected.covariance), track),
+        expected.on_ground[track],
+        middle[detection],
+        y1[detection] + np.minimum(hidden, 0.0)[track],
+        (y1 - y0)[detection] + missing[track],
+        parameters.gate,
+    )
+    return track[kept], detection[kept]
 
 
 def _overlap_reach_px(expected: Expected, parameters: TrackerParameters) -> Array:

@@ -54,7 +54,7 @@ def fit(
     planes: MotionPlanes, expected: Expected, found: Found, parameters: TrackerParameters
 ) -> Fit:
     """Fit detections to tracks."""
-    track, detection = candidates(expected, found, parameters)
+    track, detection = candidates(planes, expected, found, parameters)
     return weigh(planes, expected, found, track, detection, parameters)
 
 

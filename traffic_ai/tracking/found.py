@@ -10,8 +10,9 @@ from traffic_ai.core.geometry import Array
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.tracking.boxes import (
     Pairs,
+    covering,
     ends_above,
-    is_covered,
+    is_edge_covered,
     part_of,
     touching,
     whole_across,
@@ -102,10 +103,11 @@ class Seen:
         if part.any():
             detections, boxes = detections.select(~part), rows(boxes, (~part).nonzero()[0])
             pairs = touching(boxes)
-        covered = is_covered(boxes, pairs)
+        covers = covering(boxes, pairs)
+        covered = is_edge_covered(boxes, covers, boxes[:, 0], boxes[:, 2])
         above, across = ends_above(boxes, planes.seen_px), whole_across(boxes, planes.seen_px)
         inside = above & across
-        left, right = _free_ends(boxes, pairs, covered & inside, planes)
+        left, right = _free_ends(boxes, covers, covered & inside, planes)
         return Found(
             boxes,
             detections.confidence.astype(np.float64),
@@ -120,14 +122,17 @@ class Seen:
 
 
 def _free_ends(
-    boxes: Array, pairs: Pairs, covered: NDArray[np.bool_], planes: MotionPlanes
+    boxes: Array, covers: Pairs, covered: NDArray[np.bool_], planes: MotionPlanes
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which of the covered boxes (M,) have a free end at their left, and which at their right."""
+    """Which of the covered boxes (M,) have a free end at their left, and which at their right.
+
+    covers: pairs that are `covering`.
+    """
     if not covered.any():
         return covered, covered
     left, right = boxes[:, 0], boxes[:, 2]
     end_px = planes.px_across(boxes, _END_M)
     return (
-        covered & ~is_covered(boxes, pairs, left, np.minimum(right, left + end_px)),
-        covered & ~is_covered(boxes, pairs, np.maximum(left, right - end_px), right),
+        covered & ~is_edge_covered(boxes, covers, left, np.minimum(right, left + end_px)),
+        covered & ~is_edge_covered(boxes, covers, np.maximum(left, right - end_px), right),
     )

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.geometry import Array
-from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.track import Track, Tracks, append_points
 from traffic_ai.tracking.columns import rows, zeros
 
@@ -50,7 +49,6 @@ class LiveTracks:
     ground_m: Array
     observed: NDArray[np.bool_]
     grounded: NDArray[np.bool_]
-    votes: Array
     part: Array
 
     @classmethod
@@ -86,7 +84,6 @@ class LiveTracks:
             zeros(n, 2),
             np.zeros(n, bool),
             np.zeros(n, bool),
-            zeros(n, len(RoadUser)),
             zeros(n, 4) + np.nan,
         )
 
@@ -121,16 +118,11 @@ class LiveTracks:
 
     def vote(self, at: Indices, class_id: Indices, confidence: Array) -> None:
         """Count classes (K,) that were found of the tracks at K rows, as `Track.vote` does."""
-        self.votes[at, class_id] += confidence
-        # Whose leading class was found again has no other.
-        for row in at[class_id != self.class_id[at]].tolist():
-            on_foot, *driven = self.votes[row].tolist()
-            walks = on_foot >= sum(driven)
-            won = RoadUser.PERSON if walks else RoadUser(1 + driven.index(max(driven)))
-            self.class_id[row] = self.tracks[row].road_user = won
-        # Rules read a track's votes from its history.
         for row, c, v in zip(at.tolist(), class_id.tolist(), confidence.tolist(), strict=True):
             self.tracks[row].count(c, v)
+        # Whose leading class was found again has no other.
+        for row in at[class_id != self.class_id[at]].tolist():
+            self.class_id[row] = self.tracks[row].elect()
 
     def append(
         self,

@@ -146,6 +146,38 @@ class MotionPlanes:
         usable = fine | ~on_ground
         return np.where(usable, apart.distance2, np.inf), np.where(usable, log_det, 0.0)
 
+    def may_be_near(
+        self,
+        states: Array,
+        on_ground: NDArray[np.bool_],
+        x_px: Array,
+        least_y_px: Array,
+        most_height_px: Array,
+        gate: float,
+    ) -> NDArray[np.bool_]:
+        """Which pairs (P,) of a track and a box may be within the gate of `distances`, as far as
+        the side tells.
+
+        states (P, 5): as there. The box's anchor is at x_px (P,) and not above least_y_px (P,); its
+        height is most_height_px (P,) at the most. Of the squared distance the part square to what
+        is upright in the picture at x_px is the same wherever the vehicle stands there.
+        """
+        x, y, xx, xy, yy = states.T
+        off, variance = x - x_px, xx
+        noise = box_sigma_px(most_height_px)
+        if self._h is not None:
+            (by_x, by_y, fixed), _, (w_by_x, w_by_y, w_fixed) = self._h.ground_to_image
+            # On the road that is the line from which a place is off by so much, times its depth.
+            to_x, to_y = by_x - x_px * w_by_x, by_y - x_px * w_by_y
+            off_m = to_x * x + to_y * y + (fixed - x_px * w_fixed)
+            variance_m2 = to_x * to_x * xx + 2.0 * to_x * to_y * xy + to_y * to_y * yy
+            off = np.where(on_ground, off_m, off)
+            variance = np.where(on_ground, variance_m2, variance)
+            deepest = self._h.greatest_depth(x_px, least_y_px)
+            noise = np.where(on_ground, noise * deepest, noise)
+        # A little more, as numbers are rounded.
+        return np.asarray(off * off <= 1.001 * gate * (variance + noise * noise))
+
     def process_noise(self, on_ground: NDArray[np.bool_], heights_px: Array) -> Array:
         """Spectral density of the acceleration (N,): a driver's, held for about a second."""
         image = (ACCELERATION_HEIGHTS_PS2 * np.maximum(heights_px, 8.0)) ** 2

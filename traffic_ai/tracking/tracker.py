@@ -68,8 +68,11 @@ class RoadPlaneTracker:
         part = parts(seen, self._live, self._unobserved_s())
         found = seen.without(part, self._planes, self._p.sure_confidence)
         free = np.ones(len(found), bool)
-        if len(self._live):
+        if not len(self._live):
+            readings = self._planes.read(found.boxes)
+        else:
             fitted = fit(self._planes, self._expected(), found, self._p)
+            readings = fitted.readings
             pairs = self._associate(found, fitted)
             free[fitted.detection[pairs]] = False
             cut = cut_pairs(
@@ -79,7 +82,7 @@ class RoadPlaneTracker:
             self._observe(pairs, found, fitted, info)
             self._retire()
             self._keep_one_each()
-        self._start(free.nonzero()[0], found, info)
+        self._start(free.nonzero()[0], found, readings, info)
         return self._live.shown(self._ended)
 
     def close(self) -> Tracks:
@@ -271,8 +274,11 @@ class RoadPlaneTracker:
             self._next_id += 1
         live.sure[seen] = True
 
-    def _start(self, free: Indices, found: Found, info: FrameInfo) -> None:
-        """Begin a tentative track at each detection that no track explains."""
+    def _start(self, free: Indices, found: Found, readings: Readings, info: FrameInfo) -> None:
+        """Begin a tentative track at each detection that no track explains.
+
+        readings: those of the detections come first.
+        """
         if info.degraded or not len(free):
             return
         doubtful = doubtful_starts(free, found, self._live)
@@ -286,7 +292,7 @@ class RoadPlaneTracker:
             return
         boxes = rows(found.boxes, free)
         tracks = [Track(0, info.t_s) for _ in free]
-        readings = self._planes.read(boxes)
+        readings = readings.take(free)
         state, covariance, on_ground = self._planes.initial(boxes, readings)
         on_road, across_m = found.on_road[free], readings.across_m.copy()
         guessed_s = np.where(on_road, -np.inf, info.t_s)
