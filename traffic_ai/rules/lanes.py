@@ -68,7 +68,7 @@ class LaneAxis:
 
 @dataclass(frozen=True, slots=True)
 class _Pieces:
-    """The straight pieces of axes, of one axis (A = 1) or one for each of A points.
+    """The straight pieces of A axes.
 
     start (A, K, 2), direction (A, K, 2), length (A, K), progress at the start (A, K), and the
     bounds low and high (A, K) of the way along a piece. A piece that only fills up is far away.
@@ -106,19 +106,17 @@ class _Pieces:
 
         return cls(*(column(f.name) for f in fields(cls)))
 
-    def take(self, index: NDArray[np.int64]) -> "_Pieces":
-        return _Pieces(*(getattr(self, f.name)[index] for f in fields(self)))
-
     def nearest(self, points: Array) -> tuple[Array, Array]:
-        """Progress (N,) of points (N, 2), and the direction (N, 2) of the piece nearest to each."""
+        """Along one axis: progress (N,) of points (N, 2), and the direction (N, 2) of the piece
+        nearest to each.
+        """
         offset = points[:, None, :] - self.start
         local = (offset * self.direction).sum(axis=2)
-        local = np.clip(local, self.low, self.high)
+        local = np.minimum(np.maximum(local, self.low), self.high)
         away = offset - local[:, :, None] * self.direction
         piece = np.argmin((away * away).sum(axis=2), axis=1)
         rows = np.arange(len(points))
-        of = rows if len(self.start) > 1 else np.zeros(len(points), np.int64)
-        return self.before[of, piece] + local[rows, piece], self.direction[of, piece]
+        return self.before[0, piece] + local[rows, piece], self.direction[0, piece]
 
 
 class LaneMap:
@@ -128,7 +126,10 @@ class LaneMap:
         self.axes = {lane.id: LaneAxis(lane, scene.homography) for lane in scene.lanes}
         self.in_metres = np.array([axis.in_metres for axis in self.axes.values()], bool)
         self._areas = Polygons([lane.polygon_px for lane in scene.lanes])
-        self._pieces = _Pieces.padded(list(self.axes.values()))
+        pieces = _Pieces.padded(list(self.axes.values()))
+        # By coordinate, lane and piece.
+        place = (*pieces.start.transpose(2, 0, 1), *pieces.direction.transpose(2, 0, 1))
+        self._pieces = np.array([*place, pieces.low, pieces.high, pieces.before])
 
     def holds(self, points_px: Array) -> NDArray[np.bool_]:
         """Which image points (N, 2) lie in which lanes, (N, L)."""
@@ -138,4 +139,11 @@ class LaneMap:
         """Progress (P,) along the lanes at positions `lane` (P,) of points (P, 2), each in the
         plane of its lane's axis.
         """
-        return self._pieces.take(lane).nearest(points)[0]
+        start_x, start_y, way_x, way_y, low, high, before = self._pieces[:, lane]
+        x, y = points[:, :1] - start_x, points[:, 1:] - start_y
+        local = np.minimum(np.maximum(x * way_x + y * way_y, low), high)
+        if local.shape[1] == 1:
+            return np.asarray((before + local)[:, 0])
+        away_x, away_y = x - local * way_x, y - local * way_y
+        nearest = np.argmin(away_x * away_x + away_y * away_y, axis=1)[:, None]
+        return np.asarray(np.take_along_axis(before + local, nearest, axis=1)[:, 0])

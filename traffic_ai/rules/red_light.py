@@ -52,7 +52,8 @@ class RedLight:
         findings: list[Finding] = []
         self._watch.follow(observation)
         for watched in self._watch.lines:
-            findings += self._decide_ready(watched, observation)
+            if watched.passing:
+                findings += self._decide_ready(watched, observation)
             for track_id in observation.tracks.ended:
                 finding = self._decide_ended(watched, track_id, observation)
                 findings += [finding] if finding else []

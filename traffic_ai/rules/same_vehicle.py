@@ -101,12 +101,12 @@ def carries_on(lost: Track, other: Track, start_s: float, end_s: float) -> bool:
     """
     if not float(lost.t_s[0]) < start_s <= float(lost.t_s[-1]) + _SAME_VEHICLE_S:
         return False
-    last_s, path_m = _path(lost, -np.inf, start_s)
     seen_s, places_m = _path(other, start_s, end_s)
     still_seen = _path(lost, start_s, end_s)[0]
-    if len(last_s) < _LEAST_COMMON or len(seen_s) < _LEAST_COMMON:
+    if len(seen_s) < _LEAST_COMMON or len(still_seen) > _STILL_SHARE * len(seen_s):
         return False
-    if start_s - last_s[-1] > _SAME_VEHICLE_S or len(still_seen) > _STILL_SHARE * len(seen_s):
+    last_s, path_m = _path(lost, -np.inf, start_s)
+    if len(last_s) < _LEAST_COMMON or start_s - last_s[-1] > _SAME_VEHICLE_S:
         return False
     recent = last_s >= last_s[-1] - _LAST_MOTION_S
     if recent.sum() < _LEAST_COMMON:

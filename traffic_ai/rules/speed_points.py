@@ -155,10 +155,10 @@ def _path(samples: Samples) -> tuple[Array, Array]:
 
 def along_scale(sigma_px: Array, px_per_m: Array) -> Array:
     """Noise (n, 2) as a straight line over the scale (n,) at which the vehicle is seen."""
-    spread = px_per_m - px_per_m.mean()
-    slope = spread @ (sigma_px - sigma_px.mean(axis=0)) / max(float(spread @ spread), 1e-9)
-    line = sigma_px.mean(axis=0) + np.outer(spread, slope)
-    return np.asarray(np.clip(line, sigma_px.min(axis=0), sigma_px.max(axis=0)))
+    spread, usual_px = px_per_m - px_per_m.mean(), sigma_px.mean(axis=0)
+    slope = spread @ (sigma_px - usual_px) / max(float(spread @ spread), 1e-9)
+    line = usual_px + spread[:, None] * slope
+    return np.asarray(np.minimum(np.maximum(line, sigma_px.min(axis=0)), sigma_px.max(axis=0)))
 
 
 def inliers(samples: Samples) -> NDArray[np.bool_]:

@@ -147,16 +147,13 @@ class Speeding:
         away_s = info.t_s - self._followed.last_inside_s[rows]
         gone = self._are_outside(tracks.anchor_px, ~inside & (away_s > _LEFT_AFTER_S))
         self._followed.last_inside_s[rows[inside]] = info.t_s
-        for i, track_id in enumerate(tracks.track_id.tolist()):
-            track = observation.histories[track_id]
-            # The older half of a full history is dropped with the next point.
-            full = len(track) >= HISTORY_LIMIT
-            left = bool(gone[i])
-            if full or left:
-                findings += self._judge(track, int(rows[i]), info)
-            if left:
-                self._followed.start_s[rows[i]] = info.t_s
-                self._followed.last_inside_s[rows[i]] = np.nan
+        histories = [observation.histories[track_id] for track_id in tracks.track_id.tolist()]
+        # The older half of a full history is dropped with the next point.
+        full = np.array([len(track) >= HISTORY_LIMIT for track in histories], bool)
+        for i in (full | gone).nonzero()[0].tolist():
+            findings += self._judge(histories[i], int(rows[i]), info)
+        self._followed.start_s[rows[gone]] = info.t_s
+        self._followed.last_inside_s[rows[gone]] = np.nan
         return findings
 
     def close(self) -> Sequence[Finding]:

@@ -70,10 +70,10 @@ class WayBack:
         ground_m: Array,
     ) -> None:
         """Take in points (N,) of tracks at `rows` that lie in some lanes (N, L), in time order."""
-        in_metres = self._lanes.in_metres
         point, lane = np.nonzero(inside)
-        by_road = in_metres[lane]
-        places = np.where(by_road[:, None], ground_m[point], anchors_px[point])
+        places = ground_m[point]
+        if not self._lanes.in_metres.all():
+            places = np.where(self._lanes.in_metres[lane][:, None], places, anchors_px[point])
         known = ~np.isnan(places[:, 0])
         if not known.any():
             return
