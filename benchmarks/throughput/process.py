@@ -1,5 +1,6 @@
 """Runs a whole process and tells what it took."""
 
+import ctypes
 import os
 import re
 import subprocess
@@ -12,11 +13,14 @@ from tempfile import TemporaryFile
 
 ROOT = Path(__file__).parents[2]
 _ASK_EVERY_S = 0.1
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds on the clock and of processor time (all threads), and the most memory held."""
+    """Seconds on the clock and of processor time (all threads and processes that came from it),
+    and the most memory the first of them held.
+    """
 
     clock_s: float
     cpu_s: float
@@ -26,6 +30,7 @@ class Spent:
 def run(command: Sequence[object], settings: Mapping[str, str]) -> tuple[Spent, str]:
     """What a command took, start to end, and what it printed. Ends the bench where it fails."""
     words = [str(word) for word in command]
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what it leaves behind is waited for here
     with TemporaryFile("w+") as said, TemporaryFile("w+") as complained:
         begin_s = time.monotonic()
         process = subprocess.Popen(
@@ -40,8 +45,19 @@ def run(command: Sequence[object], settings: Mapping[str, str]) -> tuple[Spent, 
         if process.returncode:
             raise SystemExit(f"{' '.join(words)} failed:\n{complained.read()[-2000:]}")
         said.seek(0)
-        cpu_s = usage.ru_utime + usage.ru_stime
+        cpu_s = usage.ru_utime + usage.ru_stime + _spent_by_those_left()
         return Spent(clock_s, cpu_s, peak_mb), said.read()
+
+
+def _spent_by_those_left() -> float:
+    """Processor seconds of the processes that the one that ended had not waited for."""
+    spent_s = 0.0
+    while True:
+        try:
+            _, _, usage = os.wait4(-1, 0)
+        except ChildProcessError:
+            return spent_s
+        spent_s += usage.ru_utime + usage.ru_stime
 
 
 class _Most:
