@@ -4,7 +4,6 @@ The private key is read at the start of a command, and again where it was rotate
 into no store, run folder, message or log. A public key's name is its 32 raw bytes in hex.
 """
 
-import binascii
 import os
 import re
 import stat
@@ -12,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from traffic_ai.core.errors import UsageError
 from traffic_ai.evidence.seal import Handover, canonical, read_canonical, utc_text
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KEY_FILE = "signing.pem"
 NEXT_KEY_FILE = "signing.pem.next"
@@ -36,7 +35,7 @@ class Signer:
     """
 
     public_key: str
-    _private: Ed25519PrivateKey = field(repr=False, compare=False)
+    _private: "Ed25519PrivateKey" = field(repr=False, compare=False)
     taken_over: Mapping[str, Handover] = field(default_factory=dict, repr=False)
     folder: Path | None = field(default=None, repr=False)
 
@@ -86,12 +85,9 @@ def short_name(public_key: str) -> str:
 
 def signature_holds(public_key: str, signature: str, data: bytes) -> bool:
     """Whether a signature (hex) of a key (hex) is of these bytes."""
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        key.verify(bytes.fromhex(signature), data)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    from traffic_ai.evidence import ed25519
+
+    return ed25519.signature_holds(public_key, signature, data)
 
 
 def keys_folder(given: Path | None = None) -> Path:
@@ -112,22 +108,26 @@ def load_signer(folder: Path) -> Signer | None:
     path = folder / KEY_FILE
     if not path.exists():
         return None
+    from traffic_ai.evidence import ed25519
+
     private = _read_private(path)
-    return Signer(_public_hex(private), private, _read_handovers(folder), folder)
+    return Signer(ed25519.public_hex(private), private, _read_handovers(folder), folder)
 
 
 def make_key(folder: Path) -> Signer:
     """Make the first key of a folder. Raises UsageError where there is one."""
+    from traffic_ai.evidence import ed25519
+
     path = folder / KEY_FILE
     if path.exists():
         raise UsageError(f"{path} is there already; replace it with `traffic-ai keys rotate`")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private = Ed25519PrivateKey.generate()
+        private = ed25519.new_private()
         _write_private(path, private)
     except OSError as error:
         raise UsageError(f"cannot make a key in {folder}: {error.strerror}") from error
-    return Signer(_public_hex(private), private, _read_handovers(folder), folder)
+    return Signer(ed25519.public_hex(private), private, _read_handovers(folder), folder)
 
 
 def rotate_key(folder: Path, now: datetime | None = None) -> Signer:
@@ -135,11 +135,13 @@ def rotate_key(folder: Path, now: datetime | None = None) -> Signer:
 
     Killed in between, the old key goes on being the key and rotating again is safe.
     """
+    from traffic_ai.evidence import ed25519
+
     old = load_signer(folder)
     if old is None:
         raise UsageError(f"there is no key in {folder}; make one with `traffic-ai keys init`")
-    private = Ed25519PrivateKey.generate()
-    new = _public_hex(private)
+    private = ed25519.new_private()
+    new = ed25519.public_hex(private)
     handover = Handover(old.public_key, new, utc_text(now or datetime.now(UTC)))
     handover = handover.with_signature(old.sign(handover.signed_bytes))
     waiting = folder / NEXT_KEY_FILE
@@ -155,16 +157,17 @@ def rotate_key(folder: Path, now: datetime | None = None) -> Signer:
 
 def public_pem(public_key: str) -> str:
     """A public key as PEM, for openssl and others."""
-    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-    return key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()
+    from traffic_ai.evidence import ed25519
+
+    return ed25519.public_pem(public_key)
 
 
 def read_public_keys(given: str) -> list[str]:
     """The public keys of a PEM file (one or more), or one key as 64 hex digits."""
     if re.fullmatch(r"[0-9a-fA-F]{64}", given):
         return [given.lower()]
+    from traffic_ai.evidence import ed25519
+
     path = Path(given)
     try:
         blocks = _PEM.findall(path.read_bytes())
@@ -176,12 +179,12 @@ def read_public_keys(given: str) -> list[str]:
     keys = []
     for block in blocks:
         try:
-            key = serialization.load_pem_public_key(block)
-        except (ValueError, UnsupportedAlgorithm) as error:
+            key = ed25519.public_hex_of_pem(block)
+        except ValueError as error:
             raise UsageError(f"{path} holds a damaged public key") from error
-        if not isinstance(key, Ed25519PublicKey):
+        if key is None:
             raise UsageError(f"{path} holds a key that is not an Ed25519 key")
-        keys.append(key.public_bytes_raw().hex())
+        keys.append(key)
     if not keys:
         raise UsageError(
             f"{path} holds no public key; `traffic-ai keys export-public` writes such a file"
@@ -189,7 +192,9 @@ def read_public_keys(given: str) -> list[str]:
     return keys
 
 
-def _read_private(path: Path) -> Ed25519PrivateKey:
+def _read_private(path: Path) -> "Ed25519PrivateKey":
+    from traffic_ai.evidence import ed25519
+
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
@@ -199,27 +204,24 @@ def _read_private(path: Path) -> Ed25519PrivateKey:
                 f"the key {path} may be used by others (mode {mode & 0o777:04o}); "
                 f"if nobody has read it: chmod 600 {path}; else rotate it"
             )
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = ed25519.private_of_pem(path.read_bytes())
     except OSError as error:
         raise UsageError(f"the key {path} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm, binascii.Error):
-        # The library's words are left out: they may quote what they read.
+    except ValueError:
         raise UsageError(
             f"the key {path} is damaged or has a password; restore it from its backup, "
             "or move it away and make another with `traffic-ai keys init`"
         ) from None
-    if not isinstance(key, Ed25519PrivateKey):
+    if key is None:
         raise UsageError(f"the key {path} is not an Ed25519 key")
     return key
 
 
-def _write_private(path: Path, private: Ed25519PrivateKey) -> None:
+def _write_private(path: Path, private: "Ed25519PrivateKey") -> None:
     """A new file that nobody else can read, at no moment."""
-    data = private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    from traffic_ai.evidence import ed25519
+
+    data = ed25519.private_pem(private)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(data)
@@ -236,10 +238,6 @@ def _add_handover(path: Path, handover: Handover) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(path)
-
-
-def _public_hex(private: Ed25519PrivateKey) -> str:
-    return private.public_key().public_bytes_raw().hex()
 
 
 def _read_handovers(folder: Path) -> dict[str, Handover]:
