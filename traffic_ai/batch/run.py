@@ -19,6 +19,7 @@ from traffic_ai.batch.beside import BesideWriter
 from traffic_ai.batch.files import camera_of
 from traffic_ai.batch.prepared import Prepared, PreparedFrames, SignalsAsRead
 from traffic_ai.batch.read_ahead import read_ahead
+from traffic_ai.batch.signals_read import SignalsRead
 from traffic_ai.batch.steady import SteadyView
 from traffic_ai.config.site import CameraSite, Site, started_hash
 from traffic_ai.core.detection import Detections
@@ -250,12 +251,14 @@ class _FileRun:
         outcome = self._outcome
         analysis = self._begin(video, key)
         view = SteadyView(analysis.scene)
+        signals_read = SignalsRead(analysis.scene)
         frames = PreparedFrames(video, view, partial(new_signals, analysis.scene))
         self._store.start_source(key, str(video.path))
         self._listener.file_begins(video.path, *self._place, video.duration_s)
         done = False
         try:
             for prepared in read_ahead(frames, self._batch.stop):
+                signals_read.seen(prepared.t_s, prepared.signals)
                 self._take(prepared, analysis)
                 self._listener.frame_done(prepared.t_s, self._catches_up)
                 outcome.frame_count += 1
@@ -286,7 +289,7 @@ class _FileRun:
             analysis.log.close(done=done and not self._unwritten)
             if analysis.tracks is not None:
                 analysis.tracks.close(done=done)
-        outcome.notes = [*video.report.notes(), *view.notes()]
+        outcome.notes = [*video.report.notes(), *view.notes(), *signals_read.notes()]
         if done:
             self._end(key)
         else:
