@@ -2,9 +2,9 @@
 
 Between the reader and the detector; wired in as `core.ports.Attention`. The detector is nearly all
 the work, and most frames of a road decide nothing: a vehicle amid its lane is followed as well from
-eight looks a second. There are more while one may become a violator or is new, and fewer where
-nothing moves. Rules decide on observed points only, so a frame left out is as if the camera had not
-delivered it; signals are read in every frame.
+eight looks a second, or from five where only directions are judged. There are more while one may
+become a violator or is new, and fewer where nothing moves. Rules decide on observed points only, so
+a frame left out is as if the camera had not delivered it; signals are read in every frame.
 """
 
 from collections import deque
@@ -30,6 +30,9 @@ ORDINARY_S = 0.125
 OFTEN_S = 0.065
 """Between looks while a vehicle is new, so that the next look finds it near where it was seen, or
 may become a violator, so that its measurement rests on many."""
+BY_WAY_S, NEW_BY_WAY_S = 0.2, 0.1
+"""Instead of ORDINARY_S, and of OFTEN_S while a vehicle is new, where only directions are judged:
+going against a lane's shows in metres, neither in a moment nor in a fit through many points."""
 STILL_S = 0.4
 """Between looks at a picture in which nothing has changed."""
 
@@ -67,7 +70,10 @@ class SceneAttention:
         self._gates = [line for section in sections for line in (section.entry, section.exit)]
         self._looks: deque[tuple[float, Tracks]] = deque()
         self._seen_s = self._due_s = -np.inf
-        self.pause_s = ORDINARY_S
+        by_way_alone = not self._judges_speed and not at_lines
+        self._ordinary_s = BY_WAY_S if by_way_alone else ORDINARY_S
+        self._new_s = NEW_BY_WAY_S if by_way_alone else OFTEN_S
+        self.pause_s = self._ordinary_s
         self._aspects: Mapping[str, Aspect | None] = {}
         self._still: NDArray[np.int16] | None = None
 
@@ -86,8 +92,11 @@ class SceneAttention:
         moves = self._moves(t_s, observation.tracks)
         unknown = np.concatenate([moves.new_px, _unknown(found, observation.tracks)])
         going = ~moves.stand
-        often = self._is_judged(unknown) or self._may_violate(moves.those(going))
-        self.pause_s = OFTEN_S if often else ORDINARY_S
+        self.pause_s = self._ordinary_s
+        if self._may_violate(moves.those(going)):
+            self.pause_s = OFTEN_S
+        elif self._is_judged(unknown):
+            self.pause_s = self._new_s
         self._due_s = t_s + self.pause_s
         self._still = None if len(unknown) or going.any() else _thumbnail(frame.image)
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from tests.road import HEIGHT_PX, WIDTH_PX, Road, ScriptedSignals, Vehicle, box_of, straight
-from traffic_ai.attention import OFTEN_S, ORDINARY_S, STILL_S, SceneAttention
+from traffic_ai.attention import (
+    BY_WAY_S,
+    NEW_BY_WAY_S,
+    OFTEN_S,
+    ORDINARY_S,
+    STILL_S,
+    SceneAttention,
+)
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import Frame, FrameInfo
 from traffic_ai.core.signal import Aspect
@@ -67,9 +74,19 @@ def slow_car(at_m, speed_mps=9.0):
     return Vehicle(straight(1.75, speed_mps, at_m))
 
 
-def test_an_empty_road_in_a_picture_that_changes_is_looked_at_eight_times_a_second():
-    assert np.all(pauses(looks(), 0.0, 4.0) <= ORDINARY_S + STEP_S)
-    assert len(looks()) == pytest.approx(4.0 / ORDINARY_S, rel=0.2)
+@pytest.mark.parametrize(
+    ("kinds", "pause_s"),
+    [
+        (ALL, ORDINARY_S),
+        (("speeding",), ORDINARY_S),
+        (("stop_over_line", "wrong_way"), ORDINARY_S),
+        (("wrong_way",), BY_WAY_S),
+    ],
+)
+def test_an_empty_road_is_looked_at_less_where_only_directions_are_judged(kinds, pause_s):
+    times = looks(kinds=kinds)
+    assert np.all(pauses(times, 0.0, 4.0) <= pause_s + STEP_S)
+    assert len(times) == pytest.approx(4.0 / pause_s, rel=0.2)
 
 
 def test_an_unchanging_picture_is_looked_at_seldom():
@@ -96,18 +113,22 @@ def test_what_begins_to_move_ends_the_rest_at_once():
     assert after[0] - 2.05 <= ORDINARY_S + STEP_S
 
 
-def test_a_new_vehicle_is_looked_at_often_and_then_less():
-    times = looks([slow_car(40.0)], seconds=3.0)
-    first = np.median(pauses(times, 0.1, 0.3))
+@pytest.mark.parametrize(
+    ("kinds", "first_s", "later_s"),
+    [(ALL, OFTEN_S, ORDINARY_S), (("wrong_way",), NEW_BY_WAY_S, BY_WAY_S)],
+)
+def test_a_new_vehicle_is_looked_at_often_and_then_less(kinds, first_s, later_s):
+    times = looks([slow_car(40.0)], kinds=kinds, seconds=3.0)
+    first = np.median(pauses(times, 0.0, 0.35))
     later = np.median(pauses(times, 0.6, 2.0))
-    assert first <= OFTEN_S + STEP_S
-    assert later == pytest.approx(ORDINARY_S, abs=STEP_S)
+    assert first == pytest.approx(first_s, abs=STEP_S / 2)
+    assert later == pytest.approx(later_s, abs=STEP_S)
 
 
 def test_a_new_vehicle_beside_the_lanes_is_not_looked_at_often():
     beside = Vehicle(straight(14.0, 9.0, 40.0))
     times = looks([beside], kinds=("wrong_way",), seconds=2.0)
-    assert np.all(pauses(times, 0.0, 2.0) >= ORDINARY_S - STEP_S)
+    assert np.all(pauses(times, 0.0, 2.0) >= BY_WAY_S - STEP_S)
 
 
 def test_doubtful_boxes_that_begin_no_track_do_not_count_as_new():
