@@ -73,7 +73,13 @@ def make(tmp_path):
         stream = Stream()
         stores.append(ViolationStore.open(tmp_path / "violations.sqlite"))
         watched = WatchedCamera(
-            site.cameras[0], stream, BlockDetector(), stores[-1], None, recorder=None
+            site.cameras[0],
+            stream,
+            BlockDetector(),
+            stores[-1],
+            None,
+            recorder=None,
+            every_frame=True,
         )
         return watched, stream, stores[-1]
 
