@@ -69,6 +69,12 @@ def kinds(run_folder):
         return Counter(one.kind.value for one in store.violations())
 
 
+def withheld(run_folder):
+    """Near misses by kind and reason."""
+    with ViolationStore.open(run_folder / STORE_NAME, read_only=True) as store:
+        return Counter(f"{one.kind.value} {one.reason}" for one in store.near_misses())
+
+
 def offline(folder, detector, regions):
     """What one round brings when it is analysed as a file."""
     site = open_site(site_of(folder, [str(VIDEO)], regions))
@@ -116,10 +122,12 @@ def main():
     parser.add_argument("--cameras", type=int, default=6)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--regions", action="store_true")
+    parser.add_argument("--out", type=Path, help="keep the run folders here")
     options = parser.parse_args()
     detector = load_detector(DetectorOptions())
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = options.out or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         a_round = offline(folder, detector, options.regions)
         server = Server(VIDEO)
         site = site_of(folder, [server.url()] * options.cameras, options.regions)
@@ -133,6 +141,8 @@ def main():
         expected = {kind: round(count * rounds, 1) for kind, count in a_round.items()}
         result |= {"a_round": dict(a_round), "expected": expected}
         result["found"] = dict(kinds(folder / "out"))
+        result["withheld_a_round"] = dict(withheld(folder / "file"))
+        result["withheld"] = dict(withheld(folder / "out"))
     print(json.dumps(result, indent=2))
 
 

@@ -12,6 +12,7 @@ row is that of a look that takes no time: all that may be decided.
 import argparse
 import heapq
 import pickle
+import random
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -123,8 +124,9 @@ class Camera:
         return now_s + look_s
 
 
-def play(cameras, cores, look_s):
+def play(cameras, cores, look_s, spread):
     """Let so many threads go round the cameras until their frames are over."""
+    chance = random.Random(1)
     free = [(0.0, thread, None) for thread in range(cores)]
     end_s = cameras[0].count * cameras[0].step_s
     while free:
@@ -133,7 +135,7 @@ def play(cameras, cores, look_s):
         ready = [c for c in cameras if id(c) not in busy and c.waiting(now_s) is not None]
         if ready:
             chosen = max(ready, key=lambda camera: camera.need(now_s))
-            heapq.heappush(free, (chosen.work(now_s, look_s), thread, chosen))
+            heapq.heappush(free, (chosen.work(now_s, look_s * chance.lognormvariate(0.0, spread)), thread, chosen))
         elif now_s < end_s:
             heapq.heappush(free, (now_s + IDLE_S, thread, None))
     for camera in cameras:
@@ -149,7 +151,7 @@ def run(site, scene, seen, options, look_s):
         first = 0 if options.together else number * len(seen) // options.cameras
         session = new_session(scene, site, NOWHERE, every_frame=look_s is None)
         cameras.append(Camera(seen, session, first, count, step_s))
-    play(cameras, options.cores if look_s else len(cameras), look_s or 0.0)
+    play(cameras, options.cores if look_s else len(cameras), look_s or 0.0, options.spread)
     return cameras
 
 
@@ -186,6 +188,7 @@ def main():
     parser.add_argument("--cameras", type=int, default=6)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=6, help="of the clip, 42 s each")
+    parser.add_argument("--spread", type=float, default=0.3, help="of a look's time, as its logarithm")
     parser.add_argument("--together", action="store_true", help="all show the same moment")
     parser.add_argument("--why", action="store_true", help="what is lost, and the near misses")
     parser.add_argument("--cache", type=Path, default=Path("out/watch"))

@@ -173,6 +173,14 @@ def test_a_two_wheeler_of_which_now_the_rider_is_seen_and_now_the_whole_leaps_no
     assert largest_leap(other, 0.3, 1.3) > 1.0
 
 
+def test_a_size_that_was_there_for_a_moment_tells_nothing_of_the_one_that_lasts():
+    whole, part = [660.0, 400.0, 715.0, 510.0], [665.0, 462.0, 710.0, 510.0]
+    begins = _boxes_track([*[whole] * 2, *[part] * 12])
+    assert largest_leap(begins, 0.0, 1.0) < 1.0
+    goes_on = _boxes_track([*[whole] * 5, *[part] * 12])
+    assert largest_leap(goes_on, 0.0, 1.0) > 1.0
+
+
 @pytest.mark.parametrize("fps", [8.0, 15.0, 30.0, 60.0])
 def test_how_long_a_step_lasts_does_not_depend_on_how_often_one_looks(fps):
     """Boxes that show the rider alone for 0.06 s, and the next vehicle's from then on."""

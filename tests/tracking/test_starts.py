@@ -92,3 +92,18 @@ def test_a_past_is_not_taken_over_from_something_else_on_the_way():
 
     (track,) = follow(seen, 12.5).values()
     assert track.first_t_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_rider_alone_is_no_past():
+    """Above the road he would be far ahead of where his motorcycle is seen to be."""
+    camera = Road().camera
+
+    def seen(t_s):
+        box = box_of(camera, RIDER, t_s)
+        if t_s > 0.5:
+            return [(box, SURE, int(RoadUser.MOTORCYCLE))]
+        box[3] -= 0.15 * (box[3] - box[1])
+        return [(box, DOUBTFUL, int(RoadUser.PERSON))]
+
+    (track,) = follow(seen, 12.5).values()
+    assert track.first_t_s > 0.5

@@ -150,6 +150,9 @@ class _Path:
             return 0.0
         sides = _sides(self.t_s[shown], at, _SIZE_LASTS_S, _SIZE_POINTS)
         before, after = (shown[side] for side in sides)
+        lasted_s = float(self.t_s[before[-1]] - self.t_s[before[0]])
+        if len(before) < _SIZE_POINTS and lasted_s < _SIZE_LASTS_S:
+            return 0.0  # nor did the size before it last
         more_s = max(float(self.t_s[i] - self.t_s[before[-1]]) - _AT_ONCE_S, 0.0)
         jump = float(np.log(_SIZE_JUMP))
         whole = _change(self.log_size[after] - self.log_size[before][:, None])

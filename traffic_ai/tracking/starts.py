@@ -40,7 +40,7 @@ def doubtful_starts(free: Indices, found: Found, live: LiveTracks) -> Indices:
     """Which of the free detections (K,) are doubtful, seen down to the road, and away from what is
     sure or surer.
     """
-    free = free[~found.sure[free] & found.on_road[free]]
+    free = free[~found.sure[free] & found.on_road[free] & ~found.on_foot[free]]
     if not len(free):
         return free
     boxes = rows(found.boxes, free)
