@@ -32,7 +32,7 @@ from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 from traffic_ai.rules.unfollowed import HOLDS_S, unseen_crossing
 from traffic_ai.rules.watched_line import LineWatch, Passing, WatchedLine
 
-RULE_VERSION = "red-light-10"
+RULE_VERSION = "red-light-11"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
 
