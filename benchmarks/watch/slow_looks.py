@@ -4,7 +4,7 @@
 
 The cameras show the sample junction again and again, as in `live_traffic`; here nobody waits. The
 detector looks once at every picture, which `--cache` keeps; then the watch's way of choosing the
-next frame is played with looks that take the given time on `--cores` cores. Each camera shows
+next frame is played with looks that take about the given time on `--cores` cores. Each camera shows
 another moment of the clip, or with --together all the same one, which is the hardest. The first
 row is that of a look that takes no time: all that may be decided.
 """
@@ -135,7 +135,8 @@ def play(cameras, cores, look_s, spread):
         ready = [c for c in cameras if id(c) not in busy and c.waiting(now_s) is not None]
         if ready:
             chosen = max(ready, key=lambda camera: camera.need(now_s))
-            heapq.heappush(free, (chosen.work(now_s, look_s * chance.lognormvariate(0.0, spread)), thread, chosen))
+            lasts_s = look_s * chance.lognormvariate(0.0, spread)
+            heapq.heappush(free, (chosen.work(now_s, lasts_s), thread, chosen))
         elif now_s < end_s:
             heapq.heappush(free, (now_s + IDLE_S, thread, None))
     for camera in cameras:
@@ -188,7 +189,7 @@ def main():
     parser.add_argument("--cameras", type=int, default=6)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=6, help="of the clip, 42 s each")
-    parser.add_argument("--spread", type=float, default=0.3, help="of a look's time, as its logarithm")
+    parser.add_argument("--spread", type=float, default=0.3, help="of a look's time's logarithm")
     parser.add_argument("--together", action="store_true", help="all show the same moment")
     parser.add_argument("--why", action="store_true", help="what is lost, and the near misses")
     parser.add_argument("--cache", type=Path, default=Path("out/watch"))
