@@ -134,6 +134,28 @@ def test_a_file_that_somebody_keeps_open_but_leaves_alone_is_analysed(
     assert outcome.state is FileState.DONE
 
 
+def test_a_deed_that_overlapping_recordings_hold_is_pointed_out(tmp_path, wrong_way_video):
+    """Records of one recording are never held against each other, nor those without a clock."""
+    camera = {
+        "id": "gate",
+        "start_time_pattern": "cam_%Y%m%d_%H%M%S",
+        "recordings": "cam_*",
+    }
+    site = write_site(tmp_path / "site.yaml", camera)
+    first, second = tmp_path / "cam_20260302_080000.mp4", tmp_path / "cam_20260302_080001.mp4"
+    first.write_bytes(wrong_way_video.read_bytes())
+    write_blocks(second, [Block(b.at_s - 1.0, b.lasts_s) for b in WRONG], 3.4)
+    later = tmp_path / "cam_20260302_090000.mp4"
+    write_blocks(later, [Block(0.3)], 2.2)
+    outcomes = analyse(site, tmp_path / "out", [first, second, later])
+    notes = [outcome.notes for outcome in outcomes]
+    assert notes[0] == notes[2] == []
+    [note] = notes[1]
+    assert "may be recorded already" in note
+    known = {violation.id[:12] for violation in outcomes[0].new_violations}
+    assert any(f"as {known_id}" in note for known_id in known)
+
+
 def test_a_file_that_changes_under_the_analysis_is_not_done(site_path, wrong_way_video, tmp_path):
     growing = tmp_path / "growing.mp4"
     growing.write_bytes(wrong_way_video.read_bytes())

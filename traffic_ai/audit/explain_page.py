@@ -36,6 +36,7 @@ th, td { text-align: left; padding: .3em .7em .3em 0; border-bottom: 1px solid #
   vertical-align: top; overflow-wrap: anywhere; }
 th { white-space: nowrap; }
 td.no { color: #b00; font-weight: bold; } td.yes { color: #170; }
+td.no, td.yes { white-space: nowrap; overflow-wrap: normal; }
 svg { width: 100%; height: auto; display: block; } svg text { font-size: 13px; fill: #222; }
 svg.still { background: #333; }
 .lane { fill: rgba(0,200,255,.10); stroke: rgba(0,200,255,.6); }

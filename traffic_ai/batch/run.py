@@ -21,6 +21,7 @@ from traffic_ai.batch.prepared import Prepared, PreparedFrames, SignalsAsRead
 from traffic_ai.batch.read_ahead import read_ahead
 from traffic_ai.batch.signals_read import SignalsRead
 from traffic_ai.batch.steady import SteadyView
+from traffic_ai.batch.told_before import told_before
 from traffic_ai.config.site import CameraSite, Site, started_hash
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import SourceError, UsageError
@@ -290,6 +291,7 @@ class _FileRun:
             if analysis.tracks is not None:
                 analysis.tracks.close(done=done)
         outcome.notes = [*video.report.notes(), *view.notes(), *signals_read.notes()]
+        outcome.notes += told_before(self._store, outcome.new_violations)
         if done:
             self._end(key)
         else:
