@@ -35,7 +35,7 @@ from traffic_ai.wiring import new_attention, new_rules
 ROOT = Path(__file__).parents[2]
 VEHICLES, ZONES, CAMERAS = (1, 10, 30, 50, 100, 200), (1, 4, 20), (1, 2, 4, 8, 16)
 USUAL = (10, 4)  # vehicles and zones of a camera, where it is not these that grow
-SECONDS, WARM_UP, ROUNDS = 30.0, 50, 2
+SECONDS, WARM_UP, ROUNDS = 30.0, 50, 3
 PROVENANCE = Provenance("a" * 64, "b" * 64, "c" * 64, "0")
 RULES = {
     "red_light": RedLightParameters(),
