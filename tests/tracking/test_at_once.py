@@ -170,3 +170,23 @@ def test_a_pair_that_is_no_candidate_could_not_have_been_allowed(seed, calibrate
     allowed = fitted.cost < np.inf
     named = {*zip(track.tolist(), detection.tolist(), strict=True)}
     assert named >= {*zip(*(index[allowed].tolist() for index in every_pair), strict=True)}
+
+
+@given(seeds, st.booleans(), st.floats(0.05, 6.0))
+def test_who_is_within_the_gate_is_not_ruled_out_by_the_side(seed, calibrated, doubt):
+    random = np.random.default_rng(seed)
+    planes, gate = MotionPlanes(Road(calibrated=calibrated).scene()), TrackerParameters().gate
+    before = boxes_near(random, 60)
+    readings = planes.read(before)
+    state, cov, on_ground = planes.initial(before, readings)
+    states = motion.places(state, cov * doubt)
+    boxes = before + random.normal(0.0, 12.0, (60, 1)) * [[1.0, 0.5, 1.0, 0.5]]
+    found = planes.read(boxes)
+    distance2, _ = planes.distances(states, on_ground, found)
+    x_px, y_px = found.anchors_px.T
+    lowest_px = y_px - random.uniform(0.0, 5.0, 60)
+    tallest_px = boxes[:, 3] - boxes[:, 1] + random.uniform(0.0, 20.0, 60)
+    may = planes.may_be_near(states, on_ground, x_px, lowest_px, tallest_px, gate)
+    assert may[distance2 < gate].all()
+    aside_px = x_px + 20.0 * WIDTH_PX
+    assert not planes.may_be_near(states, on_ground, aside_px, y_px, tallest_px, gate).any()
