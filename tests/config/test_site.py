@@ -371,3 +371,19 @@ def test_nobody_is_told_and_all_is_kept_where_nothing_is_said(tmp_path: Path) ->
 def test_no_decision_rests_on_delivery_or_retention(tmp_path: Path) -> None:
     plain = camera(tmp_path).config_hash
     assert camera(tmp_path, GOOD + DELIVERY).config_hash == plain
+
+
+def test_a_lane_that_crosses_another_is_no_lane_against_it(tmp_path: Path) -> None:
+    """In the picture it runs 100 degrees off the other, on the road at a right angle to it."""
+    cross = (
+        "      - id: cross\n"
+        "        polygon: [[0.30, 0.80], [0.70, 0.80], [0.70, 0.65], [0.30, 0.65]]\n"
+        "        direction: [[0.68, 0.72], [0.32, 0.72]]\n"
+    )
+    text = bent(GOOD, ("    stop_lines:", f"{cross}    stop_lines:"))
+    assert load_site(write(tmp_path, text)).warnings == ()
+    plane, signals = text.index("    calibration:"), text.index("    signal_groups:")
+    without_plane = text[:plane] + text[signals:]
+    without_plane = bent(without_plane, ("      speeding: {", "      # {"))
+    told = [str(p.message) for p in load_site(write(tmp_path, without_plane)).warnings]
+    assert any("'cross' and" in message for message in told)

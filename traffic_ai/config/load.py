@@ -103,7 +103,9 @@ def _check_drawing(camera: CameraModel, at: KeyPath, notes: Notes, whole: bool) 
     homography = check_calibration(camera, at, scale, shapes, notes)
     places = [(lane, (*at, "lanes", index)) for index, lane in enumerate(camera.lanes)]
     usable = [(lane, here) for lane, here in places if shapes.lane(lane, here)]
-    check_overlaps([lane for lane, _ in usable], [here for _, here in usable], scale, notes)
+    check_overlaps(
+        [lane for lane, _ in usable], [here for _, here in usable], scale, homography, notes
+    )
     lanes = {lane.id: build_lane(lane, scale, homography) for lane, _ in usable}
     crossings = CrossingCheck(lanes, scale, shapes, notes)
     before = len(notes.remarks)

@@ -14,6 +14,7 @@ from traffic_ai.config.picture import PictureScale, reference_size
 from traffic_ai.config.problems import KeyPath, show
 from traffic_ai.config.schema import CameraModel, LampsModel, LaneModel
 from traffic_ai.config.values import Box, Point
+from traffic_ai.core.geometry import Array, Homography
 
 # A shape smaller than these shares of the picture (its area, its diagonal) is a slip of the hand.
 _LEAST_AREA_SHARE = 1e-5
@@ -21,6 +22,8 @@ _LEAST_LENGTH_SHARE = 0.003
 # A direction may stick out of its lane by this share of its length.
 _OUTSIDE_SHARE = 0.2
 _OVERLAP_SHARE = 0.15
+# On the road, lanes run against each other from 120 degrees on.
+_AGAINST_COSINE = -0.5
 
 
 class ShapeCheck:
@@ -151,21 +154,38 @@ _CORNERS = "list the corners in order, walking around it once"
 
 
 def check_overlaps(
-    lanes: Sequence[LaneModel], at: Sequence[KeyPath], scale: PictureScale, notes: Notes
+    lanes: Sequence[LaneModel],
+    at: Sequence[KeyPath],
+    scale: PictureScale,
+    homography: Homography | None,
+    notes: Notes,
 ) -> None:
     """Warn of lanes that share ground but not their direction: they make ghost drivers."""
     shapes = [shapely.Polygon(scale.points_px(lane.polygon)) for lane in lanes]
-    ways = [
-        np.subtract(*scale.points_px((lane.direction[-1], lane.direction[0]))) for lane in lanes
-    ]
+    ends_px = [scale.points_px((lane.direction[0], lane.direction[-1])) for lane in lanes]
     for i, first in enumerate(lanes):
         for j in range(i):
             smaller = min(shapes[i].area, shapes[j].area)
             shared = shapes[i].intersection(shapes[j]).area
-            if shared > _OVERLAP_SHARE * smaller and float(ways[i] @ ways[j]) < 0.0:
+            against = _run_against(ends_px[i], ends_px[j], homography)
+            if shared > _OVERLAP_SHARE * smaller and against:
                 notes.warn(
                     (*at[i], "polygon"),
                     f"lanes {first.id!r} and {lanes[j].id!r} run against each other and share "
                     f"{100 * shared / smaller:.0f} % of the smaller one",
                     "draw them side by side, or vehicles of one look like wrong-way drivers",
                 )
+
+
+def _run_against(first_px: Array, second_px: Array, homography: Homography | None) -> bool:
+    """Whether two ways (2, 2), begin and end, run against each other.
+
+    On the road where that is known: what crosses there at a right angle may seem to in the picture.
+    """
+    if homography is not None:
+        ground = homography.to_ground(np.stack([first_px, second_px]))
+        if np.isfinite(ground).all():
+            first, second = ground[:, 1] - ground[:, 0]
+            cosine = float(first @ second) / float(np.hypot(*first) * np.hypot(*second))
+            return cosine < _AGAINST_COSINE
+    return float((first_px[1] - first_px[0]) @ (second_px[1] - second_px[0])) < 0.0
