@@ -8,7 +8,7 @@ import pytest
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.frame import CapturedAt, ClockSource, FrameInfo
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalSource
-from traffic_ai.signals.feed import Feed, FeedLog, load_feed
+from traffic_ai.signals.feed import HOLDS_S, Feed, FeedLog, load_feed
 from traffic_ai.signals.timeline import STATE_LIMIT
 
 START = datetime(2024, 5, 1, 10, 0, 0, tzinfo=UTC)
@@ -71,7 +71,7 @@ def test_without_wall_clock_time_of_the_frames_it_is_unknown_and_said_once(
 
 def test_a_repeated_state_is_one_state_and_the_history_is_bounded(tmp_path: Path) -> None:
     rows = "".join(f"{i},main,{('red', 'red', 'green')[i % 3]}\n" for i in range(600))
-    history = Feed("g", log(tmp_path, "time,group,aspect\n" + rows)).read(info(1e4))
+    history = Feed("g", log(tmp_path, "time,group,aspect\n" + rows)).read(info(700.0))
     assert len(history.states) == STATE_LIMIT
     assert history.states[-2:][0].since_s == 597.0
 
@@ -80,7 +80,16 @@ def test_a_byte_order_mark_blank_lines_other_columns_and_their_order_do_not_matt
     tmp_path: Path,
 ) -> None:
     text = "\ufeffaspect, note ,time,group\r\nred,x,1.5,main\r\n\r\ngreen,,4,main\r\n"
-    assert log(tmp_path, text) == FeedLog((1.5, 4.0), (Aspect.RED, Aspect.GREEN), False)
+    found = log(tmp_path, text)
+    assert (found.at_s[:2], found.aspects[:2]) == ((1.5, 4.0), (Aspect.RED, Aspect.GREEN))
+    assert not found.wall_clock
+
+
+def test_a_state_is_unknown_once_nothing_of_any_group_was_logged_for_long(tmp_path: Path) -> None:
+    rows = "time,group,aspect\n2,main,red\n50,other,green\n"
+    feed = Feed("g", log(tmp_path, rows))
+    assert feed.read(info(49.0 + HOLDS_S)).states[-1].aspect is Aspect.RED
+    assert shown(feed.read(info(60.0 + HOLDS_S)))[-1] == (Aspect.UNKNOWN, 50.0 + HOLDS_S, 0.0)
 
 
 @pytest.mark.parametrize(

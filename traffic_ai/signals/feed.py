@@ -3,7 +3,7 @@
 The file has the columns `time,group,aspect`, one row for each change. `time` is either seconds of
 the recording (the frames' presentation time) or ISO 8601 with an offset, which is compared with
 the frames' wall-clock time. Before a group's first row its aspect is UNKNOWN; after its last row
-the state holds.
+the state holds, until nothing has been logged of any group for longer than phases last.
 """
 
 import csv
@@ -24,6 +24,9 @@ from traffic_ai.signals.timeline import STATE_LIMIT
 COLUMNS = ("time", "group", "aspect")
 ROW_LIMIT = 2_000_000
 BYTE_LIMIT = 200_000_000
+HOLDS_S = 180.0
+"""So long after the last row of the file the states hold; no phase of a junction that works lasts
+longer, so by then the log has ended before the recording."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,6 +72,7 @@ def _parse(file: TextIO, path: Path, group: str) -> FeedLog:
     aspects: list[Aspect] = []
     others: set[str] = set()
     wall_clock: bool | None = None
+    last_s = -math.inf
     for line, (time, name, word) in _rows(file, path):
         where = f"{path}, line {line}"
         aspect, (moment_s, is_wall_clock) = _aspect(word, where), _moment(time, where)
@@ -76,6 +80,7 @@ def _parse(file: TextIO, path: Path, group: str) -> FeedLog:
             wall_clock = is_wall_clock
         elif wall_clock is not is_wall_clock:
             raise ConfigError(f"{where}: seconds and ISO 8601 times are mixed; use one of them")
+        last_s = max(last_s, moment_s)
         if name != group:
             if len(others) < 10:
                 others.add(name)
@@ -88,6 +93,8 @@ def _parse(file: TextIO, path: Path, group: str) -> FeedLog:
     if not at_s:
         there = ", ".join(sorted(others)) or "none"
         raise ConfigError(f"signal log {path} has no row for group {group!r}; groups: {there}")
+    at_s.append(last_s + HOLDS_S)
+    aspects.append(Aspect.UNKNOWN)
     return FeedLog(tuple(at_s), tuple(aspects), bool(wall_clock))
 
 
