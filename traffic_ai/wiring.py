@@ -21,7 +21,7 @@ from traffic_ai.config.delivery import MQTT_NAME, DeliverySite
 from traffic_ai.config.load import load_site
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.decision_text import read_decision
-from traffic_ai.core.errors import ConfigError, EvidenceError, ModelError, UsageError
+from traffic_ai.core.errors import ConfigError, EvidenceError, UnusableModelError, UsageError
 from traffic_ai.core.kinds import Engine
 from traffic_ai.core.memory import give_back_free_blocks
 from traffic_ai.core.ports import Attention, Detector, Rule, SignalReader
@@ -91,7 +91,7 @@ def choose_engine(
         return replace(options, choice=kept.choice), "" if usual else said
     engine = Engine(name)
     if engine.is_int8 and (kept is None or engine not in kept.accepted):
-        raise ModelError(
+        raise UnusableModelError(
             f"engine {engine} was not found good here for {options.weights} at size "
             f"{options.size_px}; `traffic-ai tune` tries it, and tells why where it is not"
         )
@@ -106,7 +106,7 @@ def load_detector(options: DetectorOptions, progress: Progress | None = None) ->
 
         return UltralyticsDetector(path, size_px=options.size_px, allow_pickle=options.allow_pt)
     if options.allow_pt:
-        raise ModelError(f"{path} is not a .pt file; leave out --allow-pt")
+        raise UnusableModelError(f"{path} is not a .pt file; leave out --allow-pt")
     detector = OnnxDetector(
         path, size_px=options.size_px, choice=options.choice, folder=prepared_folder()
     )

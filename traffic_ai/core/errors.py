@@ -8,7 +8,8 @@ TrafficAiError                     anything this project raises on purpose
 │   ├── SourceNotFoundError        no such file, or the camera answers "not found"
 │   ├── SourceUnauthorizedError    the camera refuses the user or password
 │   └── SourceLostError            a stream that was live ended or fell silent
-├── ModelError                     detector weights are missing, altered or of another shape
+├── ModelError                     detector weights are missing, altered or cannot be fetched
+│   └── UnusableModelError         the weights or the engine that were asked for (a UsageError too)
 ├── StoreError                     the violation store cannot be opened or written
 └── EvidenceError                  a still or clip could not be made
 
@@ -53,7 +54,11 @@ class SourceLostError(SourceError):
 
 
 class ModelError(TrafficAiError):
-    """Detector weights are missing, altered or of another shape."""
+    """Detector weights are missing, altered or cannot be fetched."""
+
+
+class UnusableModelError(UsageError, ModelError):
+    """The weights or the engine that were asked for are not there or cannot be used."""
 
 
 class StoreError(TrafficAiError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import UnusableModelError
 from traffic_ai.core.road_user import RoadUser
 
 COCO_CLASS_COUNT = 80
@@ -52,7 +52,9 @@ def class_columns(names: Mapping[int, str] | None, count: int, where: str) -> Cl
     if not found:
         some = ", ".join(sorted(names.values())[:8])
         wanted = ", ".join(user.label for user in RoadUser)
-        raise ModelError(f"{where}: no class is a road user (has {some}); wanted any of {wanted}")
+        raise UnusableModelError(
+            f"{where}: no class is a road user (has {some}); wanted any of {wanted}"
+        )
     return ClassColumns(
         np.array(list(found), np.int64), np.array(list(found.values()), np.int64), count
     )

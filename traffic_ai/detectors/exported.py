@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import ModelError, UnusableModelError
 from traffic_ai.detectors.classes import COCO_CLASS_COUNT, ClassColumns, class_columns, parse_names
 from traffic_ai.detectors.decode import decode_table
 from traffic_ai.detectors.engines import EngineChoice, open_session
@@ -39,7 +39,7 @@ class Export:
         elif single and shape[1] - 4 == expected:
             count = expected
         else:
-            raise ModelError(
+            raise UnusableModelError(
                 f"{where}: output {list(shape)} is not a YOLO detector's; wanted "
                 f"[1, 4 + {expected} classes, cells] (YOLOv8 and later) or [1, boxes, 6] "
                 "(suppression inside), with its class names unless they are COCO's"
@@ -70,7 +70,7 @@ class Export:
     def whole(self, choice: EngineChoice) -> WholeNetwork:
         """The graph as it is, in an engine."""
         if choice.engine.is_int8:
-            raise ModelError(
+            raise UnusableModelError(
                 f"{self._where} has no eight-bit graph: only weights whose graph can be cut get "
                 "one; choose another engine"
             )
@@ -83,13 +83,13 @@ def _parse(data: bytes, where: str) -> onnx.ModelProto:
     try:
         model = onnx.load_model_from_string(data)
     except DecodeError as error:
-        raise ModelError(
+        raise UnusableModelError(
             f"{where} is not an ONNX file, or not all of one ({len(data)} bytes); fetch it anew"
         ) from error
     if not model.graph.node:
-        raise ModelError(f"{where} is not an ONNX file: no graph in its {len(data)} bytes")
+        raise UnusableModelError(f"{where} is not an ONNX file: no graph in its {len(data)} bytes")
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors(model)):
-        raise ModelError(
+        raise UnusableModelError(
             f"{where} keeps its weights in another file, which its hash does not cover; "
             "save the model as one file"
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from traffic_ai.core.errors import ModelError, UsageError
+from traffic_ai.core.errors import ModelError, UnusableModelError, UsageError
 
 # What is being done, bytes so far, bytes in all (None where not known).
 Progress = Callable[[str, int, int | None], None]
@@ -163,7 +163,7 @@ def weights(name_or_path: str | Path, progress: Progress | None = None) -> Path:
     path = Path(text).expanduser()
     if not path.is_file():
         known = ", ".join(registry())
-        raise ModelError(f"no weights file {path}; give an existing file or one of {known}")
+        raise UnusableModelError(f"no weights file {path}; give an existing file or one of {known}")
     return path
 
 

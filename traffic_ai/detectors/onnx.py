@@ -4,7 +4,7 @@ import hashlib
 import logging
 from pathlib import Path
 
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import ModelError, UnusableModelError
 from traffic_ai.detectors.engines import DEFAULT_CHOICE, EngineChoice, open_session, words
 from traffic_ai.detectors.models import sha256_of
 from traffic_ai.detectors.prepared import int8_path, keep_prepared, prepared_path, read_prepared
@@ -39,7 +39,7 @@ class OnnxDetector(YoloDetector):
     ) -> None:
         weights_hash = _hash(path)
         if sha256 is not None and weights_hash != sha256:
-            raise ModelError(
+            raise UnusableModelError(
                 f"{path} is not the expected file: its SHA-256 is {weights_hash}, wanted {sha256}; "
                 "fetch it anew"
             )
@@ -83,7 +83,7 @@ def load_network(
         keep_prepared(kept, weights_hash, prepared)
     network = prepared.network(open_session(prepared.graph, str(path), choice))
     if not prepared.fits(network):
-        raise ModelError(
+        raise UnusableModelError(
             f"{path} does not give the same boxes in {words(choice.engine)}; choose another engine"
         )
     return network
@@ -100,7 +100,7 @@ def _eight_bits(
             int8_path(folder, weights_hash, size_px, kept.graph_hash), weights_hash
         )
     if known is None or kept is None or known.graph_hash != kept.graph_hash:
-        raise ModelError(
+        raise UnusableModelError(
             f"there is no eight-bit graph of {path} for size {size_px} that was found good here; "
             "`traffic-ai tune` makes one, and keeps it where it finds the same"
         )
@@ -111,7 +111,7 @@ def _hash(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise ModelError(
+        raise UnusableModelError(
             f"weights {path} cannot be read ({error.strerror or error}); "
             "`traffic-ai models pull yolov8n` fetches the default ones"
         ) from error

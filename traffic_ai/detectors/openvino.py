@@ -8,7 +8,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import ModelError, UnusableModelError
 from traffic_ai.detectors.inputs import checked_input
 
 _CONFIG = {
@@ -36,7 +36,9 @@ class OpenVinoSession:
                 model, "CPU", {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
             )
         except RuntimeError as error:
-            raise ModelError(f"{where} cannot be run by OpenVINO: {_first_line(error)}") from error
+            raise UnusableModelError(
+                f"{where} cannot be run by OpenVINO: {_first_line(error)}"
+            ) from error
         self.input_px = checked_input(where, [_described(i) for i in self._model.inputs])
         self._request: Any = self._model.create_infer_request()
         self._turn = threading.Lock()

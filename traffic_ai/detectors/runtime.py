@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import ModelError, UnusableModelError
 from traffic_ai.detectors.engines import Engine
 from traffic_ai.detectors.inputs import checked_input
 
@@ -50,7 +50,7 @@ class Session:
     ) -> None:
         self._where = where
         if providers[0] not in onnxruntime.get_available_providers():
-            raise ModelError(
+            raise UnusableModelError(
                 f"provider {providers[0]} cannot be used: this ONNX Runtime has "
                 f"{onnxruntime.get_available_providers()}; CUDA and TensorRT come with the package "
                 "onnxruntime-gpu (extra `gpu`), which must stand in place of onnxruntime"
@@ -68,9 +68,9 @@ class Session:
                 data, options, providers=[(p, _OPTIONS.get(p, {})) for p in providers]
             )
         except _ORT_ERRORS as error:
-            raise ModelError(f"{where} cannot be run: {error}") from error
+            raise UnusableModelError(f"{where} cannot be run: {error}") from error
         if self._session.get_providers()[0] != providers[0]:
-            raise ModelError(
+            raise UnusableModelError(
                 f"provider {providers[0]} did not start (running on "
                 f"{self._session.get_providers()[0]}); check its driver and libraries"
             )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from traffic_ai.core.detection import Detections
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import UnusableModelError
 from traffic_ai.detectors.classes import ClassColumns, class_columns
 from traffic_ai.detectors.decode import decode_table
 from traffic_ai.detectors.suppression import IOU_LIMIT
@@ -41,7 +41,7 @@ class UltralyticsDetector(YoloDetector):
         device: str = "cpu",
     ) -> None:
         if not allow_pickle:
-            raise ModelError(
+            raise UnusableModelError(
                 f"{path} is a PyTorch file, and loading one runs the code in it; add --allow-pt if "
                 "you trust where it comes from, or export it to ONNX"
             )
@@ -49,9 +49,9 @@ class UltralyticsDetector(YoloDetector):
             model_hash = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
             reason = error.strerror or error
-            raise ModelError(f"weights {path} cannot be read ({reason})") from error
+            raise UnusableModelError(f"weights {path} cannot be read ({reason})") from error
         if sha256 is not None and model_hash != sha256:
-            raise ModelError(
+            raise UnusableModelError(
                 f"{path} is not the expected file: its SHA-256 is {model_hash}, wanted {sha256}"
             )
         super().__init__(
@@ -75,7 +75,7 @@ class _TorchNetwork:
             self._torch: Any = importlib.import_module("torch")
             package: Any = importlib.import_module("ultralytics")
         except ImportError as error:
-            raise ModelError(
+            raise UnusableModelError(
                 f"{path} needs the ultralytics extra ({error}); "
                 "pip install 'traffic-ai[ultralytics]', or give ONNX weights"
             ) from error
@@ -90,9 +90,11 @@ class _TorchNetwork:
             module = yolo.model.fuse().eval().to(self._device).float()
         except Exception as error:  # a foreign pickle may raise whatever it likes
             reason = f"{type(error).__name__}: {error}"
-            raise ModelError(f"{self._path} cannot be loaded by ultralytics ({reason})") from error
+            raise UnusableModelError(
+                f"{self._path} cannot be loaded by ultralytics ({reason})"
+            ) from error
         if task != "detect":
-            raise ModelError(f"{self._path} is a {task!r} model; wanted one for detection")
+            raise UnusableModelError(f"{self._path} is a {task!r} model; wanted one for detection")
         return module, names
 
     def propose(self, blob: Blob, min_confidence: float) -> list[Detections]:
@@ -101,7 +103,7 @@ class _TorchNetwork:
             output = self._module(self._torch.from_numpy(blob).to(self._device))
         tables = np.asarray((output[0] if isinstance(output, tuple) else output).cpu())
         if tables.shape[:2] != (len(blob), 4 + self._classes.count):
-            raise ModelError(
+            raise UnusableModelError(
                 f"{self._path} gives {list(tables.shape)}; wanted "
                 f"[{len(blob)}, {4 + self._classes.count}, cells], as YOLOv8 and its kin do"
             )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from traffic_ai.core.errors import StoreError
+from traffic_ai.core.errors import StoreError, UsageError
 
 STORE_NAME = "violations.sqlite"
 EVIDENCE_NAME = "evidence"
@@ -16,7 +16,9 @@ def track_log_path(run_folder: Path, source_id: str) -> Path:
 
 
 def make_run_folder(path: Path) -> None:
-    """Make a run folder where there is none. Raises StoreError."""
+    """Make a run folder where there is none. Raises StoreError, UsageError for a file's name."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file, not a run folder; name another with --out")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
