@@ -61,6 +61,14 @@ def test_a_bad_file_makes_the_exit_code_1_and_the_rest_is_done(call, site_path, 
     assert "Traceback" not in called.err
 
 
+def test_a_file_in_place_of_the_run_folder_is_wrong_input(call, site_path, video, tmp_path):
+    (tmp_path / "out").write_text("notes")
+    called = call("process", video, "--site", site_path, "--out", tmp_path / "out")
+    assert (called.code, called.out) == (2, "")
+    assert "out is a file, not a run folder; name another with --out" in called.err
+    assert (tmp_path / "out").read_text() == "notes"
+
+
 def test_warnings_of_the_site_file_are_told(call, video, tmp_path):
     site = write_site(tmp_path / "site.yaml")
     text = site.read_text()

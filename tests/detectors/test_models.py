@@ -254,8 +254,9 @@ def test_a_path_is_taken_as_it_is_and_a_missing_one_refused(tmp_path: Path) -> N
     own.write_bytes(b"x")
     assert models.weights(own) == own
     assert models.weights(str(own)) == own
-    with pytest.raises(ModelError, match=r"no weights file .*absent\.onnx"):
+    with pytest.raises(ModelError, match=r"no weights file .*absent\.onnx") as caught:
         models.weights(tmp_path / "absent.onnx")
+    assert caught.value.exit_code == 2
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
