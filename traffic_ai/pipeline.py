@@ -57,6 +57,11 @@ class Session:
         """How soon after the last look the next one is wanted; 0 where every frame is."""
         return self._attention.pause_s if self._attention is not None else 0.0
 
+    @property
+    def signals(self) -> Mapping[str, SignalHistory]:
+        """As known with the frame that was asked about last."""
+        return self._known
+
     def wants(self, frame: Frame) -> bool:
         """Whether a frame is to be looked at; its signals are read either way."""
         self._read(frame)

@@ -107,6 +107,21 @@ def test_a_new_session_is_a_source_of_its_own(make, tmp_path):
     assert watched.view(0.0).violation_count == 2
 
 
+def test_a_signal_that_is_never_read_is_the_cameras_trouble(make, tmp_path, monkeypatch):
+    monkeypatch.setattr("traffic_ai.watch.silent_signals._LONG_S", 1.0)
+    (tmp_path / "log.csv").write_text("time,group,aspect\n0,main,unknown\n")
+    line = {"id": "stop", "line": [[0.5, 0.3], [0.5, 0.8]], "lanes": ["east"]}
+    watched, stream, _ = make(
+        signal_groups=[{"id": "main", "feed": {"csv": "log.csv"}}],
+        stop_lines=[line | {"signal_group": "main"}],
+    )
+    work_all(watched, stream, film(session(1), 0.0, 0.8))
+    assert watched.view(0.0).trouble == ""
+    work_all(watched, stream, film(session(1), 0.8, 1.6))
+    assert "signal main unreadable or dark" in watched.view(0.0).trouble
+    watched.stop()
+
+
 @pytest.mark.parametrize("state", [CameraState.OFFLINE, CameraState.STALLED])
 def test_a_session_is_ended_when_the_camera_is_lost_not_when_it_is_back(make, tmp_path, state):
     watched, stream, store = make()

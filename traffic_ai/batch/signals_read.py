@@ -7,11 +7,10 @@ what a street without violations gives. People are told.
 from collections.abc import Mapping
 
 from traffic_ai.core.scene import Scene
-from traffic_ai.core.signal import Aspect, SignalHistory
+from traffic_ai.core.signal import SignalHistory
 
 _MOST_SHARE = 0.5
 _LEAST_S = 3.0  # shorter recordings may end before a signal is told for sure
-_UNREAD = (Aspect.UNKNOWN, Aspect.DARK)
 
 
 class SignalsRead:
@@ -36,8 +35,7 @@ class SignalsRead:
         self._watched_s += step_s
         for group in self._read_s:
             history = signals.get(group)
-            state = None if history is None else history.at(t_s)
-            if state is not None and state.aspect not in _UNREAD:
+            if history is not None and history.shows_at(t_s):
                 self._read_s[group] += step_s
 
     def notes(self) -> list[str]:

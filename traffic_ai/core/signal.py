@@ -61,6 +61,11 @@ class SignalHistory:
         index = self.index_at(t_s)
         return self.states[index] if index >= 0 else None
 
+    def shows_at(self, t_s: float) -> bool:
+        """Whether it is known what the group shows at t_s, and that is not nothing."""
+        state = self.at(t_s)
+        return state is not None and state.aspect not in (Aspect.UNKNOWN, Aspect.DARK)
+
     def before(self, state: SignalState) -> SignalState | None:
         """The state that preceded the given one, None if it is not known."""
         index = self.states.index(state)

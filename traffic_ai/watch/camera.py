@@ -30,6 +30,7 @@ from traffic_ai.watch.errors import CameraErrors
 from traffic_ai.watch.evidence import EvidenceWriter, Owed
 from traffic_ai.watch.ledger import Ledger
 from traffic_ai.watch.references import References
+from traffic_ai.watch.silent_signals import SilentSignals
 from traffic_ai.watch.view import CameraView
 from traffic_ai.watch.withheld import without_true_time
 from traffic_ai.wiring import camera_grounds, new_session, rules_version, scene_detector
@@ -101,6 +102,7 @@ class WatchedCamera:
         self._inference_count, self._inference_s = 0, 0.0
         self._errors = CameraErrors(site.id)
         self._ledger = Ledger(site.id)
+        self._silent = SilentSignals(site.id)
 
     @property
     def id(self) -> str:
@@ -195,7 +197,7 @@ class WatchedCamera:
             len(recent) / _RATE_WINDOW_S,
             self._violation_count,
             self._last,
-            self._ledger.trouble or self._errors.trouble,
+            self._ledger.trouble or self._errors.trouble or self._silent.trouble,
             max(recent, default=0.0),
             self._analysed_count,
             self._live.reader_pid,
@@ -232,7 +234,9 @@ class WatchedCamera:
             frame = Frame(replace(info, degraded=True), frame.image)
         running.frame_count += 1
         running.t_s = info.t_s
-        if running.session.wants(frame):
+        wanted = running.session.wants(frame)
+        self._silent.see(scene, running.session.signals, info.t_s)
+        if wanted:
             found = self._detect(running.detector, frame)
             self._record(running, running.session.process(frame, found))
 
