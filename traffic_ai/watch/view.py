@@ -19,8 +19,8 @@ class CameraView:
     last 5 s. lag_s: how old the frames of that time were, at most, when they had been analysed.
     reader_pid: the process that reads the stream, None where there is none at the moment.
     inference_count, inference_s: how often the detector looked, and how long that took in all.
-    error_count: how often the analysis broke and was begun anew. trouble: what is wrong just now with
-    it, with the store that takes its records, or with signals that cannot be read.
+    error_count: how often the analysis broke and was begun anew. trouble: what is wrong just now
+    with it, with the store that takes its records, or with signals that cannot be read.
     unsaved_count: entries that the store refused and that are tried again.
     """
 
