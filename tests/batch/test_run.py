@@ -22,7 +22,7 @@ from tests.blocks import (
     write_site,
 )
 from traffic_ai.batch.run import FileState
-from traffic_ai.core.errors import ConfigError, StoreError
+from traffic_ai.core.errors import ConfigError, StoreError, UsageError
 from traffic_ai.sources.file import VideoFile
 
 
@@ -330,7 +330,7 @@ def test_a_store_that_is_not_one_ends_the_batch(site_path, wrong_way_video, tmp_
 def test_a_run_folder_that_is_a_file_is_named(site_path, wrong_way_video, tmp_path):
     out = tmp_path / "out"
     out.touch()
-    with pytest.raises(StoreError, match=f"{out}.*--out"):
+    with pytest.raises(UsageError, match=f"{out}.*--out"):
         analyse(site_path, out, [wrong_way_video])
 
 
