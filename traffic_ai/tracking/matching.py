@@ -34,8 +34,9 @@ def match(fitted: Fit, sure: Mask, settled: Mask, recent: Mask, min_iou: float) 
 def match_young(fitted: Fit, chosen: Indices, young: Mask) -> Indices:
     """Pairs besides the chosen ones (K,) in which young tracks (N,) go on with what those leave.
 
-    Sure or doubtful, and near where motion puts it: the next box of a track seen once need not
-    overlap the first, and one that is not sure is no vehicle yet that overlap alone would tell.
+    Sure or doubtful, and near where motion puts it: of a track seen once or twice the motion is
+    known roughly, so its next box need not overlap the place; and one that is not sure is no
+    vehicle yet that overlap alone would tell.
     """
     free_track, free = young.copy(), np.ones(fitted.detection.max(initial=-1) + 1, bool)
     free_track[fitted.track[chosen]] = False

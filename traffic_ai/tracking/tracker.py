@@ -148,7 +148,7 @@ class RoadPlaneTracker:
                 for track, detection in leaps
             ]
             pairs = np.concatenate([pairs, np.array(more, np.int64)])
-        if (young := once | ~live.sure).any():
+        if (young := ~live.confirmed).any():
             pairs = np.concatenate([pairs, match_young(fitted, pairs, young)])
         return pairs[fitted.track[pairs].argsort()]
 
