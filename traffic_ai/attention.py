@@ -3,8 +3,9 @@
 Between the reader and the detector; wired in as `core.ports.Attention`. The detector is nearly all
 the work, and most frames of a road decide nothing: a vehicle amid its lane is followed as well from
 eight looks a second, or from five where only directions are judged. There are more while one may
-become a violator or is new, and fewer where nothing moves. Rules decide on observed points only, so
-a frame left out is as if the camera had not delivered it; signals are read in every frame.
+become a violator or is new, all of them while one is fast in a coarse picture, and fewer where
+nothing moves. Rules decide on observed points only, so a frame left out is as if the camera had not
+delivered it; signals are read in every frame.
 """
 
 from collections import deque
@@ -33,6 +34,9 @@ may become a violator, so that its measurement rests on many."""
 BY_WAY_S, NEW_BY_WAY_S = 0.2, 0.1
 """Instead of ORDINARY_S, and of OFTEN_S while a vehicle is new, where only directions are judged:
 going against a lane's shows in metres, neither in a moment nor in a fit through many points."""
+EVERY_FRAME_S = 0.0
+"""Between looks while one is fast where a pixel is long: the boxes tell its places roughly, and its
+speed is the surer the more of them it rests on."""
 STILL_S = 0.4
 """Between looks at a picture in which nothing has changed."""
 
@@ -40,6 +44,8 @@ _KNOWN_AFTER_S = 0.25  # motion is measured over so long, and a vehicle is new u
 _NEAR_S = 1.0  # so long before a line is reached and after it is passed, the moment counts
 _STANDS_SHARE = 0.15  # of its own height a second: slower than that, it stands
 _FAST_SHARE = 0.95  # of the limit
+_LONG_PIXEL_M = 0.1  # along the lane, where it is seen best
+_LANE_POINTS = 50
 _AGAINST_COS = -0.5
 _SURE = 0.3  # what is less sure begins no track
 _BESIDE = 0.3  # of a line's length, to either side
@@ -66,6 +72,10 @@ class SceneAttention:
         self._judged = Polygons([lane.polygon_px for lane in scene.lanes] + measured)
         at_lines = {ViolationKind.RED_LIGHT, ViolationKind.STOP_OVER_LINE} & set(kinds)
         self._stop_lines = scene.stop_lines if at_lines else ()
+        self._long_pixels = [
+            self._judges_speed and _best_m_per_px(scene, lane) > _LONG_PIXEL_M
+            for lane in scene.lanes
+        ]
         sections = scene.speed_sections if self._judges_speed else ()
         self._gates = [line for section in sections for line in (section.entry, section.exit)]
         self._looks: deque[tuple[float, Tracks]] = deque()
@@ -92,11 +102,10 @@ class SceneAttention:
         moves = self._moves(t_s, observation.tracks)
         unknown = np.concatenate([moves.new_px, _unknown(found, observation.tracks)])
         going = ~moves.stand
-        self.pause_s = self._ordinary_s
-        if self._may_violate(moves.those(going)):
-            self.pause_s = OFTEN_S
-        elif self._is_judged(unknown):
-            self.pause_s = self._new_s
+        self.pause_s = min(
+            self._violation_pause_s(moves.those(going)),
+            self._new_s if self._is_judged(unknown) else self._ordinary_s,
+        )
         self._due_s = t_s + self.pause_s
         self._still = None if len(unknown) or going.any() else _thumbnail(frame.image)
 
@@ -130,9 +139,6 @@ class SceneAttention:
 
     # -- what may become a violation ----------------------------------------------------------
 
-    def _may_violate(self, moves: "_Moves") -> bool:
-        return self._crosses(moves) or self._breaks(moves)
-
     def _crosses(self, moves: "_Moves") -> bool:
         """Whether one is about to cross a line at which the moment counts."""
         lines = [
@@ -142,20 +148,27 @@ class SceneAttention:
         ]
         return any(moves.cross(line).any() for line in (*lines, *self._gates))
 
-    def _breaks(self, moves: "_Moves") -> bool:
-        """Whether one goes against the direction of a lane it is in, or may be above its limit."""
-        if not len(moves) or not (self._judges_direction or self._judges_speed):
-            return False
-        inside = self._areas.holds(moves.anchor_px)
-        for lane, here in zip(self._lanes, inside.T, strict=True):
-            if not here.any():
-                continue
-            there = moves.those(here)
-            if self._judges_direction and there.against(lane).any():
-                return True
-            if self._judges_speed and there.fast(lane).any():
-                return True
-        return False
+    def _violation_pause_s(self, moves: "_Moves") -> float:
+        """How soon they are to be looked at again, as they may become violators."""
+        if not len(moves):
+            return self._ordinary_s
+        often = self._crosses(moves)
+        if self._judges_direction or self._judges_speed:
+            inside = self._areas.holds(moves.anchor_px)
+            for lane, here, long in zip(self._lanes, inside.T, self._long_pixels, strict=True):
+                if not here.any() or (often and not long):
+                    continue
+                there = moves.those(here)
+                if long and there.fast(lane).any():
+                    return EVERY_FRAME_S
+                often = often or self._breaks(there, lane)
+        return OFTEN_S if often else self._ordinary_s
+
+    def _breaks(self, moves: "_Moves", lane: Lane) -> bool:
+        """Whether one goes against the direction of a lane they are in, or may exceed its limit."""
+        if self._judges_direction and moves.against(lane).any():
+            return True
+        return self._judges_speed and bool(moves.may_be_fast(lane).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +245,36 @@ class _Moves:
         size = np.hypot(*way.T) * np.hypot(*self.velocity_px.T)
         return np.asarray((way * self.velocity_px).sum(axis=1) < _AGAINST_COS * size)
 
-    def fast(self, lane: Lane) -> NDArray[np.bool_]:
+    def may_be_fast(self, lane: Lane) -> NDArray[np.bool_]:
         """Which may be above the limit of a lane, (N,); unknown speeds may."""
+        fast = ~(np.hypot(*self.velocity_mps.T) < _FAST_SHARE * self._limit_mps(lane))
+        return np.asarray(fast & (self._limit_mps(lane) < np.inf))
+
+    def fast(self, lane: Lane) -> NDArray[np.bool_]:
+        """Which are about as fast as the limit of a lane, or faster, as far as is known, (N,)."""
+        return np.asarray(np.hypot(*self.velocity_mps.T) >= _FAST_SHARE * self._limit_mps(lane))
+
+    def _limit_mps(self, lane: Lane) -> Array:
         limits = [lane.limit_kmh(RoadUser(k)) for k in self.class_id.tolist()]
-        limit_mps = np.array([np.inf if k is None else k / 3.6 for k in limits])
-        slow = np.hypot(*self.velocity_mps.T) < _FAST_SHARE * limit_mps
-        return np.asarray(~slow & (limit_mps < np.inf))
+        return np.array([np.inf if k is None else k / 3.6 for k in limits])
+
+
+def _best_m_per_px(scene: Scene, lane: Lane) -> float:
+    """Metres of road that a pixel along a lane is at the least, where it can be measured; 0 where
+    nothing tells it.
+    """
+    ends, homography = lane.centre_line_px, scene.homography
+    if homography is None:
+        return 0.0
+    ways = np.diff(ends, axis=0)
+    shares = np.linspace(0.0, 1.0, _LANE_POINTS)[:, None, None]
+    points = (ends[:-1] + shares * ways).reshape(-1, 2)
+    here = homography.in_area(points)
+    if not here.any():
+        return 0.0
+    units = np.tile(ways / np.linalg.norm(ways, axis=1, keepdims=True), (_LANE_POINTS, 1))
+    along = np.einsum("nij,nj->ni", homography.jacobian(points[here]), units[here])
+    return float(np.linalg.norm(along, axis=1).min())
 
 
 def _aspects(signals: Mapping[str, SignalHistory]) -> dict[str, Aspect | None]:

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from tests.road import HEIGHT_PX, WIDTH_PX, Road, ScriptedSignals, Vehicle, box_of, straight
+from tests.road import (
+    HEIGHT_PX,
+    WIDTH_PX,
+    Camera,
+    Road,
+    ScriptedSignals,
+    Vehicle,
+    box_of,
+    straight,
+)
 from traffic_ai.attention import (
     BY_WAY_S,
     NEW_BY_WAY_S,
@@ -160,6 +169,23 @@ def test_speeders_are_looked_at_often(speed_mps, often):
     times = looks([Vehicle(straight(1.75, speed_mps, 20.0))], road=road, seconds=3.0)
     pause = np.median(pauses(times, 0.6, 2.5))
     assert pause == pytest.approx(OFTEN_S if often else ORDINARY_S, abs=STEP_S)
+
+
+@pytest.mark.parametrize(
+    ("limit_kmh", "kinds", "pause_s"),
+    [
+        (50.0, ALL, STEP_S),
+        (50.0, ("red_light", "wrong_way"), ORDINARY_S),
+        (90.0, ALL, ORDINARY_S),
+        (None, ALL, ORDINARY_S),
+    ],
+)
+def test_speeders_are_looked_at_in_every_frame_where_a_pixel_is_long(limit_kmh, kinds, pause_s):
+    wide = Camera(focal_px=300.0)  # 0.15 m of road a pixel where the road is nearest
+    road = Road(wide, stop_y_m=None, near_m=20.0, far_m=150.0, limit_kmh=limit_kmh)
+    times = looks([Vehicle(straight(1.75, 16.0, 25.0))], road=road, kinds=kinds, seconds=3.0)
+    pause = np.median(pauses(times, 0.6, 2.5))
+    assert pause == pytest.approx(pause_s, abs=0.9 * STEP_S)
 
 
 @pytest.mark.parametrize(("kinds", "often"), [(ALL, True), (("speeding",), False)])

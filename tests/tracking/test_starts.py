@@ -107,3 +107,22 @@ def test_a_rider_alone_is_no_past():
 
     (track,) = follow(seen, 12.5).values()
     assert track.first_t_s > 0.5
+
+
+@pytest.mark.parametrize("fps", [8.0, 12.5])
+def test_a_rider_of_whom_now_the_whole_and_then_a_part_is_found_is_followed_on(fps):
+    """His second box is cut at one side, so that the others do not lie where he is expected."""
+    camera = Road().camera
+
+    def seen(t_s):
+        box = box_of(camera, RIDER, t_s)
+        look = round(t_s * fps)
+        if look == 1:
+            box[2] -= 0.4 * (box[2] - box[0])
+        if look > 1:
+            box[1] += 0.5 * (box[3] - box[1])
+        return [(box, SURE if look == 0 else DOUBTFUL, int(RoadUser.MOTORCYCLE))]
+
+    (track,) = follow(seen, fps).values()
+    assert track.first_t_s == 0.0
+    assert track.observed.all()
