@@ -14,7 +14,8 @@ import yaml
 from benchmarks.accuracy.could_be_seen import of_those_seen
 from benchmarks.accuracy.remembered import RememberingDetector
 from benchmarks.accuracy.suite import Case
-from traffic_ai.batch.run import Batch, FileOutcome, FileState
+from traffic_ai.batch.outcome import FileOutcome, FileState
+from traffic_ai.batch.run import Batch
 from traffic_ai.core.violation import Violation
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evaluate.report import Report
@@ -72,7 +73,7 @@ def _process(drawn: Path, run: Path, detector: SizedDetector) -> None:
 
 
 class _Quiet:
-    """Implements `batch.run.Listener`; says nothing."""
+    """Implements `batch.outcome.Listener`; says nothing."""
 
     def file_begins(self, path: Path, number: int, total: int, duration_s: float | None) -> None:
         """Nothing."""

@@ -17,8 +17,8 @@ from tests.blocks import (
     packages_of,
     rows_of,
 )
+from traffic_ai.batch.outcome import FileState
 from traffic_ai.batch.read_ahead import read_ahead
-from traffic_ai.batch.run import FileState
 from traffic_ai.core.errors import SourceError
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.stores.database import ViolationStore

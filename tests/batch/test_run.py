@@ -21,7 +21,7 @@ from tests.blocks import (
     write_blocks,
     write_site,
 )
-from traffic_ai.batch.run import FileState
+from traffic_ai.batch.outcome import FileState
 from traffic_ai.core.errors import ConfigError, StoreError, UsageError
 from traffic_ai.sources.file import VideoFile
 

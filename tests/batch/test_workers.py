@@ -17,7 +17,7 @@ from tests.blocks import (
     rows_of,
     write_blocks,
 )
-from traffic_ai.batch.run import FileState
+from traffic_ai.batch.outcome import FileState
 from traffic_ai.batch.workers import groups_of_content
 from traffic_ai.core.errors import ConfigError, ModelError
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from traffic_ai.batch.run import Batch, FileOutcome
+from traffic_ai.batch.outcome import FileOutcome
+from traffic_ai.batch.run import Batch
 from traffic_ai.config.site import Site
 from traffic_ai.core.record import StoredViolation
 from traffic_ai.core.violation import Violation

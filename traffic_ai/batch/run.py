@@ -6,19 +6,18 @@ detections that were logged. A file that cannot be read is reported and the othe
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from traffic_ai import __version__
-from traffic_ai.batch.beside import BesideWriter
 from traffic_ai.batch.files import camera_of
+from traffic_ai.batch.outcome import FileOutcome, FileState, Listener
 from traffic_ai.batch.prepared import Prepared, PreparedFrames, SignalsAsRead
 from traffic_ai.batch.read_ahead import read_ahead
+from traffic_ai.batch.recording import Recording
 from traffic_ai.batch.signals_read import SignalsRead
 from traffic_ai.batch.steady import SteadyView
 from traffic_ai.batch.told_before import told_before
@@ -27,16 +26,13 @@ from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import SourceError, UsageError
 from traffic_ai.core.frame import Frame
 from traffic_ai.core.ports import Detector
-from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
-from traffic_ai.core.signal import SignalHistory
-from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
+from traffic_ai.core.violation import Finding, Provenance
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.evidence.chain import Chain
-from traffic_ai.evidence.grounds import CameraGrounds, Grounds
 from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.recorder import EvidenceRecorder
-from traffic_ai.pipeline import Session, Step
+from traffic_ai.pipeline import Session
 from traffic_ai.sources.file import VideoFile, content_hash
 from traffic_ai.sources.footage import FileFootage
 from traffic_ai.sources.start_time import start_time
@@ -64,55 +60,6 @@ from traffic_ai.wiring import (
 _FLUSH_EVERY = 50
 
 Filter = Callable[[Sequence[Finding]], Sequence[Finding]]
-
-
-class FileState(StrEnum):
-    """What became of a file."""
-
-    DONE = "done"
-    SKIPPED = "skipped"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-
-@dataclass(slots=True)
-class FileOutcome:
-    """What became of a file. frame_count and duration_s: what was analysed of it; look_count: the
-    frames the detector was shown.
-    """
-
-    path: Path
-    camera_id: str
-    state: FileState = FileState.DONE
-    message: str = ""
-    frame_count: int = 0
-    look_count: int = 0
-    duration_s: float = 0.0
-    new_violations: list[Violation] = field(default_factory=list)
-    violation_count: int = 0
-    near_miss_count: int = 0
-    evidence_problems: int = 0
-    notes: list[str] = field(default_factory=list)
-
-
-class Listener(Protocol):
-    """Told what goes on, in the analysing thread."""
-
-    def file_begins(self, path: Path, number: int, total: int, duration_s: float | None) -> None:
-        """A file is about to be analysed."""
-        ...
-
-    def frame_done(self, t_s: float, from_log: bool) -> None:
-        """A frame of it was done with; from_log: what was seen last was known from before."""
-        ...
-
-    def violation_found(self, violation: Violation) -> None:
-        """A violation that the store did not have was recorded."""
-        ...
-
-    def file_ended(self, outcome: FileOutcome) -> None:
-        """The file is done with."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +112,12 @@ class Batch:
 
 @dataclass(slots=True)
 class _Analysis:
-    """What a file is analysed with, and what its evidence is made from.
-
-    session: None while the camera looks elsewhere.
-    """
+    """What a file is analysed with. session: None while the camera looks elsewhere."""
 
     key: SourceKey
     scene: Scene
     detector: Detector
-    footage: FileFootage
-    grounds: CameraGrounds
+    recording: Recording
     log: DetectionLog
     tracks: TrackLog | None
     signals: SignalsAsRead = field(default_factory=SignalsAsRead)
@@ -200,15 +143,7 @@ class _FileRun:
         self._outcome = outcome
         self._listener = listener
         self._place = (number, total)
-        self._unwritten: list[str] = []
         self._catches_up = False
-        self._writer = BesideWriter()
-        self._recorder = EvidenceRecorder(
-            batch.out_dir / EVIDENCE_NAME,
-            time_zone=camera.time_zone,
-            signer=batch.signer,
-            encrypt_for=camera.encrypt_for,
-        )
 
     def run(self) -> None:
         """Analyse the file unless that was done. Raises SourceError, UsageError."""
@@ -272,9 +207,9 @@ class _FileRun:
             done = not self._batch.stop.is_set()
             if done:
                 self._close_session(analysis)
-            self._writer.finish()
+            analysis.recording.finish()
         except SourceError as error:
-            self._writer.finish()
+            analysis.recording.finish()
             self._store.finish_source(
                 key,
                 SourceState.FAILED,
@@ -284,16 +219,15 @@ class _FileRun:
             )
             raise
         finally:
-            self._writer.close()
-            analysis.footage.close()
+            analysis.recording.close()
             # With evidence still owed the log stays, and the next run needs no detector.
-            analysis.log.close(done=done and not self._unwritten)
+            analysis.log.close(done=done and not analysis.recording.unwritten)
             if analysis.tracks is not None:
                 analysis.tracks.close(done=done)
         outcome.notes = [*video.report.notes(), *view.notes(), *signals_read.notes()]
         outcome.notes += told_before(self._store, outcome.new_violations)
         if done:
-            self._end(key)
+            self._end(key, analysis.recording.unwritten)
         else:
             outcome.state, outcome.message = FileState.INTERRUPTED, "run again to go on"
 
@@ -303,10 +237,29 @@ class _FileRun:
             key,
             scene,
             scene_detector(self._batch.detector, scene),
-            FileFootage(video.path, self._camera.id, video.start),
-            camera_grounds(self._camera, scene, self._batch.detector, self._batch.begins_at),
+            self._recording(video, key, scene),
             self._log(scene, key),
             self._track_log(key),
+        )
+
+    def _recording(self, video: VideoFile, key: SourceKey, scene: Scene) -> Recording:
+        batch, camera, recorder = self._batch, self._camera, None
+        if batch.write_evidence:
+            recorder = EvidenceRecorder(
+                batch.out_dir / EVIDENCE_NAME,
+                time_zone=camera.time_zone,
+                signer=batch.signer,
+                encrypt_for=camera.encrypt_for,
+            )
+        return Recording(
+            key,
+            self._store,
+            recorder,
+            scene,
+            camera_grounds(camera, scene, batch.detector, batch.begins_at),
+            FileFootage(video.path, camera.id, video.start),
+            self._outcome,
+            self._listener,
         )
 
     def _take(self, prepared: Prepared, analysis: _Analysis) -> None:
@@ -320,7 +273,7 @@ class _FileRun:
         if not analysis.session.wants(frame):
             return
         step = analysis.session.process(frame, self._detect(frame, analysis))
-        self._record(step, step.findings, analysis)
+        analysis.recording.add(step, step.findings)
         if analysis.tracks is not None:
             analysis.tracks.add(frame.info.t_s, step.observation.tracks)
         self._outcome.look_count += 1
@@ -339,15 +292,15 @@ class _FileRun:
         last = session.close() if session is not None else None
         if last is not None:
             findings = last.findings if withhold is None else withhold(last.findings)
-            self._record(last, findings, analysis)
+            analysis.recording.add(last, findings)
 
-    def _end(self, key: SourceKey) -> None:
-        """Note that the whole file was analysed."""
+    def _end(self, key: SourceKey, unwritten: Sequence[str]) -> None:
+        """Note that the whole file was analysed; unwritten: why evidence is still owed."""
         outcome, state = self._outcome, SourceState.DONE
-        if self._unwritten:
+        if unwritten:
             outcome.state, state = FileState.FAILED, SourceState.FAILED
             outcome.message = (
-                f"no evidence of {len(self._unwritten)} violations ({self._unwritten[0]}); "
+                f"no evidence of {len(unwritten)} violations ({unwritten[0]}); "
                 "mend that and run again"
             )
         self._store.finish_source(
@@ -380,42 +333,3 @@ class _FileRun:
         if self._outcome.look_count % _FLUSH_EVERY == 0:
             log.flush()
         return found
-
-    def _record(self, step: Step, found: Sequence[Finding], analysis: _Analysis) -> None:
-        """Store what a frame brought, and make the evidence that is owed."""
-        if not found:
-            return
-        violations = [f for f in found if isinstance(f, Violation)]
-        self._outcome.violation_count += len(violations)
-        self._outcome.near_miss_count += sum(isinstance(f, NearMiss) for f in found)
-        new = self._store.add_findings(analysis.key, found)
-        for violation in new:
-            self._outcome.new_violations.append(violation)
-            self._listener.violation_found(violation)
-        if not self._batch.write_evidence:
-            return
-        for violation in self._store.without_evidence(violations):
-            decision = step.decisions.get(violation.id)
-            grounds = None if decision is None else Grounds(analysis.grounds, decision)
-            analysis.footage.foresee(violation.stills_s)
-            self._writer.hand_over(
-                partial(
-                    self._write_evidence, violation, analysis, step.observation.signals, grounds
-                )
-            )
-
-    def _write_evidence(
-        self,
-        violation: Violation,
-        analysis: _Analysis,
-        signals: Mapping[str, SignalHistory],
-        grounds: Grounds | None,
-    ) -> None:
-        """In the writer's thread, which alone uses what this touches until it is done."""
-        result = self._recorder.record(
-            violation, analysis.footage, analysis.scene, signals, grounds
-        )
-        self._outcome.evidence_problems += len(result.problems)
-        self._store.set_evidence(violation.id, result.state, result.path, result.message)
-        if result.state is EvidenceState.FAILED:
-            self._unwritten.append(result.message)

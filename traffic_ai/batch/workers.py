@@ -21,8 +21,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from traffic_ai.batch.files import camera_of
+from traffic_ai.batch.outcome import FileOutcome, FileState, Listener
 from traffic_ai.batch.processes import worker_context
-from traffic_ai.batch.run import Batch, FileOutcome, FileState, Listener
+from traffic_ai.batch.run import Batch
 from traffic_ai.config.site import Site
 from traffic_ai.core.errors import SourceError
 from traffic_ai.core.violation import Violation
@@ -227,7 +228,7 @@ class _Frame:
 
 
 class _Telling:
-    """Tells the watching process what goes on; implements `batch.run.Listener`."""
+    """Tells the watching process what goes on; implements `batch.outcome.Listener`."""
 
     def __init__(self, channel: Connection) -> None:
         self._channel = channel

@@ -29,7 +29,8 @@ from traffic_ai.cli.words import several
 from traffic_ai.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from traffic_ai.batch.run import Batch, FileOutcome
+    from traffic_ai.batch.outcome import FileOutcome
+    from traffic_ai.batch.run import Batch
     from traffic_ai.config.site import Site
     from traffic_ai.detectors.regions import SizedDetector
     from traffic_ai.evidence.keys import Signer

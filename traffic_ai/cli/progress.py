@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from traffic_ai.batch.run import FileOutcome
+from traffic_ai.batch.outcome import FileOutcome
 from traffic_ai.cli.words import several
 from traffic_ai.core.violation import Violation
 from traffic_ai.evidence.words import one_line
@@ -17,7 +17,7 @@ _UPDATE_S = 0.1
 
 
 class BatchProgress:
-    """Shows how far a batch is; implements `traffic_ai.batch.run.Listener`."""
+    """Shows how far a batch is; implements `traffic_ai.batch.outcome.Listener`."""
 
     def __init__(self, bars: Progress | None = None) -> None:
         self._console = Console(stderr=True, highlight=False) if bars is None else bars.console

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.ports import Observation
-from traffic_ai.core.road_user import SIZES, RoadUser
+from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Scene, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
 from traffic_ai.core.track import Track
@@ -31,14 +31,12 @@ from traffic_ai.core.violation import (
 )
 from traffic_ai.rules.crossing import crossing_interval
 from traffic_ai.rules.findings import Reporter
+from traffic_ai.rules.front_over import Over, front_over
 from traffic_ai.rules.lanes import is_judged
-from traffic_ai.rules.length_range import length_range_m
 from traffic_ai.rules.own_room import room
 from traffic_ai.rules.parameters import StopOverLineParameters
-from traffic_ai.rules.passage import MARGIN_SIGMAS
 from traffic_ai.rules.standing import (
     STANDING_SHARE,
-    least_of_pieces,
     movement_share,
     rolls,
     standing_points,
@@ -48,34 +46,19 @@ from traffic_ai.rules.upper_edge import edge_sigma_px
 
 RULE_VERSION = "stop-over-line-8"
 _ROOM = "room_to_the_next"
-# Lower edges of the tails of heavy vehicles: underrun bars of trucks are allowed up to 0.55 m (ECE
-# R58), their shadow and wheels show below. Cars' boxes reach the road.
-TAIL_HEIGHT_M = 0.4
-# Bumpers of the lowest cars; shorter than this are two-wheelers.
-LEAST_BUMPER_M = 0.1
-LEAST_FOUR_WHEELED_M = 3.0
-# Of a motorcycle whose rider alone is found the feet rest on pegs so high above the road.
-FEET_M = 0.3
-# A standing rear's lower edge, beyond what its tail's height explains, is wrong by 0.4 to 0.9 of
-# the noise of a single box (SD over drawn vehicles); the shortest of the class leaves room too.
-TAIL_SIGMAS = 1.0
-_HEAVY = frozenset({RoadUser.BUS, RoadUser.TRUCK})
-# Without a road plane the seen end itself must be over the line by this share of the box height.
-OVER_SHARE_OF_BOX = 0.15
 CHECK_EVERY_S = 0.5
+_LEAST_POINTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Over:
-    """How far over the line the front is at the least, pixels and (if known) metres.
-
-    Below the least distance it may still be, and is then no more than a near miss.
+class _Stands:
+    """That a vehicle stands: for how long it was observed to, how far it moved, in heights of its
+    box, and which points of its track (n,) show where.
     """
 
-    px: float
-    m: float | None
-    sigma_m: float | None
-    least_px: float
+    observed_s: float
+    moved: float
+    placed: NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -88,9 +71,28 @@ class _Watched:
     nearly: dict[int, NearMiss] = field(default_factory=dict)
     came_as: dict[int, Counter[RoadUser]] = field(default_factory=dict)
 
-    def moves(self, track: Track) -> None:
-        """Note what one that does not stand yet is called."""
-        self.came_as.setdefault(track.track_id, Counter())[track.road_user] += 1
+    def standing(self, track: Track, start_s: float) -> _Stands | None:
+        """How a vehicle stands since a moment; None where it does not, or was seen too little.
+
+        What one is called that still moves is noted.
+        """
+        geometry, forward = self.geometry, self.line.line.forward
+        window = track.observed & (track.t_s >= start_s)
+        if window.sum() < _LEAST_POINTS:
+            return None
+        moved = movement_share(track, window, forward)
+        if moved > STANDING_SHARE:
+            self.came_as.setdefault(track.track_id, Counter())[track.road_user] += 1
+            return None
+        if rolls(track, window, geometry.ground_line):
+            return None
+        ahead_seen = geometry.end is VehicleEnd.FRONT
+        placed = standing_points(
+            track, window, forward, geometry.scene.homography, ahead_seen=ahead_seen
+        )
+        if placed.sum() < _LEAST_POINTS:
+            return None
+        return _Stands(float(np.ptp(track.t_s[window])), moved, placed)
 
     def class_of(self, track: Track) -> RoadUser:
         """What it is judged as: of a rider who stands every look is the same one, and may show one
@@ -182,28 +184,12 @@ class StopOverLine:
     ) -> Finding | None:
         t_s = observation.frame_info.t_s
         start_s = max(t_s - self._parameters.min_standing_s, red.since_s)
-        window = track.observed & (track.t_s >= start_s)
-        forward = watched.line.line.forward
-        if window.sum() < 3:
+        stands = watched.standing(track, start_s)
+        if stands is None:
             return None
-        moved = movement_share(track, window, forward)
-        if moved > STANDING_SHARE:
-            watched.moves(track)
-            return None
-        if rolls(track, window, watched.geometry.ground_line):
-            return None
-        placed = standing_points(
-            track,
-            window,
-            forward,
-            watched.geometry.scene.homography,
-            ahead_seen=watched.geometry.end is VehicleEnd.FRONT,
-        )
-        if placed.sum() < 3:
-            return None
-        over = self._over(watched.geometry, track, placed)
+        over = front_over(watched.geometry, track, stands.placed, self._parameters.min_distance_m)
         past_beyond = watched.line.beyond is not None and bool(
-            watched.line.beyond.distance(track.anchor_px[placed]).max() > 0.0
+            watched.line.beyond.distance(track.anchor_px[stands.placed]).max() > 0.0
         )
         if over is None or past_beyond:
             return None
@@ -212,7 +198,7 @@ class StopOverLine:
         if lane is None or not is_judged(lane, road_user):
             return None
         came_s = self._came_over_s(watched.geometry, track)
-        conditions = self._conditions(over, track, window, moved, signal, came_s)
+        conditions = self._conditions(over, stands, signal, came_s)
         failed = [c for c in conditions if not c.met]
         if not failed:
             conditions += self._doubts(watched.geometry, track, observation, start_s)
@@ -252,64 +238,6 @@ class StopOverLine:
             return []
         return [at_least(_ROOM, found.measured, found.least, found.unit)]
 
-    def _over(
-        self, geometry: StopLineGeometry, track: Track, window: NDArray[np.bool_]
-    ) -> _Over | None:
-        """How far over the line the front is at the least; None where it is likely before it."""
-        boxes = track.xyxy_px[window]
-        sigma_px = edge_sigma_px(boxes)
-        seen_px = float(np.median(geometry.seen_distance_px(boxes) - MARGIN_SIGMAS * sigma_px))
-        least_px = OVER_SHARE_OF_BOX * float(np.median(boxes[:, 3] - boxes[:, 1]))
-        places_m, noise_m = geometry.places_m(track)
-        distance_m = places_m[window]
-        known = ~np.isnan(distance_m)
-        if not known.any():
-            unmeasured = geometry.ground_line is not None and track.road_user in _HEAVY
-            foremost_px = float(np.median(geometry.foremost_distance_px(boxes)))
-            if seen_px > 0.0 or (unmeasured and foremost_px > 0.0):
-                return _Over(seen_px, None, None, least_px)
-            return None
-        sigma_m = float(np.median(noise_m[window][known]))
-        placed = np.flatnonzero(window)[known]
-        if geometry.end is VehicleEnd.REAR:
-            seen_m = least_of_pieces(distance_m[known])
-            likely_m = seen_m + SIZES[track.road_user].typical_m
-        else:
-            seen_m = float(np.median(distance_m[known]))
-            likely_m = seen_m + geometry.bumper_allowance_m()
-        least_m = seen_m + self._ahead_m(geometry, track, placed, sigma_m)
-        if max(least_m, likely_m) < self._parameters.min_distance_m:
-            return None
-        return _Over(max(seen_px, 0.0), least_m, sigma_m, least_px)
-
-    @staticmethod
-    def _ahead_m(
-        geometry: StopLineGeometry, track: Track, placed: NDArray[np.int64], sigma_m: float
-    ) -> float:
-        """How far the front is at the least beyond where the lower edge seems to be.
-
-        An edge above the road looks farther away than it is: a rear is less far ahead, a front
-        that comes towards the camera farther.
-        """
-        margin_m = MARGIN_SIGMAS * sigma_m
-        if geometry.ground_line is None or geometry.scene.homography is None:
-            return -margin_m
-        normal = geometry.ground_line.forward
-        shortest_m = length_range_m(track, placed, normal, geometry.scene.homography)[0]
-        four_wheeled = shortest_m >= LEAST_FOUR_WHEELED_M
-        if geometry.end is VehicleEnd.FRONT:
-            bumper_m = geometry.raised_allowance_m(LEAST_BUMPER_M) if four_wheeled else 0.0
-            return bumper_m - margin_m
-        if geometry.end is not VehicleEnd.REAR:
-            return -margin_m
-        if not four_wheeled:
-            feet_m = FEET_M if track.road_user is RoadUser.PERSON else 0.0
-            raised_m = geometry.raised_allowance_m(feet_m)
-            return geometry.hidden_length_m(track, placed)[0] - raised_m - margin_m
-        tail_m = TAIL_HEIGHT_M if track.road_user in _HEAVY else LEAST_BUMPER_M
-        hidden_m = geometry.hidden_length_m(track, placed)[0]
-        return hidden_m - geometry.raised_allowance_m(tail_m) - TAIL_SIGMAS * sigma_m
-
     def _came_over_s(self, geometry: StopLineGeometry, track: Track) -> float | None:
         """The latest moment at which the front can have come over the line, None if unseen."""
         good = track.grounded
@@ -332,14 +260,11 @@ class StopOverLine:
 
     def _conditions(
         self,
-        over: _Over,
-        track: Track,
-        window: NDArray[np.bool_],
-        moved: float,
+        over: Over,
+        stands: _Stands,
         signal: SignalHistory,
         came_s: float | None,
     ) -> list[Condition]:
-        t_s = track.t_s[window]
         came = signal.at(came_s) if came_s is not None else None
         aspect = came.aspect if came is not None else Aspect.UNKNOWN
         distance = (
@@ -351,11 +276,11 @@ class StopOverLine:
             distance,
             at_least(
                 "standing",
-                float(t_s[-1] - t_s[0]),
+                stands.observed_s,
                 0.8 * self._parameters.min_standing_s,
                 "s",
             ),
-            at_most("movement", moved, STANDING_SHARE, "box heights"),
+            at_most("movement", stands.moved, STANDING_SHARE, "box heights"),
             is_so(
                 "came_over_on",
                 aspect.value,
