@@ -51,6 +51,7 @@ def play(watched, live, played, clock, count=FRAMES):
             assert live._latest._changed.wait_for(lambda: watched.waits, 60.0)
         assert watched.work(clock.monotonic_s)
         watched.tend()
+        watched.settle()
 
 
 def moments_of(out):

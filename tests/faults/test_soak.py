@@ -174,6 +174,7 @@ def test_a_week_of_losses_leaves_descriptors_threads_and_memory_flat(tmp_path):
                 watched.work(clock.monotonic_s)
                 week.room.set()
                 watched.tend()
+                watched.settle()
                 if len(seen) < week.calls * LOOKS // CONNECTIONS:
                     seen.append(resources())
         finally:
@@ -228,6 +229,7 @@ def test_stamps_that_are_missing_repeated_or_backward_cost_their_frames_and_noth
                         assert live._latest._changed.wait_for(lambda: watched.waits, 20.0)
                 watched.work(clock.monotonic_s)
                 watched.tend()
+                watched.settle()
             status = watched.view(clock.now_s).status
             played.end()
             watched.stop()

@@ -88,11 +88,17 @@ def make(tmp_path):
         store.close()
 
 
+def tend(watched):
+    """What the threads of a watch do beside the analysis."""
+    watched.tend()
+    watched.settle()
+
+
 def work_all(watched, stream, frames):
     for frame in frames:
         stream.frames.append(frame)
         assert watched.work(lambda: 0.0)
-        watched.tend()
+        tend(watched)
 
 
 def test_a_new_session_is_a_source_of_its_own(make, tmp_path):
@@ -129,7 +135,7 @@ def test_a_session_is_ended_when_the_camera_is_lost_not_when_it_is_back(make, tm
     assert [run.state for run in store.sources()] == ["partial"]
     assert rows_of(tmp_path)["near_misses"] == []
     stream.state = state
-    watched.tend()
+    tend(watched)
     assert [run.state for run in store.sources()] == ["done"]
     # Half a passing: what the end of the track tells is told now.
     assert len(rows_of(tmp_path)["near_misses"]) == 1

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from tests.blocks import Block, BlockDetector, rows_of, write_site
-from tests.watch.test_camera import Stream, film, session, work_all
+from tests.watch.test_camera import Stream, film, session, tend, work_all
 from traffic_ai.core.errors import StoreError
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.watch import errors
@@ -106,7 +106,7 @@ def test_a_rule_that_breaks_in_every_picture_leaves_the_other_camera_its_time(
         assert broken.work(lambda now_s=now_s: now_s)
         assert sound.work(lambda now_s=now_s: now_s)
     for camera in (broken, sound):
-        camera.tend()
+        tend(camera)
         camera.stop()
     # A look a second, not one a picture.
     assert broken.view(now_s).error_count == 2
@@ -125,13 +125,30 @@ def test_what_a_store_refuses_is_kept_in_order_and_written_later(make, impatient
     assert "the disk is full" in view.trouble
     assert rows_of(tmp_path)["violations"] == []
     store.full = False
-    watched.tend()
+    tend(watched)
     view = watched.view(0.0)
     assert (view.unsaved_count, view.trouble, view.error_count) == (0, "", 0)
     assert view.violation_count == 1
     watched.stop()
     assert [event.state for event in store.camera_events("gate")] == ["live", "offline"]
     assert [run.state for run in store.sources()] == ["done"]
+    assert len(rows_of(tmp_path)["violations"]) == 1
+
+
+def test_no_picture_waits_for_the_store(make, tmp_path, monkeypatch):
+    watched, stream, _ = make()
+    writing = []
+    monkeypatch.setattr(Refusing, "_check", lambda _: writing.append(watched.view(0.0)))
+    for frame in film(session(1), 0.0, 2.0):
+        stream.frames.append(frame)
+        assert watched.work(lambda: 0.0)
+        watched.tend()
+    assert writing == []
+    assert watched.view(0.0).unsaved_count >= 2
+    with watched._turn:  # a picture is in work
+        watched.settle()
+    assert len(writing) == 3  # the source, the camera's state, what was found
+    watched.stop()
     assert len(rows_of(tmp_path)["violations"]) == 1
 
 
@@ -154,6 +171,7 @@ def test_a_ledger_does_not_ask_a_store_that_refused_just_before(caplog):
     ledger = Ledger("gate", lambda: now[0])
     for _ in range(20):
         ledger.enter(refuse)
+        ledger.settle()
         now[0] += 1.0
     assert asked == [100.0, 105.0, 115.0]
     assert ledger.waiting_count == 20
@@ -169,6 +187,7 @@ def test_a_ledger_is_bounded_and_says_what_it_lost(caplog):
 
     for _ in range(ledger_module._MOST + 7):
         ledger.enter(refuse)
+    ledger.settle()
     assert (ledger.waiting_count, ledger.lost_count) == (ledger_module._MOST, 7)
     ledger.close()
     assert f"{ledger_module._MOST + 7} entries could not be written" in caplog.text
@@ -177,9 +196,11 @@ def test_a_ledger_is_bounded_and_says_what_it_lost(caplog):
 def test_an_entry_that_breaks_otherwise_does_not_keep_the_others_waiting():
     written = []
     ledger = Ledger("gate")
-    with pytest.raises(ZeroDivisionError):
-        ledger.enter(lambda: 1 / 0)
+    ledger.enter(lambda: 1 / 0)
     ledger.enter(lambda: written.append(1))
+    with pytest.raises(ZeroDivisionError):
+        ledger.settle()
+    ledger.settle()
     assert written == [1]
 
 
@@ -196,7 +217,7 @@ def test_a_store_that_another_program_locks_costs_a_moment_and_no_record(impatie
             work_all(watched, stream, film(session(1), 0.0, 2.0))
             assert "another process keeps it locked" in watched.view(0.0).trouble
             other.execute("ROLLBACK")
-        watched.tend()
+        tend(watched)
         watched.stop()
     assert len(rows_of(tmp_path)["violations"]) == 1
     assert watched.view(0.0).trouble == ""

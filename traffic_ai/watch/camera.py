@@ -66,7 +66,9 @@ class _Running:
 
 
 class WatchedCamera:
-    """One camera of a watch. `work`, `tend` and `stop` take turns, whatever thread calls them."""
+    """One camera of a watch. `work`, `tend` and `stop` take turns, whatever thread calls them;
+    `settle` takes none: a store that is slow keeps no picture waiting.
+    """
 
     def __init__(
         self,
@@ -132,7 +134,6 @@ class WatchedCamera:
         if not self._turn.acquire(blocking=False):
             return
         try:
-            self._ledger.settle()
             state = self._note_state()
             if not state.has_pictures and not self.waits:
                 # What only the end makes certain must not wait until the camera is back.
@@ -167,6 +168,13 @@ class WatchedCamera:
             self._analysed.append((now_s, now_s - frame.arrival_s))
             self._analysed_count += 1
         return True
+
+    def settle(self) -> None:
+        """Write to the store what was found since; called again and again by one thread."""
+        try:
+            self._ledger.settle()
+        except Exception as error:  # the edge of a camera: the others go on
+            self._errors.take(error, self.worked_s)
 
     def hang_up(self) -> None:
         """End the stream; may be called in any thread."""

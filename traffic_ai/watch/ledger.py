@@ -5,6 +5,7 @@ what was found meanwhile.
 """
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,15 +21,17 @@ Entry = Callable[[], None]
 
 
 class Ledger:
-    """Writes entries in the order in which they come. Used by one thread.
+    """Entries in the order in which they come: one thread enters them, another writes them.
 
-    An entry may be tried more than once, so it is whole or not at all, as the store's calls are.
+    Entering waits for nothing, whatever the store does. An entry may be tried more than once, so it
+    is whole or not at all, as the store's calls are.
     """
 
     def __init__(self, camera_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._camera_id = camera_id
         self._clock = clock
         self._waiting: deque[Entry] = deque()
+        self._writing = threading.Lock()
         self._again_s = 0.0
         self._refusals = 0
         self.trouble = ""
@@ -40,26 +43,26 @@ class Ledger:
         return len(self._waiting)
 
     def enter(self, entry: Entry) -> None:
-        """Write an entry once those before it are written."""
+        """Have an entry written once those before it are."""
         self._waiting.append(entry)
         while len(self._waiting) > _MOST:
             self._waiting.popleft()
             self.lost_count += 1
-        self.settle()
 
     def settle(self, *, at_once: bool = False) -> None:
         """Write what waits, unless the store refused just before; at_once: also then."""
-        if not self._waiting or (self._clock() < self._again_s and not at_once):
-            return
-        while self._waiting:
-            entry = self._waiting.popleft()
-            try:
-                entry()
-            except StoreError as error:
-                self._waiting.appendleft(entry)
-                self._refused(error)
+        with self._writing:
+            if not self._waiting or (self._clock() < self._again_s and not at_once):
                 return
-        self.trouble, self._refusals = "", 0
+            while self._waiting:
+                entry = self._waiting.popleft()
+                try:
+                    entry()
+                except StoreError as error:
+                    self._waiting.appendleft(entry)
+                    self._refused(error)
+                    return
+            self.trouble, self._refusals = "", 0
 
     def close(self) -> None:
         """Write what waits a last time; what is refused now is lost, and said."""

@@ -34,6 +34,7 @@ from traffic_ai.watch.references import References
 from traffic_ai.watch.remains import settle_remains
 from traffic_ai.watch.retirement import Retire
 from traffic_ai.watch.roster import Roster, SiteFile
+from traffic_ai.watch.scribe import Scribe
 from traffic_ai.watch.status import status_text
 from traffic_ai.watch.upkeep import Upkeep
 from traffic_ai.watch.view import CameraView, UpkeepView
@@ -93,12 +94,15 @@ class Watch:
                 upkeep = self._upkeep(store)
                 ending.callback(upkeep.close)
                 roster = Roster(lambda camera: self._watched(camera, store, upkeep.evidence, host))
+                scribe = Scribe(lambda: roster.cameras)
+                ending.callback(scribe.stop)
                 ending.callback(roster.stop)
                 roster.apply(cameras)
                 crew = Crew(lambda: roster.cameras, callers_at_once())
                 ending.callback(crew.stop)
+                scribe.start()
                 crew.start()
-                self._loop(roster, crew, upkeep, show)
+                self._loop(roster, crew, scribe, upkeep, show)
             views = [camera.view(time.monotonic()) for camera in roster.cameras]
             show(views, upkeep.view())
             return views
@@ -108,7 +112,7 @@ class Watch:
             self.out_dir, store, self.site, self.retire, write_evidence=self.write_evidence
         )
 
-    def _loop(self, roster: Roster, crew: Crew, upkeep: Upkeep, show: Show) -> None:
+    def _loop(self, roster: Roster, crew: Crew, scribe: Scribe, upkeep: Upkeep, show: Show) -> None:
         began_s = shown_s = looked_s = time.monotonic()
         tended_s = -math.inf
         file = SiteFile(self.site.path, open_site)
@@ -116,7 +120,7 @@ class Watch:
             now_s = time.monotonic()
             if self.duration_s is not None and now_s - began_s >= self.duration_s:
                 return
-            if crew.is_stuck(now_s):
+            if crew.is_stuck(now_s) or scribe.is_stuck(now_s):
                 # Nothing is said any more: who waits for word of this watch starts it anew.
                 self.stop.wait(_TEND_EVERY_S)
                 continue
