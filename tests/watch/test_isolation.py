@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -191,6 +192,26 @@ def test_a_ledger_is_bounded_and_says_what_it_lost(caplog):
     assert (ledger.waiting_count, ledger.lost_count) == (ledger_module._MOST, 7)
     ledger.close()
     assert f"{ledger_module._MOST + 7} entries could not be written" in caplog.text
+
+
+def test_a_ledger_ends_though_an_entry_hangs_in_the_store(monkeypatch, caplog):
+    monkeypatch.setattr(ledger_module, "_HANGS_S", 0.01)
+    ledger = Ledger("gate")
+    begun, may_end = threading.Event(), threading.Event()
+
+    def hang():
+        begun.set()
+        may_end.wait(60.0)
+
+    for entry in (hang, lambda: None):
+        ledger.enter(entry)
+    writing = threading.Thread(target=ledger.settle)
+    writing.start()
+    assert begun.wait(60.0)
+    ledger.close()
+    assert "camera gate: 2 entries could not be written" in caplog.text
+    may_end.set()
+    writing.join()
 
 
 def test_an_entry_that_breaks_otherwise_does_not_keep_the_others_waiting():

@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 _AGAIN_S, _LONGEST_S = 5.0, 60.0
 _MOST = 2000
 """Entries kept in memory: days of a quiet junction, an hour or more of a busy one."""
+_HANGS_S = 30.0
+"""No entry takes so long."""
 
 Entry = Callable[[], None]
 
@@ -49,30 +51,39 @@ class Ledger:
             self._waiting.popleft()
             self.lost_count += 1
 
-    def settle(self, *, at_once: bool = False) -> None:
-        """Write what waits, unless the store refused just before; at_once: also then."""
+    def settle(self) -> None:
+        """Write what waits, unless the store refused just before."""
         with self._writing:
-            if not self._waiting or (self._clock() < self._again_s and not at_once):
-                return
-            while self._waiting:
-                entry = self._waiting.popleft()
-                try:
-                    entry()
-                except StoreError as error:
-                    self._waiting.appendleft(entry)
-                    self._refused(error)
-                    return
-            self.trouble, self._refusals = "", 0
+            if self._clock() >= self._again_s:
+                self._write()
 
     def close(self) -> None:
-        """Write what waits a last time; what is refused now is lost, and said."""
-        self.settle(at_once=True)
-        if self._waiting or self.lost_count:
+        """Write what waits a last time; what is refused now is lost, and said. So is what waits
+        behind an entry that hangs in the store.
+        """
+        hangs = not self._writing.acquire(timeout=_HANGS_S)
+        if not hangs:
+            try:
+                self._write()
+            finally:
+                self._writing.release()
+        if lost_count := len(self._waiting) + self.lost_count + hangs:
             _log.error(
                 "camera %s: %d entries could not be written to the store and are lost",
                 self._camera_id,
-                len(self._waiting) + self.lost_count,
+                lost_count,
             )
+
+    def _write(self) -> None:
+        while self._waiting:
+            entry = self._waiting.popleft()
+            try:
+                entry()
+            except StoreError as error:
+                self._waiting.appendleft(entry)
+                self._refused(error)
+                return
+        self.trouble, self._refusals = "", 0
 
     def _refused(self, error: StoreError) -> None:
         # From now on, and ever later: refusing may take its time, such as waiting for a lock.
