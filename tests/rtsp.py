@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,20 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+
+
+@contextmanager
+def serving(video):
+    """What starts servers of a video, or of another one; they are killed at the end."""
+    servers = []
+
+    def serve(*options, port="0", video=video):
+        servers.append(Server(video, *options, port=port))
+        return servers[-1]
+
+    try:
+        yield serve
+    finally:
+        for server in servers:
+            if server.process.returncode is None:
+                server.kill()

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 
 from tests.blocks import BlockDetector
 from traffic_ai.watch.run import Watch
@@ -64,3 +65,20 @@ class Running:
             self.views = {view.camera_id: view for view in views}
             self.history.append((time.monotonic(), self.views))
             self._shown.notify_all()
+
+
+@contextmanager
+def watches():
+    """What starts watches as `Running` does; they end with it."""
+    started = []
+
+    def start(site_path, out, **more):
+        started.append(Running(site_path, out, **more))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for running in started:
+            running.watch.stop.set()
+            running._thread.join(30.0)

@@ -4,8 +4,8 @@ import pytest
 
 from tests.blocks import WRONG, write_blocks
 from tests.faults.proxy import Proxy
-from tests.rtsp import Server
-from tests.watching import Running
+from tests.rtsp import serving
+from tests.watching import watches
 
 
 @pytest.fixture(scope="session")
@@ -17,16 +17,8 @@ def blocks_video(tmp_path_factory):
 @pytest.fixture
 def serve(blocks_video):
     """Starts servers of the blocks, or of another video."""
-    servers = []
-
-    def make(*options, port="0", video=blocks_video):
-        servers.append(Server(video, *options, port=port))
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        if server.process.returncode is None:
-            server.kill()
+    with serving(blocks_video) as serve:
+        yield serve
 
 
 @pytest.fixture
@@ -46,13 +38,5 @@ def wire():
 @pytest.fixture
 def run_watch():
     """Starts watches."""
-    started = []
-
-    def start(site_path, out, **more):
-        started.append(Running(site_path, out, **more))
-        return started[-1]
-
-    yield start
-    for running in started:
-        running.watch.stop.set()
-        running._thread.join(30.0)
+    with watches() as start:
+        yield start

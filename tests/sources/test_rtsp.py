@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.rtsp import Server, needs_rtsp
+from tests.rtsp import needs_rtsp, serving
 from tests.sources.made import steady, x264
 from traffic_ai.core.frame import ClockSource, Frame
 from traffic_ai.sources.file import VideoFile
@@ -31,16 +31,8 @@ def video(tmp_path_factory):
 
 @pytest.fixture
 def serve(video):
-    servers = []
-
-    def make(*options, port="0"):
-        servers.append(Server(video, *options, port=port))
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        if server.process.returncode is None:
-            server.kill()
+    with serving(video) as serve:
+        yield serve
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.blocks import WRONG, write_blocks
-from tests.rtsp import Server
-from tests.watching import Running
+from tests.rtsp import serving
+from tests.watching import watches
 
 
 @pytest.fixture(scope="session")
@@ -16,28 +16,12 @@ def blocks_video(tmp_path_factory):
 @pytest.fixture
 def serve(blocks_video):
     """Starts RTSP servers of the blocks; killed at the end of the test."""
-    servers = []
-
-    def make(*options, port="0"):
-        servers.append(Server(blocks_video, *options, port=port))
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        if server.process.returncode is None:
-            server.kill()
+    with serving(blocks_video) as serve:
+        yield serve
 
 
 @pytest.fixture
 def run_watch():
     """Starts watches; ended with the test."""
-    started = []
-
-    def start(site_path, out, **more):
-        started.append(Running(site_path, out, **more))
-        return started[-1]
-
-    yield start
-    for running in started:
-        running.watch.stop.set()
-        running._thread.join(30.0)
+    with watches() as start:
+        yield start

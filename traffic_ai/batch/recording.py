@@ -1,6 +1,7 @@
 """What is found in a file goes to the store, and its evidence is written beside the analysis."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from traffic_ai.batch.beside import BesideWriter
@@ -17,6 +18,7 @@ from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import SourceKey
 
 
+@dataclass(slots=True)
 class Recording:
     """The findings of one file.
 
@@ -25,46 +27,35 @@ class Recording:
     Store errors are raised; what fails in the writer's thread is raised by a later call.
     """
 
-    def __init__(
-        self,
-        key: SourceKey,
-        store: ViolationStore,
-        recorder: EvidenceRecorder | None,
-        scene: Scene,
-        grounds: CameraGrounds,
-        footage: FileFootage,
-        outcome: FileOutcome,
-        listener: Listener,
-    ) -> None:
-        self._key = key
-        self._store = store
-        self._recorder = recorder
-        self._scene = scene
-        self._grounds = grounds
-        self._footage = footage
-        self._outcome = outcome
-        self._listener = listener
-        self._writer = BesideWriter()
-        self.unwritten: list[str] = []
+    key: SourceKey
+    store: ViolationStore
+    recorder: EvidenceRecorder | None
+    scene: Scene
+    grounds: CameraGrounds
+    footage: FileFootage
+    outcome: FileOutcome
+    listener: Listener
+    unwritten: list[str] = field(default_factory=list, init=False)
+    _writer: BesideWriter = field(default_factory=BesideWriter, init=False)
 
     def add(self, step: Step, found: Sequence[Finding]) -> None:
         """Store what a step brought, and have the evidence made that is owed."""
         if not found:
             return
         violations = [f for f in found if isinstance(f, Violation)]
-        self._outcome.violation_count += len(violations)
-        self._outcome.near_miss_count += sum(isinstance(f, NearMiss) for f in found)
-        for violation in self._store.add_findings(self._key, found):
-            self._outcome.new_violations.append(violation)
-            self._listener.violation_found(violation)
-        if self._recorder is None:
+        self.outcome.violation_count += len(violations)
+        self.outcome.near_miss_count += sum(isinstance(f, NearMiss) for f in found)
+        for violation in self.store.add_findings(self.key, found):
+            self.outcome.new_violations.append(violation)
+            self.listener.violation_found(violation)
+        if self.recorder is None:
             return
-        for violation in self._store.without_evidence(violations):
+        for violation in self.store.without_evidence(violations):
             decision = step.decisions.get(violation.id)
-            grounds = None if decision is None else Grounds(self._grounds, decision)
-            self._footage.foresee(violation.stills_s)
+            grounds = None if decision is None else Grounds(self.grounds, decision)
+            self.footage.foresee(violation.stills_s)
             write = partial(
-                self._write, self._recorder, violation, step.observation.signals, grounds
+                self._write, self.recorder, violation, step.observation.signals, grounds
             )
             self._writer.hand_over(write)
 
@@ -75,7 +66,7 @@ class Recording:
     def close(self) -> None:
         """Leave the evidence that is not begun, and let the footage go."""
         self._writer.close()
-        self._footage.close()
+        self.footage.close()
 
     def _write(
         self,
@@ -85,8 +76,8 @@ class Recording:
         grounds: Grounds | None,
     ) -> None:
         """In the writer's thread, which alone uses what this touches until it is done."""
-        result = recorder.record(violation, self._footage, self._scene, signals, grounds)
-        self._outcome.evidence_problems += len(result.problems)
-        self._store.set_evidence(violation.id, result.state, result.path, result.message)
+        result = recorder.record(violation, self.footage, self.scene, signals, grounds)
+        self.outcome.evidence_problems += len(result.problems)
+        self.store.set_evidence(violation.id, result.state, result.path, result.message)
         if result.state is EvidenceState.FAILED:
             self.unwritten.append(result.message)
