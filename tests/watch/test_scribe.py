@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from traffic_ai.watch import scribe as scribe_module
 from traffic_ai.watch.scribe import Scribe
 
@@ -50,3 +52,15 @@ def test_a_store_that_hangs_is_noticed():
     camera.may_go_on.set()
     scribe.stop()
     assert not scribe.is_stuck(now_s + 3600.0)
+
+
+def test_what_ends_the_thread_is_raised_where_it_is_asked():
+    def cameras():
+        raise ZeroDivisionError
+
+    scribe = Scribe(cameras)
+    scribe.start()
+    scribe._thread.join(60.0)
+    with pytest.raises(ZeroDivisionError):
+        scribe.is_stuck(0.0)
+    scribe.stop()

@@ -25,6 +25,7 @@ class Scribe:
         self._cameras = cameras
         self._ends = threading.Event()
         self._since_s: float | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
 
     def start(self) -> None:
@@ -38,15 +39,21 @@ class Scribe:
             self._thread.join(_STUCK_S)
 
     def is_stuck(self, now_s: float) -> bool:
-        """Whether a camera has been settled for longer than any takes. now_s: the monotonic
-        clock.
+        """Whether a camera has been settled for longer than any takes. now_s: the monotonic clock.
+
+        Raises what ended the thread.
         """
+        if self._error is not None:
+            raise self._error
         since_s = self._since_s
         return since_s is not None and now_s - since_s > _STUCK_S
 
     def _run(self) -> None:
-        while not self._ends.wait(_EVERY_S):
-            for camera in self._cameras():
-                self._since_s = time.monotonic()
-                camera.settle()
-                self._since_s = None
+        try:
+            while not self._ends.wait(_EVERY_S):
+                for camera in self._cameras():
+                    self._since_s = time.monotonic()
+                    camera.settle()
+                    self._since_s = None
+        except BaseException as error:  # raised in the thread that goes round
+            self._error = error
