@@ -22,6 +22,7 @@ from benchmarks.watch.eight_cameras import cpu_s, proportional_mb, resident_mb
 from tests.rtsp import Server
 from tests.watching import Running
 from traffic_ai.batch.run import Batch
+from traffic_ai.core.memory import leave_alone_what_is_loaded
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.run_folder import STORE_NAME
 from traffic_ai.wiring import DetectorOptions, load_detector, open_site
@@ -142,6 +143,7 @@ def main():
         a_round = offline(folder, detector, options.regions)
         server = Server(VIDEO)
         site = site_of(folder, [server.url()] * options.cameras, options.regions)
+        leave_alone_what_is_loaded()
         running = Watched(site, folder / "out", detector, write_evidence=False, every_frame=False)
         try:
             result = measure(running, 60.0 * options.minutes)

@@ -74,7 +74,7 @@ def watch(
     from traffic_ai.cli.live_table import LiveTable
     from traffic_ai.cli.models import pull_progress
     from traffic_ai.cli.process import stopping_on_signals
-    from traffic_ai.core.memory import give_back_large_blocks
+    from traffic_ai.core.memory import give_back_large_blocks, leave_alone_what_is_loaded
     from traffic_ai.watch.board import Board, parse_address
     from traffic_ai.watch.notify import Notifier
     from traffic_ai.watch.run import Watch
@@ -101,6 +101,7 @@ def watch(
     )
     address = parse_address(listen) if listen is not None else None
     notifier = Notifier()
+    leave_alone_what_is_loaded()
     table = LiveTable(only_log=log_format is LogFormat.JSON)
     with closing(Board(out, address)) as board, stopping_on_signals(the_watch.stop), table:
 

@@ -1,31 +1,76 @@
 """What a session keeps of its last frames, so that each decision can be handed out whole.
 
-Used by the pipeline. Bounded: FRAME_LIMIT frames, and of each vehicle as many points. A frame costs
-one reference; nothing is copied until there is something to report.
+Used by the pipeline. Bounded: FRAME_LIMIT frames, and of each vehicle as many points.
 """
 
+import pickle
 from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from traffic_ai.core.decision import NOT_SHOWN, Decision, TrackPoints, VehicleRecord
+from traffic_ai.core.frame import FrameInfo
 from traffic_ai.core.ports import Observation
+from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.track import HISTORY_LIMIT, Track
 
 FRAME_LIMIT = 2 * HISTORY_LIMIT
 # Of the vehicles that a rule may remember, so many of the latest are enough to know one again.
 REMEMBERED_LIMIT = 8
 _HALF = HISTORY_LIMIT // 2
+_PACKED_TOGETHER = 64
 
 _Votes = tuple[float, ...]
+
+
+class _Frame(NamedTuple):
+    """A frame and what was shown in it: ids and classes of its tracks (N,), and those it ended."""
+
+    info: FrameInfo
+    signals: Mapping[str, SignalHistory]
+    track_id: NDArray[np.int64]
+    class_id: NDArray[np.int64]
+    ended: tuple[int, ...]
+
+
+class _Frames:
+    """The last FRAME_LIMIT frames, all but the newest packed.
+
+    As objects they would be tens of thousands that stay for minutes, which Python's collector of
+    garbage goes through again and again: half a second at a time for six cameras, in which nobody
+    is looked at.
+    """
+
+    def __init__(self) -> None:
+        self._packed: deque[tuple[float, bytes]] = deque(maxlen=FRAME_LIMIT // _PACKED_TOGETHER)
+        self._newest: list[_Frame] = []
+
+    def add(self, observation: Observation) -> None:
+        """Keep a frame."""
+        info, tracks = observation.frame_info, observation.tracks
+        signals = observation.signals
+        self._newest.append(_Frame(info, signals, tracks.track_id, tracks.class_id, tracks.ended))
+        if len(self._newest) < 2 * _PACKED_TOGETHER:
+            return
+        old = [f._replace(signals=dict(f.signals)) for f in self._newest[:_PACKED_TOGETHER]]
+        self._packed.append((old[-1].info.t_s, pickle.dumps(old)))
+        del self._newest[:_PACKED_TOGETHER]
+
+    def since(self, t_s: float) -> list[_Frame]:
+        """Those from a moment on."""
+        packed = [data for last_t_s, data in self._packed if last_t_s >= t_s]
+        found = [frame for data in packed for frame in pickle.loads(data)] + self._newest
+        return [frame for frame in found[-FRAME_LIMIT:] if frame.info.t_s >= t_s]
 
 
 class DecisionLog:
     """The last frames of one session, and the reported vehicles that have gone since."""
 
     def __init__(self) -> None:
-        self._frames: deque[Observation] = deque(maxlen=FRAME_LIMIT)
+        self._frames = _Frames()
         self._last: Observation | None = None
         self._closed = False
         self._older: dict[int, deque[TrackPoints]] = {}
@@ -38,7 +83,7 @@ class DecisionLog:
             self._older.pop(track_id, None)
         self._last, self._closed = observation, closing
         if not closing:
-            self._frames.append(observation)
+            self._frames.add(observation)
         for track_id in observation.tracks.track_id.tolist():
             track = observation.histories[track_id]
             # The older half of a full history is dropped with the next point.
@@ -71,14 +116,14 @@ class DecisionLog:
             else:
                 self._reported[track_id] = subject.votes
         first_s = min(float(points.t_s[0]) for _, points, _ in vehicles)
-        kept = [o for o in self._frames if o.frame_info.t_s >= first_s]
+        kept = self._frames.since(first_s)
         return Decision(
-            frames=tuple(o.frame_info for o in kept),
-            signals=tuple(o.signals for o in kept),
+            frames=tuple(frame.info for frame in kept),
+            signals=tuple(frame.signals for frame in kept),
             vehicles=tuple(_record(*vehicle, kept) for vehicle in vehicles),
             closed=self._closed,
             whole=all(
-                track.first_t_s >= kept[0].frame_info.t_s and track.first_t_s == points.t_s[0]
+                track.first_t_s >= kept[0].info.t_s and track.first_t_s == points.t_s[0]
                 for track, points, _ in vehicles
             ),
         )
@@ -97,12 +142,10 @@ class DecisionLog:
         return TrackPoints.joined(parts)
 
 
-def _record(
-    track: Track, points: TrackPoints, votes: _Votes, kept: list[Observation]
-) -> VehicleRecord:
+def _record(track: Track, points: TrackPoints, votes: _Votes, kept: list[_Frame]) -> VehicleRecord:
     """A vehicle as the frames kept showed it."""
     ended_at = next(
-        (i for i, o in enumerate(kept) if track.track_id in o.tracks.ended),
+        (i for i, frame in enumerate(kept) if track.track_id in frame.ended),
         None,
     )
     return VehicleRecord(
@@ -116,13 +159,13 @@ def _record(
     )
 
 
-def _classes(track: Track, kept: list[Observation], ended_at: int | None) -> NDArray[np.int64]:
+def _classes(track: Track, kept: list[_Frame], ended_at: int | None) -> NDArray[np.int64]:
     """The class at each frame; at the frame that ends a track, the one it ends with."""
     found = np.full(len(kept), NOT_SHOWN, np.int64)
-    for position, observation in enumerate(kept):
-        rows = np.flatnonzero(observation.tracks.track_id == track.track_id)
+    for position, frame in enumerate(kept):
+        rows = np.flatnonzero(frame.track_id == track.track_id)
         if len(rows):
-            found[position] = observation.tracks.class_id[rows[0]]
+            found[position] = frame.class_id[rows[0]]
     if ended_at is not None:
         found[ended_at] = int(track.road_user)
     return found
