@@ -1,4 +1,7 @@
-"""Memory: what is freed goes back to the system, what stays is left alone. Called as a run begins."""
+"""Memory: what is freed goes back to the system, what stays is left alone.
+
+Called as a run begins.
+"""
 
 import ctypes
 import gc
