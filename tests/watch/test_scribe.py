@@ -34,9 +34,7 @@ def test_cameras_are_settled_in_a_thread_of_its_own_until_the_end():
     cameras.append(other)  # comes while it is watched
     assert other.called.wait(60.0)
     scribe.stop()
-    count = len(one.threads)
-    time.sleep(3 * scribe_module._EVERY_S)
-    assert len(one.threads) == count
+    assert not scribe._thread.is_alive()
     assert set(one.threads + other.threads) == {"store"}
 
 
