@@ -274,6 +274,19 @@ def test_by_its_folder_and_in_words_alone(run_copy, call, tmp_path, monkeypatch)
     assert [p.name for p in tmp_path.glob("*.html")] == [f"explanation-{folder.name[:8]}.html"]
 
 
+def test_the_page_is_written_though_nobody_reads_the_words_to_their_end(
+    run_copy, call, tmp_path, monkeypatch
+):
+    def closed(*arguments, **named):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("traffic_ai.cli.explain.typer.echo", closed)
+    drawn = tmp_path / "why.html"
+    with pytest.raises(BrokenPipeError):
+        call("explain", next(iter(packages_of(run_copy).values())), "--output", drawn)
+    assert drawn.read_text().startswith("<!DOCTYPE html>")
+
+
 @pytest.fixture
 def with_near_misses(blocks_run, tmp_path):
     run = shutil.copytree(blocks_run, tmp_path / "run")

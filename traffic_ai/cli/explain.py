@@ -13,7 +13,9 @@ from traffic_ai.core.errors import TrafficAiError, UsageError
 from traffic_ai.core.printable import printable
 
 if TYPE_CHECKING:
+    from traffic_ai.audit.explain import Explained
     from traffic_ai.audit.explain_counts import ReasonCount
+    from traffic_ai.evidence.encryption import Reader
 
 
 def explain(
@@ -94,9 +96,7 @@ def _record(record_id: str, run: Path, show: _Shown) -> None:
 
 def _package(folder: Path, show: _Shown) -> None:
     from traffic_ai.audit.explain import explain_package, words
-    from traffic_ai.audit.explain_page import page, still_problem
     from traffic_ai.evidence.chain import MANIFEST
-    from traffic_ai.evidence.package import folder_name
 
     if not folder.exists():
         raise UsageError(
@@ -111,17 +111,25 @@ def _package(folder: Path, show: _Shown) -> None:
     reader = reader_of(show.reader_key, show.keys)
     explained = explain_package(folder)
     note_read([folder], "explain", show.by, show.keys)
+    # The page first: what reads the words, as `head` does, may close the pipe early.
+    path = None if show.only_words else _draw(explained, reader, show.output)
     _say(words(explained))
-    if show.only_words:
-        return
+    if path is not None:
+        typer.echo(f"drawn: {path}")
+
+
+def _draw(explained: "Explained", reader: "Reader | None", output: Path | None) -> Path:
+    from traffic_ai.audit.explain_page import page, still_problem
+    from traffic_ai.evidence.package import folder_name
+
     if problem := still_problem(explained, reader):
         typer.echo(f"note: the page shows no picture: {problem}", err=True)
-    path = show.output or Path(f"explanation-{folder_name(explained.violation.id)[:8]}.html")
+    path = output or Path(f"explanation-{folder_name(explained.violation.id)[:8]}.html")
     try:
         path.write_text(page(explained, reader), encoding="utf-8")
     except OSError as error:
         raise TrafficAiError(f"cannot write {path}: {error.strerror}") from error
-    typer.echo(f"drawn: {path}")
+    return path
 
 
 def _say(lines: list[str]) -> None:
