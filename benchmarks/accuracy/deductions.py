@@ -16,7 +16,6 @@ from benchmarks.accuracy.suite import read_cases, run_case
 from traffic_ai.evaluate.report import SpeedReading
 from traffic_ai.rules.deduction import DeductionScheme, deduct
 
-COVERAGE = 2.0  # the expanded uncertainty, as the speeding rule makes it
 SCHEMES = [scheme for scheme in DeductionScheme if scheme is not DeductionScheme.NONE]
 
 
@@ -40,7 +39,7 @@ def parts(passes: int) -> Iterator[Part]:
 
 def above(reading: SpeedReading, scheme: DeductionScheme) -> float:
     """How far above the true speed what the scheme leaves is, km/h."""
-    left = deduct(scheme, reading.measured_kmh, COVERAGE * reading.standard_uncertainty_kmh)
+    left = deduct(scheme, reading.measured_kmh, reading.expanded_uncertainty_kmh)
     assert left is not None
     assert reading.true_kmh is not None
     return left.enforced_kmh - reading.true_kmh

@@ -10,7 +10,6 @@ from traffic_ai.core.violation import ViolationKind
 from traffic_ai.evaluate.intervals import Share
 from traffic_ai.evaluate.report import Place, Report, SpeedReading
 from traffic_ai.evaluate.summary import (
-    COVERAGE_FACTOR,
     KindFigures,
     SpeedFigures,
     summarize,
@@ -105,7 +104,7 @@ def _differs(report: Report) -> Iterator[str]:
         elif not within_allowance(reading.measured_kmh, reading.true_kmh):
             yield (
                 f"{_who(reading.place)}: {reading.measured_kmh:.1f} km/h +- "
-                f"{2 * reading.standard_uncertainty_kmh:.1f}, truly {reading.true_kmh:.1f}"
+                f"{reading.expanded_uncertainty_kmh:.1f}, truly {reading.true_kmh:.1f}"
             )
 
 
@@ -154,7 +153,7 @@ def _speed_cells(speeds: SpeedFigures | None, readings: Sequence[SpeedReading]) 
     sizes = (float(np.median(np.abs(known))), error.p95, error.p99, error.largest)
     numbers = [f"{error.mean:+.2f}", *(f"{size:.2f}" for size in sizes)]
     over = [str(over_reads(readings, scheme)) for scheme in _SCHEMES]
-    shares = [2.0 * r.standard_uncertainty_kmh / r.measured_kmh for r in readings]
+    shares = [r.expanded_uncertainty_kmh / r.measured_kmh for r in readings]
     typical = f"{100.0 * float(np.median(shares)):.1f} %"
     return [
         str(error.count),
@@ -171,7 +170,7 @@ def over_reads(readings: Sequence[SpeedReading], scheme: DeductionScheme) -> int
     does it, or the expanded uncertainty alone.
     """
     return sum(
-        _left_kmh(scheme, r.measured_kmh, COVERAGE_FACTOR * r.standard_uncertainty_kmh) > r.true_kmh
+        _left_kmh(scheme, r.measured_kmh, r.expanded_uncertainty_kmh) > r.true_kmh
         for r in readings
         if r.true_kmh is not None
     )

@@ -223,3 +223,12 @@ def test_the_example_of_the_documentation_is_read(tmp_path):
     assert (truth.camera_id, len(truth.violations), len(truth.kinds)) == ("high-street", 3, 2)
     assert [true.certain for true in truth.violations] == [True, True, False]
     assert truth.violations[0].time_into_red_s == 1.9
+
+
+def test_the_annotated_boxes_of_the_documentation_are_read(tmp_path):
+    text = (ROOT / "docs" / "evaluation.md").read_text()
+    path = tmp_path / "truth.json"
+    path.write_text(text.split("```json\n")[2].split("```")[0])
+    truck, other = read_truth(path).vehicles
+    assert truck.visible.tolist() == [1.0, 0.0, 1.0]
+    assert (other.first_frame, other.visible.tolist()) == (1, [0.2, 1.0])

@@ -94,9 +94,7 @@ def test_a_record_far_off_in_time_is_no_match():
 
 def test_two_close_violators_are_told_apart_by_time():
     first, second = vehicle(1, start_s=1.0), vehicle(2, start_s=2.0)
-    given = hand_made(
-        [red_light(None, 3.0, lane="lane-2"), red_light(None, 3.8, lane="lane-2", tolerance_s=1.0)]
-    )
+    given = hand_made([red_light(None, 3.0), red_light(None, 3.8, into_s=1.8, tolerance_s=1.0)])
     report = judged([red_record(3.75, second), red_record(2.9, first)], given)
     assert {hit.record_id: hit.place.t_s for hit in report.hits} == {
         "red_light-2.900": 3.0,
@@ -192,6 +190,35 @@ def test_the_grace_time_is_the_runs_own():
     assert not judged([], truth([red_light(1, 2.0)], [car]), parameters=lenient).misses
 
 
+@pytest.mark.parametrize(
+    ("into_s", "tolerance_s", "duty"),
+    [(0.9, 0.5, "report"), (0.4, 0.5, "either"), (0.2, 0.5, "either"), (0.2, 0.05, "not_report"),
+     (0.3, 0.0, "not_report"), (0.31, 0.0, "report")],
+)  # fmt: skip
+def test_a_crossing_so_near_the_grace_time_that_truth_cannot_tell_counts_neither_way(
+    into_s, tolerance_s, duty
+):
+    given = hand_made([red_light(None, 2.0, into_s, tolerance_s=tolerance_s)])
+    assert PARAMETERS.duty(given.violations[0]) == duty
+    found, left = judged([red_record(2.0, into_s=into_s)], given), judged([], given)
+    assert (len(found.hits), len(left.misses)) == ((1, 1) if duty == "report" else (0, 0))
+    assert len(found.false_alarms) == (1 if duty == "not_report" else 0)
+
+
+@pytest.mark.parametrize(
+    ("stands_s", "tolerance_s", "duty"),
+    [(4.1, 0.5, "report"), (3.5, 0.5, "either"), (2.1, 0.5, "either"), (1.9, 0.5, "not_report"),
+     (3.0, 0.0, "report"), (2.9, 0.0, "not_report")],
+)  # fmt: skip
+def test_a_stop_so_near_the_least_time_that_truth_cannot_tell_counts_neither_way(
+    stands_s, tolerance_s, duty
+):
+    # Both its ends may be off by the tolerance.
+    stop = {"kind": "stop_over_line", "t_s": 4.0, "stands_from_s": 5.0,
+            "stands_until_s": 5.0 + stands_s, "tolerance_s": tolerance_s}  # fmt: skip
+    assert PARAMETERS.duty(hand_made([stop]).violations[0]) == duty
+
+
 @pytest.mark.parametrize("reported", [True, False])
 def test_a_speed_within_the_tolerance_counts_neither_way(reported):
     car = vehicle(1, speed_mps=52.0 / 3.6)
@@ -229,10 +256,17 @@ def test_over_reads_are_counted_after_the_deduction(measured_kmh, true_kmh, over
     assert summarize(report).speeds.over_read.count == over
 
 
-def test_speeds_are_covered_within_two_standard_uncertainties():
+@pytest.mark.parametrize("factor", [2.0, 3.0])
+def test_speeds_are_covered_within_the_expanded_uncertainty_of_their_site(factor):
     given = hand_made([speeding(None, 1.0, 80.0)])
-    for measured_kmh, covered in ((80.99, 1), (79.01, 1), (81.01, 0)):
-        report = judged([speed_record(1.0, 3.0, measured_kmh, sigma_kmh=0.5)], given)
+    half_kmh = 0.5 * factor
+    for measured_kmh, covered in ((80.0 + half_kmh - 0.01, 1), (80.01 - half_kmh, 1),
+                                  (80.01 + half_kmh, 0)):  # fmt: skip
+        record = speed_record(1.0, 3.0, measured_kmh, sigma_kmh=0.5)
+        measured = dataclasses.replace(
+            record.measurement, coverage_factor=factor, expanded_uncertainty_kmh=half_kmh
+        )
+        report = judged([dataclasses.replace(record, measurement=measured)], given)
         assert summarize(report).speeds.covered.count == covered
 
 

@@ -67,3 +67,46 @@ def test_a_spread_is_ordered(errors):
     assert abs(spread.mean) <= spread.largest + 1e-9
     assert spread.p95 <= spread.p99 + 1e-9 <= spread.largest + 2e-9
     assert Spread.of([]) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "told"),
+    [(5, 0.5, False), (6, 0.5, True), (71, 0.95, False), (72, 0.95, True), (367, 0.99, False),
+     (368, 0.99, True), (41, 0.5, True), (1000, 0.95, True)],
+)  # fmt: skip
+def test_the_interval_of_a_quantile_holds_it_at_least_95_times_in_100(count, share, told):
+    spread = Spread.of([float(i) for i in range(count)])  # each error is its place in the order
+    intervals = {0.5: spread.median_interval, 0.95: spread.p95_interval, 0.99: spread.p99_interval}
+    assert (intervals[share] is not None) == told
+    if told:
+        low, high = map(int, intervals[share])
+        below = stats.binom.pmf(np.arange(count + 1), count, share)
+        assert 0.95 <= below[low + 1 : high + 1].sum() < 0.99
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_distribution_where_errors_are_many():
+    errors = np.random.default_rng(3).normal(0.4, 2.0, 3000)
+    low, high = Spread.of(errors.tolist()).mean_interval
+    half = 1.96 * errors.std() / np.sqrt(len(errors))
+    assert (low, high) == pytest.approx(
+        (errors.mean() - half, errors.mean() + half), abs=0.1 * half
+    )
+
+
+def test_the_interval_of_a_mean_holds_it_though_errors_are_lopsided():
+    draws = np.random.default_rng(5)
+    held = 0
+    for _ in range(200):
+        low, high = Spread.of(draws.exponential(1.0, 60).tolist()).mean_interval
+        held += low <= 1.0 <= high
+    assert held >= 0.9 * 200
+
+
+def test_intervals_are_the_same_for_the_same_errors_in_any_order():
+    errors = np.random.default_rng(7).normal(0.0, 1.0, 400).tolist()
+    assert Spread.of(errors) == Spread.of(errors[::-1])
+
+
+def test_few_errors_show_no_interval_of_their_mean():
+    assert Spread.of([0.1] * 19).mean_interval is None
+    assert Spread.of([0.1] * 20).mean_interval == pytest.approx((0.1, 0.1))

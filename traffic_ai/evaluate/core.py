@@ -10,14 +10,13 @@ from traffic_ai.core.violation import (
     SpeedMeasurement,
     Violation,
     ViolationKind,
-    WrongWayMeasurement,
 )
+from traffic_ai.evaluate.alarms import alarm_of
 from traffic_ai.evaluate.boxes import BoxPath, candidates
 from traffic_ai.evaluate.judging import Duty, Parameters
 from traffic_ai.evaluate.matching import TOLERANCE_S, Claim, claim_of, may_be, pairs
 from traffic_ai.evaluate.readings import speed_readings
 from traffic_ai.evaluate.report import (
-    Alarm,
     Exposure,
     FalseAlarm,
     FalseReason,
@@ -153,6 +152,8 @@ class _Comparison:
 
     def _hit(self, row: int, true: TrueViolation) -> Hit:
         record, claim = self._records[row], self._claims[row]
+        rule = self._parameters.wrong_way
+        alarm = None if rule is None else alarm_of(record, true, self._truth, rule)
         return Hit(
             place=self._true_place(true),
             record_id=record.id,
@@ -160,26 +161,8 @@ class _Comparison:
             time_error_s=_time_error_s(record, claim, true),
             wrong_lane=bool(true.lane_id) and record.lane_id != true.lane_id,
             red=_red_times(record, true),
-            alarm=self._alarm(record, true),
+            alarm=alarm,
         )
-
-    def _alarm(self, record: Violation, true: TrueViolation) -> Alarm | None:
-        parameters = self._parameters.wrong_way
-        if not isinstance(record.measurement, WrongWayMeasurement) or parameters is None:
-            return None
-        confirmed_s = record.measurement.confirmed_s
-        if true.vehicle is None or not self._truth.vehicles:
-            return Alarm(confirmed_s - true.t_s, None)
-        vehicle = self._truth.vehicle(true.vehicle)
-        onset_m = self._truth.driven_m(vehicle, true.t_s)
-        stamps = self._truth.stamps_of(vehicle)
-        far = vehicle.driven_m >= onset_m + parameters.min_distance_m
-        confirmable_s = float(stamps[far][0]) if far.any() else true.until_s
-        confirmable_s = max(confirmable_s, true.t_s + parameters.min_duration_s)
-        way_m = self._truth.driven_m(vehicle, confirmed_s) - self._truth.driven_m(
-            vehicle, confirmable_s
-        )
-        return Alarm(confirmed_s - confirmable_s, way_m)
 
     def _false(self, row: int, why: FalseReason) -> FalseAlarm:
         record, claim = self._records[row], self._claims[row]

@@ -1,6 +1,7 @@
 """Takes typed values out of plain JSON data; what is wrong is said with its place."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ class Fields:
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
-            or not math.isfinite(value)
+            or not abs(value) <= sys.float_info.max
         ):
             raise self._wrong(key, value, "a number")
         return float(value)
@@ -90,18 +91,22 @@ class Fields:
         return value
 
     def rows(self, key: str, width: int) -> Array:
-        """Numbers (N, width); a row of null is NaN. With width 0, numbers (N,)."""
+        """Finite numbers (N, width); a row of null is NaN. With width 0, numbers (N,)."""
         given = self.items(key)
         empty = [math.nan] * width if width else math.nan
         try:
             rows = np.array([empty if row is None else row for row in given], np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self._wrong(key, "unequal rows", f"rows of {width or 1} numbers") from None
         wanted = (len(given), width) if width else (len(given),)
         if not given:
             return np.zeros(wanted)
         if rows.shape != wanted:
             raise self._wrong(key, f"an array of shape {rows.shape}", f"shape {wanted}")
+        finite = np.isfinite(rows).reshape(len(given), -1).all(axis=1)
+        for row, known in zip(given, finite, strict=True):
+            if row is not None and not known:
+                raise self._wrong(key, row, "null or finite numbers in each row")
         return rows
 
     def _wrong(self, key: str, value: object, wanted: str) -> UsageError:

@@ -22,7 +22,9 @@ from traffic_ai.rules.parameters import (
 
 
 class Duty(StrEnum):
-    """Whether a true violation had to be reported. EITHER: it counts neither way."""
+    """Whether a true violation had to be reported. EITHER: it counts neither way, as where what
+    truth itself may be off leaves it open.
+    """
 
     REPORT = "report"
     EITHER = "either"
@@ -77,15 +79,20 @@ class Parameters:
     def _red_light(self, true: TrueViolation) -> Duty:
         if self.red_light is None or true.time_into_red_s is None:
             return Duty.REPORT
-        late = true.time_into_red_s > self.red_light.grace_s
-        return Duty.REPORT if late else Duty.NOT_REPORT
+        off_s, grace_s = true.tolerance_s or 0.0, self.red_light.grace_s
+        if true.time_into_red_s - off_s > grace_s:
+            return Duty.REPORT
+        return Duty.NOT_REPORT if true.time_into_red_s + off_s <= grace_s else Duty.EITHER
 
     def _stop_over_line(self, true: TrueViolation) -> Duty:
         if self.stop_over_line is None:
             return Duty.REPORT
-        brief = _below(true.standing_s, self.stop_over_line.min_standing_s)
+        least_s = self.stop_over_line.min_standing_s
+        off_s = 2.0 * (true.tolerance_s or 0.0)  # both ends of the time may be off
         near = self._measured and _below(true.over_line_m, self.stop_over_line.min_distance_m)
-        return Duty.NOT_REPORT if brief or near else Duty.REPORT
+        if near or _below(true.standing_s, least_s - off_s):
+            return Duty.NOT_REPORT
+        return Duty.EITHER if _below(true.standing_s, least_s + off_s) else Duty.REPORT
 
     def _wrong_way(self, true: TrueViolation) -> Duty:
         if self.wrong_way is None:

@@ -10,6 +10,7 @@ from traffic_ai.evaluate.summary import SpeedFigures, Summary, summarize
 from traffic_ai.evaluate.timeline import timeline
 from traffic_ai.evaluate.words import (
     NONE,
+    WITHOUT_TRUTH,
     counted,
     kind_words,
     particular,
@@ -17,6 +18,7 @@ from traffic_ai.evaluate.words import (
     rate,
     scope,
     signed,
+    sized,
     spread,
     where,
     why_missed,
@@ -59,7 +61,7 @@ def _sections(report: Report, summary: Summary) -> Iterator[str]:
         ),
         wide=True,
     )
-    if summary.speeds is not None:
+    if report.speeds:
         yield _section("Speeds", _speeds(summary))
     users = _legend(*_users(reading.place for reading in report.speeds))
     yield from _figures(
@@ -80,7 +82,7 @@ def _sections(report: Report, summary: Summary) -> Iterator[str]:
 
 
 _SPEED_WORDS = (
-    "<p>Dashed: 3 km/h, above 100 km/h 3 %. Shaded: the stated uncertainty (95 %), as it is in the "
+    "<p>Dashed: 3 km/h, above 100 km/h 3 %. Shaded: the stated uncertainty, as it is in the "
     "middle of the readings around.</p>"
 )
 _LEGEND_WORDS = {
@@ -165,14 +167,12 @@ def _kinds(summary: Summary) -> str:
 def _speeds(summary: Summary) -> str:
     groups = [(summary.speeds,) if summary.speeds is not None else (), summary.speeds_by_class,
               summary.speeds_by_speed, summary.speeds_by_distance]  # fmt: skip
-    head = ("error, km/h", "n", "mean", "median", "p95", "p99", "max",
-            "within 3 km/h, 3 %", "over-read after deduction", "truth within 2 u")  # fmt: skip
-    lost = (
-        f'<p class="note">{summary.speeds_of_no_vehicle} readings lie on no known vehicle.</p>'
-        if summary.speeds_of_no_vehicle
-        else ""
-    )
-    return _table(head, *(map(_speed_row, group) for group in groups)) + lost
+    head = ("error, km/h", "n", "mean (95 %)", "median (95 %)", "p95", "p99", "max",
+            "within 3 km/h, 3 %", "over-read after deduction", "covered")  # fmt: skip
+    count = summary.speeds_without_truth
+    lost = f'<p class="note">{WITHOUT_TRUTH}: {count}.</p>' if count else ""
+    table = _table(head, *(map(_speed_row, group) for group in groups))
+    return (table if summary.speeds is not None else "") + lost
 
 
 def _speed_row(figures: SpeedFigures) -> Sequence[str]:
@@ -180,10 +180,10 @@ def _speed_row(figures: SpeedFigures) -> Sequence[str]:
     return (
         figures.group or NONE,
         str(error.count),
-        signed(error.mean),
-        signed(error.median),
-        f"{error.p95:.2f}",
-        f"{error.p99:.2f}",
+        signed(error.mean, error.mean_interval),
+        signed(error.median, error.median_interval),
+        sized(error.p95, error.p95_interval),
+        sized(error.p99, error.p99_interval),
         f"{error.largest:.2f}",
         percent(figures.within),
         percent(figures.over_read),

@@ -10,7 +10,6 @@ from traffic_ai.evaluate.report import Report, SpeedReading
 from traffic_ai.evaluate.summary import (
     ALLOWED_KMH,
     ALLOWED_SHARE,
-    COVERAGE_FACTOR,
     UP_TO_KMH,
     Summary,
 )
@@ -86,7 +85,7 @@ def _speed_plot(
         return None
     x = Axis.around([at for at, _, _ in readings], label, least=10.0)
     few = len(readings) <= MOST_WHISKERS
-    halves = [COVERAGE_FACTOR * r.standard_uncertainty_kmh for _, r, _ in readings]
+    halves = [r.expanded_uncertainty_kmh for _, r, _ in readings]
     reach = max(
         [abs(error) + half * few for (_, _, error), half in zip(readings, halves, strict=True)]
         + ([ALLOWED_KMH] if allowance else [])
@@ -119,12 +118,12 @@ def _allowed_kmh(speed_kmh: float) -> float:
 def _uncertainty(
     plot: Plot, readings: Sequence[tuple[float, SpeedReading, float]]
 ) -> list[tuple[float, float]]:
-    """The stated uncertainty (95 %) along the axis: the middle one of each part of the readings."""
+    """The stated uncertainty along the axis: the middle one of each part of the readings."""
     ordered = sorted(readings, key=lambda row: row[0])
     middle = []
     for part in np.array_split(np.arange(len(ordered)), min(_PARTS, len(ordered))):
         rows = [ordered[i] for i in part]
-        half = float(np.median([COVERAGE_FACTOR * r.standard_uncertainty_kmh for _, r, _ in rows]))
+        half = float(np.median([r.expanded_uncertainty_kmh for _, r, _ in rows]))
         middle.append((float(np.median([at for at, _, _ in rows])), half))
     return [(plot.x.low, middle[0][1]), *middle, (plot.x.high, middle[-1][1])]
 

@@ -16,8 +16,9 @@ def speed_readings(
 ) -> list[SpeedReading]:
     """The measured speeds of the findings.
 
-    Where the truth knows vehicles, the true speed is the mean over the very time that was
-    measured; else it is that of the true violation the record was matched to (matched_kmh, by id).
+    Where the truth knows the vehicle's places, the true speed is the mean over the very time that
+    was measured; else it is that of the true violation the record was matched to (matched_kmh, by
+    id).
     """
     return [
         _reading(finding, finding.measurement, truth, tracks, matched_kmh)
@@ -45,7 +46,8 @@ def _reading(
     lane_id, road_user = finding.lane_id, finding.road_user.label
     if of is not None:
         vehicle = truth.vehicle(of)
-        true_kmh = truth.mean_speed_kmh(vehicle, measured.start_s, measured.end_s)
+        mean_kmh = truth.mean_speed_kmh(vehicle, measured.start_s, measured.end_s)
+        true_kmh = true_kmh if mean_kmh is None else mean_kmh
         distance_m = truth.distance_m(vehicle, middle_s)
         lane_id, road_user = vehicle.lane_id or lane_id, vehicle.road_user
     return SpeedReading(
@@ -61,6 +63,7 @@ def _reading(
         record_id=record_id,
         measured_kmh=measured.speed_kmh,
         standard_uncertainty_kmh=measured.standard_uncertainty_kmh,
+        expanded_uncertainty_kmh=measured.expanded_uncertainty_kmh,
         true_kmh=true_kmh,
         distance_m=distance_m,
         baseline_m=measured.baseline_m,

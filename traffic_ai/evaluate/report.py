@@ -133,14 +133,16 @@ class WithheldRecord:
 class SpeedReading:
     """A measured speed beside the true mean speed of that vehicle over the same time.
 
-    true_kmh is None where the reading lies on no known vehicle. distance_m: of the vehicle from
-    the camera in the middle of the stretch. `reported`: it made a record.
+    true_kmh is None where the reading lies on no vehicle whose speed is known. distance_m: of the
+    vehicle from the camera in the middle of the stretch. expanded_uncertainty_kmh: the standard one
+    by the coverage factor of the site. `reported`: it made a record.
     """
 
     place: Place
     record_id: str
     measured_kmh: float
     standard_uncertainty_kmh: float
+    expanded_uncertainty_kmh: float
     true_kmh: float | None
     distance_m: float | None
     baseline_m: float

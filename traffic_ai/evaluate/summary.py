@@ -22,8 +22,6 @@ from traffic_ai.rules.deduction import DeductionScheme, deduct
 
 # Germany: +-3 km/h up to 100 km/h, +-3 % above, in service (PTB-A 12.01).
 ALLOWED_KMH, ALLOWED_SHARE, UP_TO_KMH = 3.0, 0.03, 100.0
-# The stated uncertainty holds for about 95 % with two standard uncertainties (GUM, 6.3.3).
-COVERAGE_FACTOR = 2.0
 SPEED_BANDS_KMH = (0.0, 30.0, 50.0, 70.0, 100.0, 130.0, math.inf)
 DISTANCE_BANDS_M = (0.0, 15.0, 30.0, 45.0, 60.0, math.inf)
 
@@ -43,7 +41,7 @@ def within_allowance(measured_kmh: float, true_kmh: float) -> bool:
 @dataclass(frozen=True, slots=True)
 class SpeedFigures:
     """Errors of speeds, km/h, measured less true. within: the allowance. over_read: more than
-    driven after the deduction. covered: the truth lies within two standard uncertainties.
+    driven after the deduction. covered: the truth lies within the expanded uncertainty stated.
     """
 
     group: str
@@ -64,7 +62,7 @@ class SpeedFigures:
         within = sum(within_allowance(r.measured_kmh, true_kmh) for r, true_kmh in known)
         over = sum(enforced_kmh(r.measured_kmh) > true_kmh for r, true_kmh in known)
         covered = sum(
-            abs(error) <= COVERAGE_FACTOR * reading.standard_uncertainty_kmh
+            abs(error) <= reading.expanded_uncertainty_kmh
             for error, (reading, _) in zip(errors, known, strict=True)
         )
         shares = (Share.counted(count, n) for count in (within, over, covered))
@@ -140,7 +138,7 @@ class Summary:
     speeds_by_class: tuple[SpeedFigures, ...]
     speeds_by_speed: tuple[SpeedFigures, ...]
     speeds_by_distance: tuple[SpeedFigures, ...]
-    speeds_of_no_vehicle: int
+    speeds_without_truth: int
     withheld: tuple[WithheldCount, ...]
     tracks: tuple[TrackScores, ...]
 
@@ -164,7 +162,7 @@ def summarize(report: Report) -> Summary:
         speeds_by_class=_grouped(report.speeds, lambda r: r.place.road_user),
         speeds_by_speed=_banded(report.speeds, SPEED_BANDS_KMH, "km/h", lambda r: r.true_kmh),
         speeds_by_distance=_banded(report.speeds, DISTANCE_BANDS_M, "m", lambda r: r.distance_m),
-        speeds_of_no_vehicle=sum(r.true_kmh is None for r in report.speeds),
+        speeds_without_truth=sum(r.true_kmh is None for r in report.speeds),
         withheld=_withheld(report),
         tracks=report.tracks,
     )

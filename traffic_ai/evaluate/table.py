@@ -10,6 +10,7 @@ from traffic_ai.evaluate.report import Report
 from traffic_ai.evaluate.summary import SpeedFigures, Summary, summarize
 from traffic_ai.evaluate.words import (
     NONE,
+    WITHOUT_TRUTH,
     counted,
     kind_words,
     particular,
@@ -40,6 +41,8 @@ def _parts(report: Report, summary: Summary) -> Iterator[RenderableType]:
     yield _kinds(summary)
     if summary.speeds is not None:
         yield _speeds(summary)
+    elif summary.speeds_without_truth:
+        yield f"{WITHOUT_TRUTH}: {summary.speeds_without_truth}"
     if summary.tracks:
         yield _tracks(summary)
     if report.misses:
@@ -79,14 +82,14 @@ def _speeds(summary: Summary) -> Table:
     table = Table(
         "speeds, km/h",
         "n",
-        "mean",
-        "median",
+        "mean (95 %)",
+        "median (95 %)",
         "p95",
         "p99",
         "max",
         "within 3 km/h, 3 %",
         "over-read",
-        "covered by 2 u",
+        "covered",
     )
     groups = (
         summary.speeds_by_class,
@@ -99,8 +102,8 @@ def _speeds(summary: Summary) -> Table:
         table.add_section()
         for one in group:
             _speed_row(table, one)
-    if summary.speeds_of_no_vehicle:
-        table.caption = f"{summary.speeds_of_no_vehicle} readings lie on no known vehicle"
+    if summary.speeds_without_truth:
+        table.caption = f"{WITHOUT_TRUTH}: {summary.speeds_without_truth}"
     return table
 
 
@@ -109,8 +112,8 @@ def _speed_row(table: Table, figures: SpeedFigures) -> None:
     table.add_row(
         figures.group or NONE,
         str(error.count),
-        signed(error.mean),
-        signed(error.median),
+        signed(error.mean, error.mean_interval),
+        signed(error.median, error.median_interval),
         f"{error.p95:.2f}",
         f"{error.p99:.2f}",
         f"{error.largest:.2f}",

@@ -4,6 +4,7 @@ Times are those of the video, as its records give them. Truth states physics; wh
 to report is `judging.py`'s to say.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,7 +50,7 @@ class TrueVehicle:
     """A vehicle in the frames first_frame ... first_frame + T - 1.
 
     box_px (T, 4), NaN where none of it is in the picture; visible (T,) the share of it that is
-    seen; ground_m (T, 2) the middle of its rectangle on the road.
+    seen; ground_m (T, 2) the middle of its rectangle on the road, NaN where that is not known.
     """
 
     id: int
@@ -66,8 +67,8 @@ class TrueVehicle:
 
     @cached_property
     def driven_m(self) -> Array:
-        """The way it has driven until each of its frames (T,)."""
-        steps = np.linalg.norm(np.diff(self.ground_m, axis=0), axis=1)
+        """The way it has driven until each of its frames (T,), as far as its places are known."""
+        steps = np.nan_to_num(np.linalg.norm(np.diff(self.ground_m, axis=0), axis=1))
         return np.concatenate([[0.0], np.cumsum(steps)])
 
     def boxes_at(self, frames: NDArray[np.int64]) -> Array:
@@ -144,8 +145,19 @@ class Truth:
         return self.stamp_s[vehicle.first_frame : vehicle.first_frame + len(vehicle)]
 
     def driven_m(self, vehicle: TrueVehicle, t_s: float) -> float:
-        """The way a vehicle has driven at a moment of the video, from its first frame on."""
+        """The way a vehicle has driven at a moment of the video, as far as its places are known."""
         return float(np.interp(t_s, self.stamps_of(vehicle), vehicle.driven_m))
+
+    def way_m(self, vehicle: TrueVehicle, start_s: float, end_s: float) -> float | None:
+        """The way a vehicle drives from one moment of the video to another, negative to an earlier
+        one; None where its place is not known all the while.
+        """
+        stamps = self.stamps_of(vehicle)
+        first = np.searchsorted(stamps, min(start_s, end_s), side="right") - 1
+        last = np.searchsorted(stamps, max(start_s, end_s), side="left")
+        if np.isnan(vehicle.ground_m[max(first, 0) : last + 1]).any():
+            return None
+        return self.driven_m(vehicle, end_s) - self.driven_m(vehicle, start_s)
 
     def is_hidden(self, vehicle: TrueVehicle, start_s: float, end_s: float) -> bool:
         """Whether hardly anything of a vehicle could be seen from one moment to another."""
@@ -154,22 +166,27 @@ class Truth:
         return bool(len(then)) and float(then.max()) < HIDDEN_SHARE
 
     def mean_speed_kmh(self, vehicle: TrueVehicle, start_s: float, end_s: float) -> float | None:
-        """A vehicle's mean speed between two moments of the video; None where it is not there."""
+        """A vehicle's mean speed between two moments of the video; None where it is not there, or
+        where its place is not known all the while.
+        """
         stamps = self.stamps_of(vehicle)
         start_s, end_s = max(start_s, float(stamps[0])), min(end_s, float(stamps[-1]))
         if end_s <= start_s:
             return None
-        way_m = self.driven_m(vehicle, end_s) - self.driven_m(vehicle, start_s)
+        way_m = self.way_m(vehicle, start_s, end_s)
+        if way_m is None:
+            return None
         begin_s, finish_s = np.interp([start_s, end_s], self.stamp_s, self.true_s)
         return way_m / float(finish_s - begin_s) * 3.6
 
     def distance_m(self, vehicle: TrueVehicle, t_s: float) -> float | None:
-        """How far from the camera a vehicle is on the road, None where the camera is not known."""
+        """How far from the camera a vehicle is, None where either place is not known."""
         if self.camera_m is None:
             return None
         index = int(self.frames_at(np.array([t_s]))[0]) - vehicle.first_frame
         place_m = vehicle.ground_m[min(max(index, 0), len(vehicle) - 1)]
-        return float(np.linalg.norm(place_m - self.camera_m))
+        distance_m = float(np.linalg.norm(place_m - self.camera_m))
+        return distance_m if math.isfinite(distance_m) else None
 
     @property
     def vehicle_s(self) -> float:

@@ -1,7 +1,7 @@
 """Reads truth: what the simulator writes, or what a person noted down of real footage.
 
-The format is `traffic-ai-truth/2`; docs/evaluation.md describes it. A document without the key
-`vehicles` is taken for hand-made, and keys that are not known are refused there.
+The format is `traffic-ai-truth/2`; docs/evaluation.md describes it. A document without the
+simulator's `seed` is taken for hand-made, and keys that are not known are refused there.
 """
 
 import json
@@ -19,7 +19,23 @@ from traffic_ai.evaluate.truth import TrueVehicle, TrueViolation, Truth
 
 FORMAT = "traffic-ai-truth/2"
 _TOP_KEYS = frozenset(
-    {"format", "name", "note", "camera_id", "duration_s", "kinds", "violations", "vehicles"}
+    {
+        "format",
+        "name",
+        "note",
+        "camera_id",
+        "duration_s",
+        "kinds",
+        "violations",
+        "t_s",
+        "stamps_s",
+        "camera",
+        "vehicles",
+    }
+)
+_CAMERA_KEYS = frozenset({"position_m", "width_px", "height_px"})
+_VEHICLE_KEYS = frozenset(
+    {"id", "class", "lane", "deed", "note", "first_frame", "box_px", "visible", "ground_m"}
 )
 _VIOLATION_KEYS = frozenset(
     {
@@ -72,22 +88,18 @@ def truth_of(document: object, name: str = "") -> Truth:
     if given != FORMAT:
         known = "missing" if given is None else repr(given)
         raise UsageError(f"format is {known}; this version reads {FORMAT!r}: make the truth anew")
-    vehicles = [_vehicle(value, i) for i, value in enumerate(top.items("vehicles"))]
-    hand_made = "vehicles" not in top.values
+    hand_made = not top.has("seed")
     if hand_made:
         top.refuse_unknown(_TOP_KEYS)
+    vehicles = _vehicles(top, hand_made)
     true_s, stamp_s = _frames(top, vehicles)
-    ids = {vehicle.id for vehicle in vehicles}
-    found = [Fields.of(v, f"violations[{i}]") for i, v in enumerate(top.items("violations"))]
-    if hand_made:
-        for fields in found:
-            fields.refuse_unknown(_VIOLATION_KEYS)
-    violations = [_violation(fields, ids) for fields in found]
+    violations = _violations(top, {vehicle.id for vehicle in vehicles}, hand_made)
     if len(true_s) > 1:
         violations = [_in_video_time(one, true_s, stamp_s) for one in violations]
     duration_s = top.number("duration_s")
     if duration_s <= 0.0:
         raise UsageError(f"duration_s is {duration_s}; it must be more than 0")
+    camera = _camera(top, hand_made)
     return Truth(
         name=_name(top, name),
         camera_id=top.text("camera_id", "") or None,
@@ -97,8 +109,8 @@ def truth_of(document: object, name: str = "") -> Truth:
         vehicles=tuple(vehicles),
         stamp_s=stamp_s,
         true_s=true_s,
-        camera_m=_camera_m(top),
-        picture_px=_picture_px(top),
+        camera_m=_camera_m(camera),
+        picture_px=_picture_px(camera),
     )
 
 
@@ -122,17 +134,23 @@ def _kind(value: object, at: str) -> ViolationKind:
         raise UsageError(f"{at} is {value!r}; it must be one of {known}") from None
 
 
-def _camera_m(top: Fields) -> Array | None:
-    if not top.has("camera"):
-        return None
-    camera = Fields.of(top.values["camera"], "camera")
-    return camera.rows("position_m", 0)[:2] if camera.has("position_m") else None
+def _camera(top: Fields, hand_made: bool) -> Fields:
+    camera = Fields.of(top.values["camera"] if top.has("camera") else {}, "camera")
+    if hand_made:
+        camera.refuse_unknown(_CAMERA_KEYS)
+    return camera
 
 
-def _picture_px(top: Fields) -> tuple[int, int] | None:
-    if not top.has("camera"):
+def _camera_m(camera: Fields) -> Array | None:
+    if not camera.has("position_m"):
         return None
-    camera = Fields.of(top.values["camera"], "camera")
+    place_m = camera.rows("position_m", 0)
+    if len(place_m) < 2:
+        raise UsageError(f"position_m of camera is {place_m.tolist()}; it must be [x, y] or more")
+    return place_m[:2]
+
+
+def _picture_px(camera: Fields) -> tuple[int, int] | None:
     if not camera.has("width_px"):
         return None
     return camera.whole("width_px"), camera.whole("height_px")
@@ -158,26 +176,54 @@ def _frames(top: Fields, vehicles: list[TrueVehicle]) -> tuple[Array, Array]:
     return true_s, stamp_s
 
 
-def _vehicle(value: object, index: int) -> TrueVehicle:
-    fields = Fields.of(value, f"vehicles[{index}]")
-    vehicle = TrueVehicle(
+def _vehicles(top: Fields, hand_made: bool) -> list[TrueVehicle]:
+    given = [Fields.of(v, f"vehicles[{i}]") for i, v in enumerate(top.items("vehicles"))]
+    found: dict[int, TrueVehicle] = {}
+    for fields in given:
+        if hand_made:
+            fields.refuse_unknown(_VEHICLE_KEYS)
+        vehicle = _vehicle(fields)
+        if vehicle.id in found:
+            raise UsageError(f"id of {fields.at} is {vehicle.id}, which another has")
+        found[vehicle.id] = vehicle
+    return list(found.values())
+
+
+def _vehicle(fields: Fields) -> TrueVehicle:
+    """What is not said: all of it is seen where it has a box, and its place on the road is not
+    known.
+    """
+    road_user = _road_user(fields)
+    box_px = fields.rows("box_px", 4)
+    if not len(box_px):
+        raise UsageError(f"box_px of {fields.at} is missing or empty; it needs one a frame")
+    turned = box_px[(box_px[:, 2:] < box_px[:, :2]).any(axis=1)]
+    if len(turned):
+        raise UsageError(
+            f"box_px of {fields.at} has {turned[0].tolist()}; it must be [left, top, right, bottom]"
+        )
+    visible = (~np.isnan(box_px[:, 0])).astype(float)
+    if fields.has("visible"):
+        visible = np.nan_to_num(fields.rows("visible", 0))
+    ground_m = np.full((len(box_px), 2), np.nan)
+    if fields.has("ground_m"):
+        ground_m = fields.rows("ground_m", 2)
+    for key, values in (("visible", visible), ("ground_m", ground_m)):
+        if len(values) != len(box_px):
+            raise UsageError(
+                f"{key} of {fields.at} has {len(values)} entries and box_px {len(box_px)}; "
+                "each needs one a frame it is there"
+            )
+    return TrueVehicle(
         id=fields.whole("id"),
-        road_user=_road_user(fields),
+        road_user=road_user,
         lane_id=fields.text("lane", ""),
         deed=fields.text("deed", ""),
         first_frame=fields.whole("first_frame"),
-        box_px=fields.rows("box_px", 4),
-        visible=np.nan_to_num(fields.rows("visible", 0)),
-        ground_m=fields.rows("ground_m", 2),
+        box_px=box_px,
+        visible=visible,
+        ground_m=ground_m,
     )
-    lengths = {len(vehicle.box_px), len(vehicle.visible), len(vehicle.ground_m)}
-    if lengths == {0} or len(lengths) != 1:
-        raise UsageError(
-            f"box_px, visible and ground_m of {fields.at} have {len(vehicle.box_px)}, "
-            f"{len(vehicle.visible)} and {len(vehicle.ground_m)} entries; "
-            "each needs one a frame it is there"
-        )
-    return vehicle
 
 
 def _road_user(fields: Fields) -> str:
@@ -191,6 +237,19 @@ def _road_user(fields: Fields) -> str:
                 f"class of {fields.at} is {label!r}; it must be one of {known}"
             ) from None
     return label
+
+
+def _violations(top: Fields, vehicle_ids: set[int], hand_made: bool) -> list[TrueViolation]:
+    given = [Fields.of(v, f"violations[{i}]") for i, v in enumerate(top.items("violations"))]
+    if hand_made:
+        for fields in given:
+            fields.refuse_unknown(_VIOLATION_KEYS)
+            vehicle = fields.whole("vehicle") if fields.has("vehicle") else None
+            if vehicle_ids and vehicle is not None and vehicle not in vehicle_ids:
+                raise UsageError(
+                    f"vehicle of {fields.at} is {vehicle}, which is not among vehicles"
+                )
+    return [_violation(fields, vehicle_ids) for fields in given]
 
 
 def _violation(fields: Fields, vehicle_ids: set[int]) -> TrueViolation:

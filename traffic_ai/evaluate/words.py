@@ -1,10 +1,11 @@
 """The words and numbers that the table and the page share."""
 
-from traffic_ai.evaluate.intervals import Rate, Share, Spread
+from traffic_ai.evaluate.intervals import Interval, Rate, Share, Spread
 from traffic_ai.evaluate.report import Miss, Place
 from traffic_ai.evaluate.summary import KindFigures, Summary
 
 NONE = "–"  # noqa: RUF001 - a dash in a table
+WITHOUT_TRUTH = "measured speeds without a true one beside them"
 
 
 def percent(share: Share) -> str:
@@ -42,16 +43,29 @@ def _plain(value: float) -> str:
     return f"{value:.0f}" if value >= 10.0 else f"{value:.2g}" if value >= 0.001 else f"{value:.3f}"
 
 
-def signed(value: float | None, digits: int = 2) -> str:
-    """A number with its sign."""
-    return NONE if value is None else f"{value:+z.{digits}f}"
+def signed(value: float, interval: Interval | None, unit: str = "") -> str:
+    """An error with its sign and interval: +0.12 s (-0.05 to +0.30)."""
+    told = f"{value:+z.2f} {unit}".rstrip()
+    if interval is None:
+        return told
+    low, high = interval
+    return f"{told} ({low:+z.2f} to {high:+z.2f})"
 
 
-def spread(value: Spread | None, unit: str, digits: int = 2) -> str:
-    """Median with sign and largest size: +0.02 s, at most 0.11."""
+def sized(value: float, interval: Interval | None) -> str:
+    """The size of an error with its interval: 2.31 (1.90-2.75)."""
+    if interval is None:
+        return f"{value:.2f}"
+    low, high = interval
+    return f"{value:.2f} ({low:.2f}-{high:.2f})"
+
+
+def spread(value: Spread | None, unit: str) -> str:
+    """Median with its interval, and largest size: +0.02 s (-0.01 to +0.05), at most 0.11."""
     if value is None:
         return NONE
-    return f"{value.median:+z.{digits}f} {unit}, at most {value.largest:.{digits}f}"
+    told = signed(value.median, value.median_interval, unit)
+    return f"{told}, at most {value.largest:.2f}"
 
 
 def kind_words(kind: str) -> str:
