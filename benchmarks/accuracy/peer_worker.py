@@ -3,7 +3,8 @@
     PYTHON peer_worker.py METHOD TRACKS.npz ANSWER.json
 
 Imports nothing of traffic-ai. Every method is given the same tracks: boxes with ids, frame by
-frame, and what its users are asked to set.
+frame, and what its users are asked to set. A speed comes with the moments of the first and the
+last frame it was made of, so that it can be held against the true mean in that time.
 """
 
 import json
@@ -20,6 +21,11 @@ def frames(data):
     starts = np.searchsorted(data["frame"], np.arange(int(data["frame_count"]) + 1))
     for number, (a, b) in enumerate(pairwise(starts)):
         yield number, slice(a, b)
+
+
+def measured(data, speed_kmh, first, last):
+    """A speed, and the moments of the first and the last frame it was made of."""
+    return [speed_kmh, float(data["t_s"][first]), float(data["t_s"][last])]
 
 
 def supervision_line(data, threshold):
@@ -62,9 +68,9 @@ def supervision_speed(data):
     matrix = cv2.getPerspectiveTransform(data["source_px"].astype(np.float32), target)
     fps = int(data["fps"])
     ways = defaultdict(lambda: deque(maxlen=fps))
-    read = defaultdict(list)
+    read, used = defaultdict(list), {}
     zone = sv.PolygonZone(polygon=data["source_px"].astype(int))
-    for _, rows in frames(data):
+    for number, rows in frames(data):
         found = sv.Detections(
             xyxy=data["xyxy_px"][rows].astype(float), tracker_id=data["track"][rows]
         )
@@ -78,9 +84,11 @@ def supervision_speed(data):
         for track, (_, y) in zip(found.tracker_id, moved.reshape(-1, 2).astype(int), strict=True):
             way = ways[int(track)]
             way.append(y)
+            used.setdefault(int(track), [number, number])[1] = number
             if len(way) >= fps / 2:
                 read[int(track)].append(abs(int(way[-1]) - int(way[0])) / (len(way) / fps) * 3.6)
-    return {"speeds": {track: float(np.median(values)) for track, values in read.items()}}
+    speeds = {track: float(np.median(values)) for track, values in read.items()}
+    return {"speeds": {track: measured(data, kmh, *used[track]) for track, kmh in speeds.items()}}
 
 
 def frigate_speed(data):
@@ -110,8 +118,12 @@ def frigate_speed(data):
             down = (y - far_left[1]) / (near_left[1] - far_left[1])
             scale = (far + (near - far) * down + left + (right - left) * across) / 2
             moved_px = np.hypot(x - came[1], y - came[2]) / (number - came[0])
-            last[track].append(float(abs(moved_px * scale * fps * 3.6)))
-    return {"speeds": {track: sum(speeds) / len(speeds) for track, speeds in last.items()}}
+            last[track].append((float(abs(moved_px * scale * fps * 3.6)), came[0], number))
+    found = {}
+    for track, held in last.items():
+        speed_kmh = sum(one for one, _, _ in held) / len(held)
+        found[track] = measured(data, speed_kmh, held[0][1], held[-1][2])
+    return {"speeds": found}
 
 
 def _tracked(base, data):
@@ -143,11 +155,16 @@ def ultralytics_speed(data):
         show=False,
         verbose=False,
     )
-    picture, speeds = np.zeros((8, 8, 3), np.uint8), {}
-    for _, rows in frames(data):
+    picture, first, speeds = np.zeros((8, 8, 3), np.uint8), {}, {}
+    for number, rows in frames(data):
+        for track in data["track"][rows].tolist():
+            first.setdefault(track, number)
         estimator.give(rows)
-        speeds.update(estimator.process(picture.copy()).speed_dict)
-    return {"speeds": {int(track): float(speed) for track, speed in speeds.items()}}
+        # A speed that is told once stays; the frame in which it changed is the last that went in.
+        for track, speed_kmh in estimator.process(picture.copy()).speed_dict.items():
+            if track not in speeds or speeds[track][0] != speed_kmh:
+                speeds[track] = float(speed_kmh), first[track], number
+    return {"speeds": {int(track): measured(data, *held) for track, held in speeds.items()}}
 
 
 def ultralytics_line(data):

@@ -128,17 +128,18 @@ def vehicles_of(driven: Driven, truth: Truth) -> dict[int, int]:
 
 
 def speed_errors(
-    speeds: Mapping[str, float], driven: Driven, truth: Truth
+    speeds: Mapping[str, Sequence[float]], driven: Driven, truth: Truth
 ) -> list[tuple[float, float]]:
-    """(measured, true) of every track with a speed."""
+    """(measured, true) of every track with a speed: true is the mean in the time that was measured.
+
+    speeds: of each track the speed, and when it was measured from and until.
+    """
     owners = vehicles_of(driven, truth)
     found = []
-    for number, speed_kmh in speeds.items():
+    for number, (speed_kmh, start_s, end_s) in speeds.items():
         vehicle = owners.get(int(number))
         if vehicle is not None:
-            true = truth.vehicle(vehicle)
-            stamps = truth.stamps_of(true)
-            true_kmh = truth.mean_speed_kmh(true, float(stamps[0]), float(stamps[-1]))
+            true_kmh = truth.mean_speed_kmh(truth.vehicle(vehicle), start_s, end_s)
             if true_kmh is not None:
                 found.append((speed_kmh, true_kmh))
     return found
