@@ -103,10 +103,10 @@ class Fields:
             return np.zeros(wanted)
         if rows.shape != wanted:
             raise self._wrong(key, f"an array of shape {rows.shape}", f"shape {wanted}")
-        finite = np.isfinite(rows).reshape(len(given), -1).all(axis=1)
-        for row, known in zip(given, finite, strict=True):
-            if row is not None and not known:
-                raise self._wrong(key, row, "null or finite numbers in each row")
+        known = np.isfinite(rows).reshape(len(given), -1).all(axis=1)
+        for index in np.flatnonzero(~known):
+            if given[index] is not None:
+                raise self._wrong(key, given[index], "null or finite numbers in each row")
         return rows
 
     def _wrong(self, key: str, value: object, wanted: str) -> UsageError:
