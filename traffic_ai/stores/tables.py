@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 VERSION_TABLE = "traffic_ai_schema"
 
 metadata = MetaData()
@@ -116,14 +116,21 @@ violations = Table(
     Column("document", Text, nullable=False),
 )
 Index("violations_in_time", violations.c.occurred_at, violations.c.t_s, violations.c.id)
-# With the kind at its end it answers counts, and a camera's list of one kind, by itself.
 Index(
     "violations_of_camera",
     violations.c.camera_id,
     violations.c.occurred_at,
     violations.c.t_s,
     violations.c.id,
+)
+# It answers counts by camera and kind by itself.
+Index(
+    "violations_of_camera_and_kind",
+    violations.c.camera_id,
     violations.c.kind,
+    violations.c.occurred_at,
+    violations.c.t_s,
+    violations.c.id,
 )
 Index(
     "violations_of_kind",
