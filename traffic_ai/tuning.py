@@ -40,10 +40,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A picture as a camera of the site gives it, and the regions it is looked at in besides."""
+    """A picture as a camera of the site gives it, the regions it is looked at in besides, and the part
+    of it that is looked at as a whole, if not all.
+    """
 
     picture: Image
     regions_px: tuple[Box, ...] = ()
+    area_px: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,10 @@ class Tuning:
 
     def _looking(self, choice: EngineChoice) -> Callable[[], None]:
         detector = self._detector(choice)
-        views = [(look.picture, RegionDetector(detector, look.regions_px)) for look in self._looks]
+        views = [
+            (look.picture, RegionDetector(detector, look.regions_px, look.area_px))
+            for look in self._looks
+        ]
 
         def look() -> None:
             for picture, view in views:

@@ -1,19 +1,28 @@
-"""How fast the store is with many violations: adding, opening, listing, exporting.
+"""How fast a store is as it grows: opening, listing, exporting, counting, adding.
 
-    python benchmarks/store/many_violations.py --rows 1000000 --folder FOLDER
+    .venv/bin/python -m benchmarks.store.many_violations --folder FOLDER
+        [--rows 0 1000 100000 1000000] [--points 10]
 
-Fills a store with made violations (trajectories of --points), one transaction for every
-1000 of them, then times what people wait for. A store that is there already is used as it is.
+Fills a store with made violations in random order of id, up to each number of rows, and times what
+people wait for: `cold` with the file out of the system's cache, `warm` right after. Of fewer than
+10,000 rows all are listed. `traffic-ai export` is the command as a process of its own, warm. A
+store that is there already is gone on with.
 """
 
 import argparse
 import dataclasses
 import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from sqlalchemy import create_engine, func, insert, select
 
 from traffic_ai.core.frame import CapturedAt, ClockSource
 from traffic_ai.core.road_user import RoadUser
@@ -28,15 +37,31 @@ from traffic_ai.core.violation import (
 )
 from traffic_ai.sinks.csv import write_csv
 from traffic_ai.sinks.jsonl import write_jsonl
+from traffic_ai.stores import tables
 from traffic_ai.stores.database import ViolationStore
-from traffic_ai.stores.records import RecordFilter, SourceKey
-from traffic_ai.stores.rows import document_text
+from traffic_ai.stores.records import RecordFilter, SourceKey, digest
+from traffic_ai.stores.rows import Values, violation_values
+from traffic_ai.stores.run_folder import STORE_NAME
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY_S = 30.0
 CAMERAS = 20
+LISTED, ADDED, AT_ONCE = 10_000, 100, 1000
 PROVENANCE = Provenance("a" * 64, "b" * 64, "c" * 64, "0")
 KEY = SourceKey("camera-0", "a" * 64, "b" * 64, "c" * 64, "speeding=1")
+FAST = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-400000")
+Cost = tuple[float, float]  # seconds on the clock, of processor time
+
+
+def identity(number: int) -> Values:
+    """What tells a violation from the others: by turns of each camera, and then of each kind."""
+    return {
+        "id": digest(str(number)),
+        "kind": list(ViolationKind)[number // CAMERAS % len(ViolationKind)].value,
+        "camera_id": f"camera-{number % CAMERAS}",
+        "t_s": number * EVERY_S,
+        "occurred_at": START + timedelta(seconds=number * EVERY_S),
+    }
 
 
 def made(number: int, points: int) -> Violation:
@@ -45,10 +70,11 @@ def made(number: int, points: int) -> Violation:
     point = TrackPoint(
         t_s, box, (140.5, 140.125), (1.5, 30.25), ((0.1, 0.0), (0.0, 0.2)), True, True
     )
+    mine = identity(number)
     return Violation(
-        id=f"{number * 2654435761 % 2**128:032x}",
-        kind=list(ViolationKind)[number % 4],
-        camera_id=f"camera-{number % CAMERAS}",
+        id=str(mine["id"]),
+        kind=ViolationKind(mine["kind"]),
+        camera_id=str(mine["camera_id"]),
         lane_id="lane-1",
         track_id=number,
         road_user=RoadUser.CAR,
@@ -65,70 +91,126 @@ def made(number: int, points: int) -> Violation:
     )
 
 
-@contextmanager
-def timed(what: str, count: int | None = None) -> Iterator[None]:
-    begin, cpu = time.perf_counter(), time.process_time()
-    yield
-    took_s, cpu_s = time.perf_counter() - begin, time.process_time() - cpu
-    rate = f"  {count / took_s:10.0f} a second" if count else ""
-    print(f"{what:50s} {took_s:9.3f} s {cpu_s:8.3f} s CPU{rate}", flush=True)
-
-
 def fill(path: Path, rows: int, points: int) -> None:
-    print(f"a document has {len(document_text(made(0, points))) / 1000:.1f} kB")
+    """Bring a store up to so many rows, not durably; all have the document of the first."""
     with ViolationStore.open(path) as store:
         store.start_source(KEY, "made")
-        with timed(f"add {rows} violations, 1000 at once", rows):
-            for first in range(0, rows, 1000):
-                last = min(first + 1000, rows)
-                store.add_findings(KEY, [made(number, points) for number in range(first, last)])
+    template = violation_values(KEY.id, made(0, points), datetime.now(UTC))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        for setting in FAST:
+            connection.exec_driver_sql(f"PRAGMA {setting}")
+        there = connection.execute(select(func.count()).select_from(tables.violations)).scalar_one()
+        for first in range(there, rows, AT_ONCE):
+            some = [template | identity(n) for n in range(first, min(first + AT_ONCE, rows))]
+            connection.execute(insert(tables.violations), some)
+        connection.commit()
+    engine.dispose()
+    ViolationStore.open(path).close()
 
 
-def measure(path: Path, rows: int, points: int) -> None:
-    middle = START + timedelta(seconds=EVERY_S * rows / 2)
-    ten_thousand = timedelta(seconds=EVERY_S * 10_000)
-    with timed("open"):
-        store = ViolationStore.open(path, read_only=True)
-    filters = {
-        "the first": RecordFilter(limit=10_000),
-        "of a range in the middle": RecordFilter(since=middle, until=middle + ten_thousand),
-        "of one camera": RecordFilter(camera_ids=("camera-7",), limit=10_000),
-        "of one kind": RecordFilter(kinds=(ViolationKind.SPEEDING,), limit=10_000),
-        "of one camera and kind": RecordFilter(
-            kinds=(ViolationKind.SPEEDING,), camera_ids=("camera-7",), limit=10_000
-        ),
+def timed(call: Callable[[], object]) -> Cost:
+    begin_s, cpu_s = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - begin_s, time.process_time() - cpu_s
+
+
+def forget(path: Path) -> None:
+    """Have the system let go of what it has of a file in memory."""
+    file = os.open(path, os.O_RDONLY)
+    os.fsync(file)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(file)
+
+
+def reading(path: Path, wanted: dict[str, RecordFilter]) -> dict[str, Callable[[], object]]:
+    """What is read, each with a store of its own."""
+
+    def opened(use: Callable[[ViolationStore], object]) -> Callable[[], object]:
+        def call() -> None:
+            with ViolationStore.open(path, read_only=True) as store:
+                use(store)
+
+        return call
+
+    def listing(asked: RecordFilter) -> Callable[[ViolationStore], object]:
+        return lambda store: sum(1 for _ in store.violations(asked))
+
+    first = next(iter(wanted.values()))
+    return {
+        "open": opened(lambda _: None),
+        **{f"list {name}": opened(listing(asked)) for name, asked in wanted.items()},
+        "CSV": opened(lambda store: write_csv(store.violations(first), io.StringIO())),
+        "JSON lines": opened(lambda store: write_jsonl(store.documents(first), io.StringIO())),
+        "count by camera and kind": opened(ViolationStore.counts),
     }
-    for name, wanted in filters.items():
-        with timed(f"list 10,000 {name}"):
-            count = sum(1 for _ in store.violations(wanted))
-        if count != 10_000:
-            print(f"    ({count} rows)")
-    with timed("CSV of 10,000"):
-        write_csv(store.violations(RecordFilter(limit=10_000)), io.StringIO())
-    with timed("JSON lines of 1,000"):
-        write_jsonl(store.documents(RecordFilter(limit=1_000)), io.StringIO())
-    with timed("counts by camera and kind"):
-        store.counts()
-    store.close()
-    with ViolationStore.open(path) as writer:
-        new = [made(rows + number, points) for number in range(100)]
-        with timed("add 100 violations, one at once", 100):
-            for one in new:
-                writer.add_findings(KEY, [one])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+def measure(path: Path, rows: int, points: int) -> dict[str, dict[str, Cost]]:
+    """By what is done: cold and warm."""
+    middle = START + timedelta(seconds=EVERY_S * max(0, rows - LISTED) / 2)
+    after = middle + timedelta(seconds=EVERY_S * LISTED)
+    speeding, seventh = (ViolationKind.SPEEDING,), ("camera-7",)
+    wanted = {
+        "the first": RecordFilter(limit=LISTED),
+        "of a time": RecordFilter(since=middle, until=after, limit=LISTED),
+        "of a camera": RecordFilter(camera_ids=seventh, limit=LISTED),
+        "of a kind": RecordFilter(kinds=speeding, limit=LISTED),
+        "of a camera and kind": RecordFilter(kinds=speeding, camera_ids=seventh, limit=LISTED),
+    }
+    result: dict[str, dict[str, Cost]] = {}
+    for name, call in reading(path, wanted).items():
+        forget(path)
+        result[name] = {"cold": timed(call), "warm": timed(call)}
+    for form in ("csv", "jsonl"):
+        span = ["--since", middle.isoformat(), "--until", after.isoformat()]
+        result[f"traffic-ai export, {form}"] = {"warm": export(path.parent, form, span)}
+    with ViolationStore.open(path) as store:
+        there = sum(one.count for one in store.counts())
+        new = [made(there + number, points) for number in range(ADDED)]
+        clock_s, cpu_s = timed(lambda: [store.add_findings(KEY, [one]) for one in new])
+    result["add one"] = {"warm": (clock_s / ADDED, cpu_s / ADDED)}
+    return result
+
+
+def export(folder: Path, form: str, more: Sequence[str]) -> Cost:
+    """The command, start to end; processor time is not told."""
+    with tempfile.NamedTemporaryFile() as out:
+        command = [sys.executable, "-m", "traffic_ai.cli.main", "export", str(folder)]
+        command += ["--format", form, "--output", out.name, *more]
+        return timed(lambda: subprocess.run(command, check=True, capture_output=True))[0], 0.0
+
+
+def table(results: dict[int, dict[str, dict[str, Cost]]]) -> str:
+    """For a document: a row for each thing done, seconds, cold and warm, by number of rows."""
+    lines = ["| | " + " | ".join(f"{rows:,} rows" for rows in results) + " |"]
+    lines.append("|---" * (len(results) + 1) + "|")
+    for name in next(iter(results.values())):
+        cells = (
+            ", ".join(f"{clock_s:.4g} {when}" for when, (clock_s, _) in of[name].items())
+            for of in results.values()
+        )
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[0, 1000, 100_000, 1_000_000])
     parser.add_argument("--points", type=int, default=10, help="trajectory points a violation")
     parser.add_argument("--folder", type=Path, required=True)
-    options = parser.parse_args()
-    path = options.folder / "violations.sqlite"
-    if not path.exists():
-        fill(path, options.rows, options.points)
-    measure(path, options.rows, options.points)
-    print(f"{path.stat().st_size / 1e6:.0f} MB")
+    options = parser.parse_args(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    path = options.folder / STORE_NAME
+    results = {}
+    for rows in sorted(options.rows):
+        fill(path, rows, options.points)
+        results[rows] = measure(path, rows, options.points)
+        print(f"{rows} rows, {path.stat().st_size / 1e6:.0f} MB: {results[rows]}", flush=True)
+    (options.folder / "store.json").write_text(json.dumps(results, indent=2) + "\n")
+    print(table(results))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -2,11 +2,12 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.footage.sites import Change, look_at_the_road, without_regions, written
 from benchmarks.throughput.process import ROOT, Spent, run
 from traffic_ai.detectors.models import weights
 
@@ -45,10 +46,28 @@ class Contestant:
     run: Callable[[Path, Path], Run] = field(repr=False)
 
 
-def contestants(python: Path, flags: Mapping[str, tuple[str, ...]]) -> list[Contestant]:
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What is not this project's default: options of the command, a change of the site file."""
+
+    flags: tuple[str, ...] = ()
+    change: Change | None = None
+
+
+SWITCHES = {
+    "every-frame": Switch(("--every-frame",)),
+    "road-only": Switch(change=look_at_the_road),
+    "no-regions": Switch(change=without_regions),
+    "openvino": Switch(("--engine", "openvino")),
+    "ort-int8": Switch(("--engine", "ort-int8")),
+    "openvino-int8": Switch(("--engine", "openvino-int8")),
+}
+
+
+def contestants(python: Path, switches: Sequence[str]) -> list[Contestant]:
     """The three peers, in their environment's Python, and this project at its defaults.
 
-    flags: further runs of this project by their name, with options that are not the default.
+    switches: further runs of this project, of SWITCHES.
     """
     onnx = weights("yolov8n")
     ultralytics = HERE / "peer_ultralytics.py"
@@ -56,8 +75,8 @@ def contestants(python: Path, flags: Mapping[str, tuple[str, ...]]) -> list[Cont
         Contestant("Ultralytics, torch", _peer(python, ultralytics, weights("yolov8n-pt"))),
         Contestant("Ultralytics, ONNX", _peer(python, ultralytics, onnx)),
         Contestant("supervision, ONNX", _peer(python, HERE / "peer_supervision.py", onnx)),
-        Contestant(OURS, _ours(())),
-        *(Contestant(f"{OURS} {name}", _ours(words)) for name, words in flags.items()),
+        Contestant(OURS, _ours(Switch())),
+        *(Contestant(f"{OURS}, {name}", _ours(SWITCHES[name])) for name in switches),
     ]
 
 
@@ -75,12 +94,14 @@ def _peer(python: Path, script: Path, weights_file: Path) -> Callable[[Path, Pat
     return once
 
 
-def _ours(flags: tuple[str, ...]) -> Callable[[Path, Path], Run]:
+def _ours(switch: Switch) -> Callable[[Path, Path], Run]:
     def once(video: Path, site: Path) -> Run:
         with TemporaryDirectory() as folder:
             done, out = Path(folder) / "done.json", Path(folder) / "out"
+            if switch.change is not None:
+                site = written(site, switch.change, Path(folder))
             command = [sys.executable, "-m", "benchmarks.throughput.ours", done, video]
-            spent, _ = run([*command, "--site", site, "--out", out, "--no-evidence", *flags], {})
+            spent, _ = run([*command, "--site", site, "--out", out, "--no-evidence", *switch.flags], {})
             told = json.loads(done.read_text())
         return Run(spent, told["times_s"], told["looks_s"])
 

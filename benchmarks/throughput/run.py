@@ -16,8 +16,10 @@ the rules and keeps the store. Each at its own defaults; a site with detection r
 looked at besides, which is more work and finds more.
 
 Beside them stands the floor: decoding alone, and the detector calls of this project's run alone.
-`--profile` tells processor time by stage, `--same` whether the violations are those of a run that
-looks at every frame (slow: the detector sees every frame once).
+`--switch` adds runs of this project that are not its default: every frame looked at, only the road's
+part of the picture, no detection regions, other engines. `--profile` tells processor time by stage,
+`--same` whether the violations are those of a run that looks at every frame (slow: the detector sees
+every frame once).
 """
 
 import argparse
@@ -32,8 +34,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.clips import duration_s
 from benchmarks.footage.remember import RememberingDetector
-from benchmarks.throughput.contestants import OURS, PEERS_PYTHON, Contestant, Run, contestants
+from benchmarks.throughput.contestants import (
+    OURS,
+    PEERS_PYTHON,
+    SWITCHES,
+    Contestant,
+    Run,
+    contestants,
+)
 from benchmarks.throughput.process import ROOT, run
 from benchmarks.throughput.same import compared
 from benchmarks.throughput.stages import profile, told
@@ -52,7 +62,6 @@ CLIPS = (
     (FOOTAGE / "two_way_road" / "a13_201709211436.mp4", CONFIGS / "a13_two_way.yaml"),
     (ROOT / "sample_videos" / "junction.mp4", CONFIGS / "demo.yaml"),
 )
-SWITCHES = {"--every-frame": ("--every-frame",)}
 
 
 def compare(
@@ -138,7 +147,7 @@ def analyse(
     if options.rounds:
         runs = compare(those, video, site, options.rounds)
         ours = runs[OURS]
-        video_s = max(ours[0].looks_s or [0.0])
+        video_s = duration_s(video)
         rows = {who: figures(done, ours, video_s) for who, done in runs.items()}
         print(table(f"{video.name}, {len(ours[0].times_s)} frames, {video_s:.1f} s", rows))
         result["contestants"] = rows
@@ -187,7 +196,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="of each clip, from its beginning; else all")
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--leave-out", action="append", default=[], help="a peer, by its name")
-    parser.add_argument("--switches", action="store_true", help="also what is not the default")
+    parser.add_argument("--switch", action="append", default=[], choices=SWITCHES,
+                        help="also what is not the default")  # fmt: skip
     parser.add_argument("--profile", action="store_true", help="processor time by stage")
     parser.add_argument("--same", action="store_true", help="violations against every frame")
     parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON)
@@ -197,7 +207,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
-    those = contestants(options.peers_python, SWITCHES if options.switches else {})
+    those = contestants(options.peers_python, options.switch)
     problem = None if options.without_peers else _lacks(options.peers_python)
     if problem:
         print(f"peers skipped: {problem}")

@@ -1,13 +1,14 @@
 """Where the time goes: processor time by stage, one thread, as `traffic-ai process` works.
 
 The parts that wiring puts together are wrapped in clocks; nothing else differs from a run but that
-nothing is read ahead and nothing is written.
+nothing is read ahead and no evidence is written.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import scipy.optimize  # noqa: F401  else its loading counts as tracking
@@ -16,17 +17,20 @@ from benchmarks.clocks import clocked
 from traffic_ai import __version__
 from traffic_ai.batch.files import camera_of
 from traffic_ai.batch.steady import SteadyView
-from traffic_ai.config.site import Site
+from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.violation import Finding, NearMiss, Provenance, Violation
 from traffic_ai.detectors.regions import SizedDetector
 from traffic_ai.pipeline import Session
 from traffic_ai.signals.reader import SceneSignals
 from traffic_ai.sources.file import VideoFile, content_hash
+from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.records import SourceKey, SourceState
+from traffic_ai.stores.run_folder import STORE_NAME
 from traffic_ai.tracking import RoadPlaneTracker
-from traffic_ai.wiring import new_attention, new_rules, scene_detector
+from traffic_ai.wiring import new_attention, new_rules, rules_version, scene_detector
 
 T = TypeVar("T")
-STAGES = ("decode", "convert", "view", "signals", "attention", "detect", "track", "rules")
+STAGES = ("decode", "convert", "view", "signals", "attention", "detect", "track", "rules", "records")
 
 
 @dataclass(slots=True)
@@ -45,8 +49,8 @@ class Profile:
 
     @property
     def after_detector_share(self) -> float:
-        """Tracking, rules and attention as a share of the detector's time."""
-        after = sum(self.spent_s[stage] for stage in ("attention", "track", "rules"))
+        """Tracking, rules, attention and records as a share of the detector's time."""
+        after = sum(self.spent_s[stage] for stage in ("attention", "track", "rules", "records"))
         return after / self.spent_s["detect"]
 
 
@@ -60,15 +64,42 @@ def findings_of(
 def profile(clip: Path, site: Site, detector: SizedDetector, *, every_frame: bool) -> Profile:
     """Analyse a clip. detector: of one thread, else its other threads' time is not seen."""
     found = Profile()
-    spent_s = found.spent_s
-
     camera = camera_of(site, clip, None)
+    with TemporaryDirectory() as folder, ViolationStore.open(Path(folder) / STORE_NAME) as store:
+        records = clocked(store, "records", found.spent_s)
+        key = SourceKey(
+            camera.id,
+            content_hash(clip),
+            camera.config_hash,
+            detector.model_hash,
+            rules_version(camera),
+        )
+        records.start_source(key, str(clip))
+        for findings in _analysed(clip, camera, key, detector, found, every_frame=every_frame):
+            if findings:
+                records.add_findings(key, findings)
+                found.findings += findings
+        records.finish_source(
+            key, SourceState.DONE, frame_count=found.frames, duration_s=found.video_s
+        )
+    return found
+
+
+def _analysed(
+    clip: Path,
+    camera: CameraSite,
+    key: SourceKey,
+    detector: SizedDetector,
+    found: Profile,
+    *,
+    every_frame: bool,
+) -> Iterator[Sequence[Finding]]:
+    """What each look brings, and the end; the time it takes is added up in `found`."""
+    spent_s = found.spent_s
     video = VideoFile(clip, camera.id)
     video._reading._converter = clocked(video._reading._converter, "convert", spent_s)
     scene = camera.scene(video.width_px, video.height_px)
-    provenance = Provenance(
-        content_hash(clip), camera.config_hash, detector.model_hash, __version__
-    )
+    provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
     attention = None if every_frame else new_attention(scene, camera.rules)
     session = Session(
         clocked(RoadPlaneTracker(scene), "track", spent_s),
@@ -84,11 +115,10 @@ def profile(clip: Path, site: Site, detector: SizedDetector, *, every_frame: boo
         seen = view.seen(frame)
         if seen is not None and session.wants(seen):
             found.looks += 1
-            found.findings += session.process(seen, eyes.detect(seen.image)).findings
+            yield session.process(seen, eyes.detect(seen.image)).findings
     last = session.close()
-    found.findings += last.findings if last else ()
+    yield last.findings if last else ()
     video.close()
-    return found
 
 
 def _each(items: Iterator[T], found: Profile) -> Iterator[T]:
@@ -112,7 +142,7 @@ def told(found: Profile) -> str:
     violations = sum(isinstance(f, Violation) for f in found.findings)
     near = sum(isinstance(f, NearMiss) for f in found.findings)
     return (
-        f"{found.frames} frames, {found.looks} looks; ms a frame: {parts}; tracking, rules and "
-        f"attention {found.after_detector_share:.1%} of the detector; {violations} violations, "
+        f"{found.frames} frames, {found.looks} looks; ms a frame: {parts}; tracking, rules, "
+        f"attention and records {found.after_detector_share:.1%} of the detector; {violations} violations, "
         f"{near} near misses"
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.clips import duration_s
 from benchmarks.watch import rounds
 from benchmarks.watch.eight_cameras import cpu_s, proportional_mb, resident_mb
 from tests.rtsp import Server
@@ -136,7 +137,7 @@ def watched(folder, detector, cameras, seconds, regions):
     finally:
         running.stop()
         server.kill()
-    found = rounds.of_folder(folder, rounds.duration_s(VIDEO))
+    found = rounds.of_folder(folder, duration_s(VIDEO))
     print(rounds.told(folder, found), file=sys.stderr)
     result |= {"cameras": cameras} | found.document()
     result["withheld_a_round"] = dict(withheld(folder / "file"))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from traffic_ai.sources.file import VideoFile
+from benchmarks.clips import duration_s
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.stores.records import StoredNearMiss
 from traffic_ai.stores.run_folder import STORE_NAME
@@ -68,15 +68,6 @@ class Held:
             "lost": dict(Counter(event.kind for _, event in self.lost)),
             "gained": dict(Counter(event.kind for _, event in self.gained)),
         }
-
-
-def duration_s(video: Path = VIDEO) -> float:
-    """How long a round lasts."""
-    source = VideoFile(video, "clip")
-    length_s = source.duration_s
-    source.close()
-    assert length_s is not None
-    return length_s
 
 
 def phase_s(records: Sequence[Event], a_round: Sequence[Event], period_s: float) -> float:
@@ -199,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    print(told(options.folder, of_folder(options.folder, duration_s())))
+    print(told(options.folder, of_folder(options.folder, duration_s(VIDEO))))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from tests.detectors.conftest import make_colour_model
@@ -14,6 +15,7 @@ from traffic_ai.detectors.models import prepared_folder, sha256_of
 from traffic_ai.detectors.remembered import recall
 from traffic_ai.simulate.pictures import pictures
 from traffic_ai.tuning import Material
+from traffic_ai.wiring import open_site
 
 run = CliRunner().invoke
 
@@ -71,3 +73,19 @@ def test_drawn_pictures_are_others_with_another_seed() -> None:
     assert one.shape[2] == 3
     assert one.dtype == np.uint8
     assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("area", ["picture", "road"])
+def test_a_site_is_measured_in_its_regions_and_detection_area(tmp_path: Path, area: str) -> None:
+    site = tmp_path / "site.yaml"
+    demo = Path(__file__).parents[2] / "configs" / "demo.yaml"
+    document = yaml.safe_load(demo.read_text())
+    document["cameras"][0]["detection_area"] = area
+    site.write_text(yaml.safe_dump(document))
+    scene = open_site(site).cameras[0].scene(1280, 720)
+    [look] = command._looks(command._site_views(site), [np.zeros((9, 16, 3), np.uint8)])
+    assert look.picture.shape == (720, 1280, 3)
+    assert look.regions_px == scene.detection_regions_px
+    assert look.regions_px
+    assert look.area_px == scene.detection_area_px
+    assert (look.area_px is None) == (area == "picture")

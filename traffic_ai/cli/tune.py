@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from traffic_ai.detectors.regions import Box
     from traffic_ai.tuning import Look, Material, Trial
 
+    View = tuple[tuple[int, int], tuple[Box, ...], Box | None]
+    """A picture's size; detection regions and area in it."""
+
 # Drawn roads, nobody's footage: the eight-bit graph is made with some and compared on others.
 MADE_WITH = ("junction-day", "junction-night", "junction-front", "motorway", "junction-rain")
 COMPARED_ON = ("junction-queue", "junction-motorcycles", "junction-dusk-glare", "curve")
@@ -58,9 +61,9 @@ def tune(
     if forget:
         _forget(as_json)
         return
-    sizes: list[tuple[tuple[int, int], tuple[Box, ...]]] = [(_size(picture), ())]
+    views: list[View] = [(_size(picture), (), None)]
     if site is not None:
-        sizes = _site_views(site)
+        views = _site_views(site)
     with pull_progress() as progress:
         path = weights_file(weights, progress)
     if path.suffix == ".pt":
@@ -71,7 +74,7 @@ def tune(
 
     say("drawing roads")
     material = _material()
-    looks = _looks(sizes, material.compared_on)
+    looks = _looks(views, material.compared_on)
     tuning = Tuning(path, size, looks, prepared_folder())
     try:
         trials, chosen = tuning.run(material, say)
@@ -104,19 +107,20 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _site_views(site: Path) -> "list[tuple[tuple[int, int], tuple[Box, ...]]]":
-    """Of each camera the picture's size and its detection regions."""
+def _site_views(site: Path) -> "list[View]":
+    """What each camera has looked at."""
     from traffic_ai.wiring import open_site
 
     found = []
     for camera in open_site(site).cameras:
         width, height = camera.reference_size_px or _size(_DEFAULT_PICTURE)
-        found.append(((width, height), camera.scene(width, height).detection_regions_px))
+        scene = camera.scene(width, height)
+        found.append(((width, height), scene.detection_regions_px, scene.detection_area_px))
     return found
 
 
 def _looks(
-    sizes: "list[tuple[tuple[int, int], tuple[Box, ...]]]",
+    views: "Sequence[View]",
     pictures: "Sequence[Image]",
 ) -> "list[Look]":
     import cv2
@@ -125,8 +129,8 @@ def _looks(
     from traffic_ai.tuning import Look
 
     return [
-        Look(np.asarray(cv2.resize(pictures[i % len(pictures)], size), np.uint8), regions)
-        for i, (size, regions) in enumerate(sizes)
+        Look(np.asarray(cv2.resize(pictures[i % len(pictures)], size), np.uint8), regions, area)
+        for i, (size, regions, area) in enumerate(views)
     ]
 
 
