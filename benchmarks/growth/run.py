@@ -1,12 +1,13 @@
 """How the cost of tracking and rules grows: vehicles, zones, cameras, hours.
 
-    .venv/bin/python -m benchmarks.growth [--hours 24]
+    .venv/bin/python -m benchmarks.growth [--lawless] [--hours 24] [--vehicles 30] [--zones 4]
 
 Made traffic without pictures (`road`), every frame looked at, all four rules, ten frames a second.
 Processor time of one thread, each the least of ROUNDS, as whatever else the machine does only adds;
 all together without the clocks round the parts, which cost some 25 us a frame.
 `frames a second` are those looked at; of a camera with 25 a second some ten are.
-The store's growth is `benchmarks/store`.
+The store's growth is `benchmarks.store.many_violations`, that of live cameras
+`benchmarks.watch.live_traffic --cameras 1 2 4 8 16`.
 """
 
 import argparse
@@ -100,12 +101,12 @@ def _run(
     return ms, sum(isinstance(f, Violation) for f in found)
 
 
-def by_vehicles_and_zones(lawless: bool) -> list[dict[str, float]]:
+def by_vehicles_and_zones(options: argparse.Namespace) -> list[dict[str, float]]:
     """A row for each number of vehicles and of zones."""
-    rows = []
-    for zones in ZONES:
-        for vehicles in VEHICLES:
-            frames = list(Traffic(vehicles, zones, lawless).frames(SECONDS))
+    rows, lawless = [], options.lawless
+    for zones in options.zones:
+        for vehicles in options.vehicles:
+            frames = list(Traffic(vehicles, zones, lawless).frames(options.seconds))
             best = min(
                 (one_round(frames, zones, lawless) for _ in range(ROUNDS)), key=lambda c: c.all_ms
             )
@@ -116,14 +117,14 @@ def by_vehicles_and_zones(lawless: bool) -> list[dict[str, float]]:
     return rows
 
 
-def by_cameras() -> list[dict[str, float]]:
+def by_cameras(options: argparse.Namespace) -> list[dict[str, float]]:
     """So many sessions in one process, in turn, as `watch` has them: time a frame, memory each."""
     vehicles, zones = USUAL
     rows = []
-    for cameras in CAMERAS:
+    for cameras in options.cameras:
         before_mb = _resident_mb()
         sessions = [session_of(zones) for _ in range(cameras)]
-        frames = list(Traffic(vehicles, zones).frames(SECONDS))
+        frames = list(Traffic(vehicles, zones).frames(options.seconds))
         begin_s = time.thread_time()
         for frame, detections in frames:
             for session in sessions:
@@ -142,6 +143,8 @@ def by_hours(hours: float) -> list[dict[str, float]]:
     session = session_of(zones)
     told_s = [s for s in (60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0) if s <= 3600.0 * hours]
     rows: list[dict[str, float]] = []
+    if not told_s:
+        return rows
     found = count = 0
     begin_s = time.thread_time()
     for frame, detections in traffic.frames(told_s[-1] + 1.0):
@@ -169,12 +172,19 @@ def _say(row: dict[str, float]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--hours", type=float, default=1.0, help="of one session; 24 take long")
+    parser.add_argument("--hours", type=float, default=1.0, help="of one session; 0: none")
+    parser.add_argument("--vehicles", type=int, nargs="+", default=VEHICLES)
+    parser.add_argument("--zones", type=int, nargs="+", default=ZONES)
+    parser.add_argument("--cameras", type=int, nargs="*", default=CAMERAS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of traffic, each")
     parser.add_argument("--lawless", action="store_true", help="many violations; see `road`")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "growth")
     options = parser.parse_args(arguments)
-    result = {"vehicles_and_zones": by_vehicles_and_zones(options.lawless), "cameras": by_cameras()}
-    result["hours"] = by_hours(options.hours)
+    result = {
+        "vehicles_and_zones": by_vehicles_and_zones(options),
+        "cameras": by_cameras(options),
+        "hours": by_hours(options.hours),
+    }
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "growth.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

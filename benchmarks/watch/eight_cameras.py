@@ -1,13 +1,13 @@
 """Eight live cameras of 640x360 at 25 frames a second: lag, rates, CPU, memory.
 
-    python -m benchmarks.watch.eight_cameras [SECONDS [real | DETECTOR_MS]]
+    python -m benchmarks.watch.eight_cameras [--seconds 40] [--wait-ms 60]
 
-`real`: the sample junction, its rules and the detector that a watch uses. A number: blocks and a
-detector that takes so long and no CPU, so that what the rest takes can be seen. Needs GStreamer's
+The sample junction, its rules and the detector that a watch uses. --wait-ms: blocks and a detector
+that takes so long and no CPU instead, so that what the rest takes can be seen. Needs GStreamer's
 RTSP server, as the tests marked `rtsp` do.
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from fractions import Fraction
@@ -69,11 +69,13 @@ def junction_site(path, url):
 
 
 def main():
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 40.0
-    what = sys.argv[2] if len(sys.argv) > 2 else "real"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--wait-ms", type=float, help="in place of the detector")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if what == "real":
+        if options.wait_ms is None:
             server = Server(small_junction(folder / "cam.mp4"))
             site = junction_site(folder / "site.yaml", server.url())
             detector, more = load_detector(DetectorOptions()), {"every_frame": False}
@@ -81,10 +83,11 @@ def main():
             server = Server(write_blocks(folder / "cam.mp4", step_ms=40, size=SIZE))
             cameras = ({"id": f"c{n}", "source": server.url()} for n in range(CAMERAS))
             site = write_site(folder / "site.yaml", *cameras)
-            detector, more = BlockDetector(lambda _: time.sleep(float(what) / 1000.0)), {}
+            wait_s = options.wait_ms / 1000.0
+            detector, more = BlockDetector(lambda _: time.sleep(wait_s)), {}
         running = Running(site, folder / "out", detector=detector, write_evidence=False, **more)
         try:
-            measure(running, seconds)
+            measure(running, options.seconds)
         finally:
             running.stop()
             server.kill()
