@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from benchmarks.footage.sites import Change, look_at_the_road, without_regions, written
 from benchmarks.throughput.process import ROOT, Spent, run
 from traffic_ai.detectors.models import weights
+from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.run_folder import STORE_NAME
 
 HERE = Path(__file__).parent
 PEERS_PYTHON = ROOT / ".venv-ultralytics" / "bin" / "python"
@@ -20,12 +22,14 @@ OURS = "traffic-ai"
 @dataclass(frozen=True, slots=True)
 class Run:
     """One process over one clip. times_s: when each frame was done with; looks_s: the moments of
-    the frames that the detector was shown, all of them where that is not told.
+    the frames that the detector was shown, all of them where that is not told. violations: how many
+    were reported, by whom that is told.
     """
 
     spent: Spent
     times_s: list[float]
     looks_s: list[float] | None = None
+    violations: int | None = None
 
     @property
     def whole_fps(self) -> float:
@@ -103,6 +107,8 @@ def _ours(switch: Switch) -> Callable[[Path, Path], Run]:
             command = [sys.executable, "-m", "benchmarks.throughput.ours", done, video]
             spent, _ = run([*command, "--site", site, "--out", out, "--no-evidence", *switch.flags], {})
             told = json.loads(done.read_text())
-        return Run(spent, told["times_s"], told["looks_s"])
+            with ViolationStore.open(out / STORE_NAME, read_only=True) as store:
+                violations = sum(one.count for one in store.counts())
+        return Run(spent, told["times_s"], told["looks_s"], violations)
 
     return once

@@ -47,6 +47,7 @@ from benchmarks.throughput.contestants import (
 from benchmarks.throughput.process import ROOT, run
 from benchmarks.throughput.same import compared
 from benchmarks.throughput.stages import profile, told
+from traffic_ai import attention
 from traffic_ai.detectors.engines import EngineChoice
 from traffic_ai.detectors.models import weights
 from traffic_ai.detectors.onnx import OnnxDetector
@@ -84,6 +85,7 @@ def figures(runs: Sequence[Run], ours: Sequence[Run], video_s: float) -> dict[st
         return round(float(np.median(values)), 2)
 
     pairs = list(zip(ours, runs, strict=True))
+    told = [float(r.violations) for r in runs if r.violations is not None]
     return {
         "whole_fps": median([r.whole_fps for r in runs]),
         "steady_fps": median([r.steady_fps for r in runs]),
@@ -92,6 +94,7 @@ def figures(runs: Sequence[Run], ours: Sequence[Run], video_s: float) -> dict[st
         "whole_ratio": median([o.whole_fps / r.whole_fps for o, r in pairs]),
         "steady_ratio": median([o.steady_fps / r.steady_fps for o, r in pairs]),
         "cpu_ratio": median([r.spent.cpu_s / o.spent.cpu_s for o, r in pairs]),
+        **({"violations": median(told)} if told else {}),
     }
 
 
@@ -121,7 +124,7 @@ def table(name: str, rows: Mapping[str, Mapping[str, float]]) -> str:
     """One clip's figures, for a document."""
     head = (
         "| run | frames/s, whole | steady | CPU s a video s | peak MB "
-        "| ours is faster by: whole | steady | CPU |\n|---|---|---|---|---|---|---|---|"
+        "| ours is faster by: whole | steady | CPU | violations |\n|---|---|---|---|---|---|---|---|---|"
     )
     lines = [f"| {who} | " + " | ".join(f"{v:g}" for v in row.values()) + " |"
              for who, row in rows.items()]  # fmt: skip
@@ -164,7 +167,8 @@ def analyse(
         for one in same:
             print(
                 f"{video.name}, {one.site}: {one.everything} violations in every frame, "
-                f"{one.found} in those chosen; lost {one.lost}, gained {one.gained}",
+                f"by {one.looks_a_second:.1f} looks a second "
+                f"{one.found}; lost {one.lost}, gained {one.gained}",
                 flush=True,
             )
         result["same"] = [dataclasses.asdict(one) for one in same]
@@ -200,6 +204,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
                         help="also what is not the default")  # fmt: skip
     parser.add_argument("--profile", action="store_true", help="processor time by stage")
     parser.add_argument("--same", action="store_true", help="violations against every frame")
+    parser.add_argument("--pause", nargs=2, action="append", default=[], metavar=("NAME", "S"),
+                        help="another pause between looks, as NAME of `attention`; for --profile "
+                        "and --same")  # fmt: skip
     parser.add_argument("--peers-python", type=Path, default=PEERS_PYTHON)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "throughput")
     return parser.parse_args(arguments)
@@ -207,6 +214,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
+    for name, seconds in options.pause:
+        if not hasattr(attention, name):
+            raise SystemExit(f"--pause {name}: `traffic_ai.attention` has no such pause")
+        setattr(attention, name, float(seconds))
     those = contestants(options.peers_python, options.switch)
     problem = None if options.without_peers else _lacks(options.peers_python)
     if problem:

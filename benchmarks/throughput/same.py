@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks.footage.remember import RememberingDetector
 from benchmarks.footage.sites import Change, report_every_speed, reverse_directions, variant
-from benchmarks.throughput.stages import findings_of
+from benchmarks.throughput.stages import profile
 from traffic_ai.config.site import Site
 from traffic_ai.core.violation import Violation
 from traffic_ai.tuning import unmatched
@@ -27,6 +27,7 @@ class Same:
     """Violations by one choice of frames, held against every frame looked at."""
 
     site: str
+    looks_a_second: float
     everything: int
     found: int
     lost: list[str]
@@ -61,12 +62,11 @@ def _changed(site: Path, change: Change, folder: Path) -> Site | None:
 
 
 def _compared(name: str, clip: Path, site: Site, detector: RememberingDetector) -> Same:
-    every, some = (
-        [f for f in findings_of(clip, site, detector, every_frame=e) if isinstance(f, Violation)]
-        for e in (True, False)
-    )
+    runs = [profile(clip, site, detector, every_frame=every) for every in (True, False)]
+    every, some = ([f for f in run.findings if isinstance(f, Violation)] for run in runs)
     lost, gained = unmatched(every, some)
-    return Same(name, len(every), len(some), _told(lost), _told(gained))
+    looks_a_second = runs[1].looks / runs[1].video_s
+    return Same(name, looks_a_second, len(every), len(some), _told(lost), _told(gained))
 
 
 def _told(violations: Iterable[Violation]) -> list[str]:

@@ -54,13 +54,6 @@ class Profile:
         return after / self.spent_s["detect"]
 
 
-def findings_of(
-    clip: Path, site: Site, detector: SizedDetector, *, every_frame: bool
-) -> list[Finding]:
-    """What is found in a clip."""
-    return profile(clip, site, detector, every_frame=every_frame).findings
-
-
 def profile(clip: Path, site: Site, detector: SizedDetector, *, every_frame: bool) -> Profile:
     """Analyse a clip. detector: of one thread, else its other threads' time is not seen."""
     found = Profile()

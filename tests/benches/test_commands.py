@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from benchmarks.growth.run import main as growth
 from benchmarks.store.many_violations import main as store
 
+needs_trackers = pytest.mark.skipif(
+    find_spec("trackers") is None, reason="the package `trackers` is not installed"
+)
 COMMANDS = (
     "benchmarks.accuracy",
     "benchmarks.detector.gains",
@@ -27,7 +31,7 @@ COMMANDS = (
     "benchmarks.store.many_violations",
     "benchmarks.throughput",
     "benchmarks.throughput.workers",
-    "benchmarks.tracking",
+    pytest.param("benchmarks.tracking", marks=[needs_trackers]),
     "benchmarks.verify",
     "benchmarks.watch.eight_cameras",
     "benchmarks.watch.live_traffic",
