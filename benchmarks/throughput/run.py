@@ -85,7 +85,7 @@ def figures(runs: Sequence[Run], ours: Sequence[Run], video_s: float) -> dict[st
         return round(float(np.median(values)), 2)
 
     pairs = list(zip(ours, runs, strict=True))
-    told = [float(r.violations) for r in runs if r.violations is not None]
+    counted = [float(r.violations) for r in runs if r.violations is not None]
     return {
         "whole_fps": median([r.whole_fps for r in runs]),
         "steady_fps": median([r.steady_fps for r in runs]),
@@ -94,7 +94,7 @@ def figures(runs: Sequence[Run], ours: Sequence[Run], video_s: float) -> dict[st
         "whole_ratio": median([o.whole_fps / r.whole_fps for o, r in pairs]),
         "steady_ratio": median([o.steady_fps / r.steady_fps for o, r in pairs]),
         "cpu_ratio": median([r.spent.cpu_s / o.spent.cpu_s for o, r in pairs]),
-        **({"violations": median(told)} if told else {}),
+        **({"violations": median(counted)} if counted else {}),
     }
 
 

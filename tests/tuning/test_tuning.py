@@ -22,6 +22,7 @@ from traffic_ai.detectors.engines import EngineChoice, engines_here
 from traffic_ai.detectors.models import prepared_folder, sha256_of
 from traffic_ai.detectors.prepared import Prepared, int8_path, int8_paths
 from traffic_ai.detectors.quantise import in_eight_bits
+from traffic_ai.detectors.regions import Box, RegionDetector, SizedDetector
 from traffic_ai.detectors.remembered import forget, recall
 from traffic_ai.detectors.yolo import YoloDetector
 from traffic_ai.tuning import Footage, Look, Material, Trial, Tuning, best, differences
@@ -317,3 +318,24 @@ def test_the_fastest_that_is_right_is_chosen_if_it_is_worth_it(
 ) -> None:
     trials = [DEFAULT, *others]
     assert best(trials) is trials[chosen]
+
+
+def test_a_site_is_timed_as_its_cameras_are_looked_at(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = set()
+
+    class Noting(RegionDetector):
+        def __init__(
+            self,
+            detector: SizedDetector,
+            regions_px: Sequence[Box] = (),
+            area_px: Box | None = None,
+        ) -> None:
+            asked.add((tuple(regions_px), area_px))
+            super().__init__(detector, regions_px, area_px)
+
+    monkeypatch.setattr(tuning, "RegionDetector", Noting)
+    look = Look(cells(20), ((0, 0, 48, 64),), (0, 0, 64, 64))
+    Tuning(weights, 96, [look], prepared_folder()).run(MATERIAL, said, rounds=1)
+    assert asked == {(look.regions_px, look.area_px)}
