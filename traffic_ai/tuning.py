@@ -40,8 +40,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A picture as a camera of the site gives it, the regions it is looked at in besides, and the part
-    of it that is looked at as a whole, if not all.
+    """A picture as a camera of the site gives it, the regions it is looked at in besides, and the
+    part of it that is looked at as a whole, if not all.
     """
 
     picture: Image

@@ -105,7 +105,8 @@ def _ours(switch: Switch) -> Callable[[Path, Path], Run]:
             if switch.change is not None:
                 site = written(site, switch.change, Path(folder))
             command = [sys.executable, "-m", "benchmarks.throughput.ours", done, video]
-            spent, _ = run([*command, "--site", site, "--out", out, "--no-evidence", *switch.flags], {})
+            command += ["--site", site, "--out", out, "--no-evidence", *switch.flags]
+            spent, _ = run(command, {})
             told = json.loads(done.read_text())
             with ViolationStore.open(out / STORE_NAME, read_only=True) as store:
                 violations = sum(one.count for one in store.counts())

@@ -16,10 +16,10 @@ the rules and keeps the store. Each at its own defaults; a site with detection r
 looked at besides, which is more work and finds more.
 
 Beside them stands the floor: decoding alone, and the detector calls of this project's run alone.
-`--switch` adds runs of this project that are not its default: every frame looked at, only the road's
-part of the picture, no detection regions, other engines. `--profile` tells processor time by stage,
-`--same` whether the violations are those of a run that looks at every frame (slow: the detector sees
-every frame once).
+`--switch` adds runs of this project that are not its default: every frame looked at, only the
+road's part of the picture, no detection regions, other engines. `--profile` tells processor time by
+stage, `--same` whether the violations are those of a run that looks at every frame (slow: the
+detector sees every frame once).
 """
 
 import argparse
@@ -124,7 +124,7 @@ def table(name: str, rows: Mapping[str, Mapping[str, float]]) -> str:
     """One clip's figures, for a document."""
     head = (
         "| run | frames/s, whole | steady | CPU s a video s | peak MB "
-        "| ours is faster by: whole | steady | CPU | violations |\n|---|---|---|---|---|---|---|---|---|"
+        "| ours is faster by: whole | steady | CPU | violations |\n" + "|---" * 9 + "|"
     )
     lines = [f"| {who} | " + " | ".join(f"{v:g}" for v in row.values()) + " |"
              for who, row in rows.items()]  # fmt: skip

@@ -30,7 +30,17 @@ from traffic_ai.tracking import RoadPlaneTracker
 from traffic_ai.wiring import new_attention, new_rules, rules_version, scene_detector
 
 T = TypeVar("T")
-STAGES = ("decode", "convert", "view", "signals", "attention", "detect", "track", "rules", "records")
+STAGES = (
+    "decode",
+    "convert",
+    "view",
+    "signals",
+    "attention",
+    "detect",
+    "track",
+    "rules",
+    "records",
+)
 
 
 @dataclass(slots=True)
@@ -136,6 +146,6 @@ def told(found: Profile) -> str:
     near = sum(isinstance(f, NearMiss) for f in found.findings)
     return (
         f"{found.frames} frames, {found.looks} looks; ms a frame: {parts}; tracking, rules, "
-        f"attention and records {found.after_detector_share:.1%} of the detector; {violations} violations, "
-        f"{near} near misses"
+        f"attention and records {found.after_detector_share:.1%} of the detector; "
+        f"{violations} violations, {near} near misses"
     )

@@ -1,4 +1,4 @@
-"""What is listed comes out of an index in its order: nothing is read that is not wanted, or sorted."""
+"""What is listed comes out of an index in its order: no more is read, and nothing is sorted."""
 
 from datetime import UTC, datetime
 
