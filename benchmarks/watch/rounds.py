@@ -3,9 +3,10 @@
     python -m benchmarks.watch.rounds FOLDER
 
 FOLDER: what `live_traffic --out` leaves of a number of cameras, `file` and `out`. What the run on
-the file finds is due in each round: of the same kind, in the same lane, at the same moment, a second
-more or less. Where a camera's rounds begin is told by its own records. Rounds that the beginning or the
-end of the watch cut do not count. So a record too many stands for none that is lost.
+the file finds is due in each round: of the same kind, in the same lane, at the same moment, a
+second more or less. Where a camera's rounds begin is told by its own records. Rounds that the
+beginning or the end of the watch cut do not count. So a record too many stands for none that is
+lost.
 """
 
 import argparse
