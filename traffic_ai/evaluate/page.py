@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from itertools import compress
 
 from traffic_ai.evaluate import plots
 from traffic_ai.evaluate.page_style import STYLE
@@ -65,8 +66,16 @@ def _sections(report: Report, summary: Summary) -> Iterator[str]:
         yield _section("Speeds", _speeds(summary))
     users = _legend(*_users(reading.place for reading in report.speeds))
     yield from _figures(
-        ("Speed error by speed", plots.speed_by_speed(report), users + _SPEED_WORDS),
-        ("Speed error by distance", plots.speed_by_distance(report), users),
+        (
+            "Speed error by speed",
+            plots.speed_by_speed(report),
+            f"{users}<p>Dashed: 3 km/h, above 100 km/h 3 %. {_UNCERTAINTY_WORDS}</p>",
+        ),
+        (
+            "Speed error by distance",
+            plots.speed_by_distance(report),
+            f"{users}<p>{_UNCERTAINTY_WORDS}</p>",
+        ),
     )
     if summary.tracks:
         yield _section("Tracks", _tracks(summary))
@@ -81,9 +90,13 @@ def _sections(report: Report, summary: Summary) -> Iterator[str]:
         yield _section(f"False ({len(report.false_alarms)})", _false_alarms(report))
 
 
-_SPEED_WORDS = (
-    "<p>Dashed: 3 km/h, above 100 km/h 3 %. Shaded: the stated uncertainty, as it is in the "
-    "middle of the readings around.</p>"
+_UNCERTAINTY_WORDS = (
+    "Grey lines: the stated uncertainty of each reading, where they are few. Shaded: that of the "
+    "middle of the readings around."
+)
+_TABLE_WORDS = (
+    "<p>Measured less true, 95 % intervals in brackets; p95, p99 and max are of the size. Covered: "
+    "the truth lies within the stated uncertainty.</p>"
 )
 _LEGEND_WORDS = {
     "hit": "found",
@@ -145,7 +158,7 @@ def _tiles(summary: Summary) -> str:
 
 def _kinds(summary: Summary) -> str:
     head = ("violation", "found", "recall", "false", "precision",
-            f"false a {summary.rate_unit}", "time error (median)", "")  # fmt: skip
+            f"false / {summary.rate_unit}", "time error (median)", "")  # fmt: skip
     return _table(
         head,
         (
@@ -172,7 +185,8 @@ def _speeds(summary: Summary) -> str:
     count = summary.speeds_without_truth
     lost = f'<p class="note">{WITHOUT_TRUTH}: {count}.</p>' if count else ""
     table = _table(head, *(map(_speed_row, group) for group in groups))
-    return (table if summary.speeds is not None else "") + lost
+    told = f'{table}<div class="words">{_TABLE_WORDS}</div>' if summary.speeds is not None else ""
+    return told + lost
 
 
 def _speed_row(figures: SpeedFigures) -> Sequence[str]:
@@ -216,7 +230,7 @@ def _misses(report: Report) -> str:
             one.detail,
             why_missed(one),
             one.deed,
-            one.place.world,
+            _world(report, one.place),
         )
         for one in report.misses[:LISTED]
     )
@@ -233,7 +247,7 @@ def _false_alarms(report: Report) -> str:
             kind_words(one.why),
             one.deed,
             one.record_id[:12],
-            one.place.world,
+            _world(report, one.place),
         )
         for one in report.false_alarms[:LISTED]
     )
@@ -241,17 +255,24 @@ def _false_alarms(report: Report) -> str:
     return _table(head, rows) + _rest(len(report.false_alarms))
 
 
+def _world(report: Report, place: Place) -> str:
+    """Which of several runs something was in."""
+    return place.world if len(report.exposures) > 1 else ""
+
+
 def _rest(total: int) -> str:
     return f'<p class="note">and {total - LISTED} more</p>' if total > LISTED else ""
 
 
 def _table(head: Sequence[str], *groups: Iterable[Sequence[str]]) -> str:
-    """A table; a line parts the groups of its rows."""
+    """A table, its empty columns left out; a line parts the groups of its rows."""
+    given = [list(rows) for rows in groups]
+    used = [any(row[i] for rows in given for row in rows) for i in range(len(head))]
 
     def cells(tag: str, row: Sequence[str]) -> str:
-        return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+        return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in compress(row, used))
 
-    bodies = ("".join(f"<tr>{cells('td', row)}</tr>" for row in rows) for rows in groups)
+    bodies = ("".join(f"<tr>{cells('td', row)}</tr>" for row in rows) for rows in given)
     body = "".join(f"<tbody>{rows}</tbody>" for rows in bodies if rows)
     return (
         f'<div class="scroll"><table><thead><tr>{cells("th", head)}</tr></thead>'

@@ -17,18 +17,19 @@ section, figure { background:var(--card); border:1px solid var(--line); border-r
  padding:16px 18px; margin:0 0 16px; min-width:0; }
 .pair { display:grid; grid-template-columns:repeat(auto-fit, minmax(min(100%, 460px), 1fr));
  gap:0 16px; align-items:start; }
-figcaption, .note { color:var(--soft); font-size:13px; }
-figcaption p { margin:4px 0 0; }
+figcaption, .words, .note { color:var(--soft); font-size:13px; }
+figcaption p, .words p { margin:4px 0 0; }
 .note { border-left:3px solid var(--orange); padding-left:10px; margin:8px 0; }
 .tiles { display:flex; flex-wrap:wrap; gap:10px; margin-bottom:14px; }
 .tiles div { border:1px solid var(--line); border-radius:8px; padding:8px 14px; font-size:13px;
  color:var(--soft); }
 .tiles b { display:block; font-size:22px; color:var(--ink); font-weight:650; }
-.scroll { overflow-x:auto; }
+.scroll, .wide figure { overflow-x:auto; }
+.wide svg { min-width:720px; }
 table { border-collapse:collapse; width:100%; font-size:13px; font-variant-numeric:tabular-nums; }
 th { text-align:left; color:var(--soft); font-weight:600; vertical-align:bottom; }
 td { white-space:nowrap; }
-td:last-child { white-space:normal; }
+td:last-child { white-space:normal; min-width:12em; }
 th, td { padding:5px 12px 5px 0; border-bottom:1px solid var(--line); }
 tbody + tbody tr:first-child td { border-top:1px solid var(--soft); }
 tbody:last-child tr:last-child td { border-bottom:0; }

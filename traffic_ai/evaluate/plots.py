@@ -88,11 +88,13 @@ def _speed_plot(
     halves = [r.expanded_uncertainty_kmh for _, r, _ in readings]
     reach = max(
         [abs(error) + half * few for (_, _, error), half in zip(readings, halves, strict=True)]
-        + ([ALLOWED_KMH] if allowance else [])
+        + ([_allowed_kmh(x.high)] if allowance else [])
     )
     plot = Plot(x, Axis(-1.1 * reach, 1.1 * reach, "measured less true, km/h"), f"error by {label}")
-    edges = _uncertainty(plot, readings)
-    plot.area(edges + [(at, -half) for at, half in reversed(edges)], "band")
+    # Between few readings there is nothing to be shaded: their own lines tell.
+    edges = _uncertainty(plot, readings) if len(readings) >= _PARTS else []
+    if edges:
+        plot.area(edges + [(at, -half) for at, half in reversed(edges)], "band")
     if allowance:
         for sign in (-1.0, 1.0):
             plot.line([(v, sign * _allowed_kmh(v)) for v in (x.low, UP_TO_KMH, x.high)
@@ -106,7 +108,7 @@ def _speed_plot(
             f"true {reading.true_kmh:.1f} km/h, {reading.place.world}"
         )
         plot.point(at, error, user_class(reading.place.road_user), words, 3.0 if few else 2.0)
-    for sign in (-1.0, 1.0):
+    for sign in (-1.0, 1.0) if edges else ():
         plot.line([(at, sign * half) for at, half in edges], "edge")
     return plot.svg()
 

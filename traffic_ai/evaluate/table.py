@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from traffic_ai.evaluate.report import Report
 from traffic_ai.evaluate.summary import SpeedFigures, Summary, summarize
@@ -53,8 +53,13 @@ def _parts(report: Report, summary: Summary) -> Iterator[RenderableType]:
         yield _withheld(summary)
 
 
+def _table(*heads: str) -> Table:
+    """An empty table; in a narrow terminal its cells go over several lines, and nothing is cut."""
+    return Table(*(Column(head, overflow="fold") for head in heads))
+
+
 def _kinds(summary: Summary) -> Table:
-    table = Table(
+    table = _table(
         "violation",
         "found",
         "recall % (95 %)",
@@ -79,7 +84,7 @@ def _kinds(summary: Summary) -> Table:
 
 
 def _speeds(summary: Summary) -> Table:
-    table = Table(
+    table = _table(
         "speeds, km/h",
         "n",
         "mean (95 %)",
@@ -124,7 +129,7 @@ def _speed_row(table: Table, figures: SpeedFigures) -> None:
 
 
 def _tracks(summary: Summary) -> Table:
-    table = Table("tracks", "HOTA", "AssA", "DetA", "IDF1", "MOTA", "changes of id", "true boxes")
+    table = _table("tracks", "HOTA", "AssA", "DetA", "IDF1", "MOTA", "changes of id", "true boxes")
     for one in summary.tracks[:LISTED]:
         shares = (one.hota, one.assa, one.deta, one.idf1, one.mota)
         figures = (f"{100.0 * share:.1f}" for share in shares)
@@ -133,7 +138,7 @@ def _tracks(summary: Summary) -> Table:
 
 
 def _misses(report: Report) -> Table:
-    table = Table("missed", "at s", "vehicle", "how grave", "near miss", "deed")
+    table = _table("missed", "at s", "vehicle", "how grave", "near miss", "deed")
     for one in report.misses[:LISTED]:
         table.add_row(
             kind_words(one.place.kind),
@@ -148,7 +153,7 @@ def _misses(report: Report) -> Table:
 
 
 def _false_alarms(report: Report) -> Table:
-    table = Table("false", "at s", "vehicle", "why", "deed", "record")
+    table = _table("false", "at s", "vehicle", "why", "deed", "record")
     for one in report.false_alarms[:LISTED]:
         table.add_row(
             kind_words(one.place.kind),
@@ -163,7 +168,7 @@ def _false_alarms(report: Report) -> Table:
 
 
 def _withheld(summary: Summary) -> Table:
-    table = Table("withheld", "reason", "near misses", "violations lost", "rightly, of nothing")
+    table = _table("withheld", "reason", "near misses", "violations lost", "rightly, of nothing")
     for one in summary.withheld:
         table.add_row(
             kind_words(one.kind),
