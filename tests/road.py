@@ -15,7 +15,7 @@ import numpy as np
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.frame import CapturedAt, Frame, FrameInfo
 from traffic_ai.core.geometry import DirectedLine, Homography
-from traffic_ai.core.ports import Rule
+from traffic_ai.core.ports import Rule, SignalReader
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Lane, Scene, SignalGroup, StopLine
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalSource, SignalState
@@ -254,15 +254,16 @@ def steps(
     missed: float = 0.0,
     damaged: Callable[[int], bool] = lambda index: False,
     began_at: CapturedAt | None = None,
+    signals: SignalReader | None = None,
 ) -> Iterator[Step]:
     """What each frame brought, the end of the session last.
 
     missed: share of the boxes that the detector misses. damaged: which frames are. began_at: the
-    wall-clock time of the first moment.
+    wall-clock time of the first moment. signals: who reads them, if not those of `phases` show.
     """
     scene = road.scene()
     random = np.random.default_rng(seed)
-    reader = ScriptedSignals(phases or {"main": [(0.0, Aspect.GREEN)]}, blind_s)
+    reader = signals or ScriptedSignals(phases or {"main": [(0.0, Aspect.GREEN)]}, blind_s)
     session = Session(RoadPlaneTracker(scene), reader, rules(scene))
     empty = np.zeros((1, 1, 3), np.uint8)
     moments = np.arange(0.0, seconds, 1.0 / fps) if times_s is None else np.asarray(times_s)

@@ -71,7 +71,11 @@ class SceneAttention:
         )
         self._judged = Polygons([lane.polygon_px for lane in scene.lanes] + measured)
         at_lines = {ViolationKind.RED_LIGHT, ViolationKind.STOP_OVER_LINE} & set(kinds)
-        self._stop_lines = scene.stop_lines if at_lines else ()
+        self._stop_lines = [
+            (line.line, line.signal_group_id)
+            for line in scene.stop_lines
+            if at_lines and line.signal_group_id is not None
+        ]
         self._long_pixels = [
             self._judges_speed and _best_m_per_px(scene, lane) > _LONG_PIXEL_M
             for lane in scene.lanes
@@ -90,7 +94,7 @@ class SceneAttention:
     def wants(self, frame: Frame, signals: Mapping[str, SignalHistory]) -> bool:
         """Whether a frame must be looked at. signals: as known with it."""
         t_s = frame.info.t_s
-        if t_s < self._due_s - _EARLY_S and _aspects(signals) == self._aspects:
+        if t_s < self._due_s - _EARLY_S and _aspects(signals, t_s) == self._aspects:
             return False
         rests = self._still is not None and t_s < self._seen_s + STILL_S - _EARLY_S
         return not (rests and self._unchanged(frame.image))
@@ -98,7 +102,7 @@ class SceneAttention:
     def looked(self, frame: Frame, found: Detections, observation: Observation) -> None:
         """Take in what a look brought: how soon must the next one come?"""
         self._seen_s = t_s = frame.info.t_s
-        self._aspects = _aspects(observation.signals)
+        self._aspects = _aspects(observation.signals, t_s)
         moves = self._moves(t_s, observation.tracks)
         unknown = np.concatenate([moves.new_px, _unknown(found, observation.tracks)])
         going = ~moves.stand
@@ -142,9 +146,9 @@ class SceneAttention:
     def _crosses(self, moves: "_Moves") -> bool:
         """Whether one is about to cross a line at which the moment counts."""
         lines = [
-            line.line
-            for line in self._stop_lines
-            if self._aspects.get(line.signal_group_id or "") is not Aspect.GREEN
+            line
+            for line, group_id in self._stop_lines
+            if self._aspects.get(group_id) is not Aspect.GREEN
         ]
         return any(moves.cross(line).any() for line in (*lines, *self._gates))
 
@@ -277,12 +281,10 @@ def _best_m_per_px(scene: Scene, lane: Lane) -> float:
     return float(np.linalg.norm(along, axis=1).min())
 
 
-def _aspects(signals: Mapping[str, SignalHistory]) -> dict[str, Aspect | None]:
-    """What each group shows now, as far as it is known."""
-    return {
-        group_id: history.states[-1].aspect if history.states else None
-        for group_id, history in signals.items()
-    }
+def _aspects(signals: Mapping[str, SignalHistory], t_s: float) -> dict[str, Aspect | None]:
+    """What each group shows at t_s, as far as it is known."""
+    states = {group_id: history.at(t_s) for group_id, history in signals.items()}
+    return {group_id: state and state.aspect for group_id, state in states.items()}
 
 
 def _unknown(found: Detections, tracks: Tracks) -> Array:

@@ -1,5 +1,7 @@
 """Which frames are looked at: more where something may be decided, fewer where nothing moves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -195,3 +197,14 @@ def test_wrong_way_drivers_are_looked_at_often_where_that_is_judged(kinds, often
     times = looks([oncoming], road=road, kinds=kinds, seconds=3.0)
     pause = np.median(pauses(times, 0.6, 2.5))
     assert pause == pytest.approx(OFTEN_S if often else ORDINARY_S, abs=STEP_S)
+
+
+def test_a_line_that_no_signal_holds_for_is_not_watched():
+    road = Road(calibrated=False, limit_kmh=None)
+    line = replace(road.scene().stop_lines[0], signal_group_id=None)
+    crossing = [Vehicle(straight(1.75, 10.0, 12.0))]
+    watched = looks(crossing, road=road, phases=RED, kinds=("red_light",))
+    assert pauses(watched, 0.6, 1.8).max() <= OFTEN_S + STEP_S
+    road.scene = lambda scene=replace(road.scene(), stop_lines=(line,)): scene
+    unwatched = looks(crossing, road=road, phases=RED, kinds=("red_light",))
+    assert pauses(unwatched, 0.6, 1.8).min() > OFTEN_S + STEP_S

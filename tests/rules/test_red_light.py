@@ -1,5 +1,8 @@
 """The red-light rule: who crossed on red and went on, and who did not."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,11 +19,14 @@ from tests.road import (
     through,
     violations,
 )
+from traffic_ai.core.frame import CapturedAt, ClockSource
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.signal import Aspect
 from traffic_ai.core.violation import RedLightMeasurement, VehicleEnd, ViolationKind
 from traffic_ai.rules.parameters import RedLightParameters
 from traffic_ai.rules.red_light import RedLight
+from traffic_ai.rules.watched_line import Passing
+from traffic_ai.signals.feed import Feed, load_feed
 
 RED_AT_S = 5.0
 PHASES = {"main": [(0.0, Aspect.GREEN), (2.0, Aspect.YELLOW), (RED_AT_S, Aspect.RED)]}
@@ -267,6 +273,56 @@ def test_a_red_that_may_have_ended_before_the_crossing_is_in_doubt():
     findings = run(crossing_at(8.0), phases=phases, blind_s=(7.5, 9.5))
     assert not violations(findings)
     assert violations(run(crossing_at(8.0), phases=phases))
+
+
+@pytest.mark.parametrize(("blind_until_s", "reported"), [(99.0, 0), (12.0, 1)])
+def test_who_is_gone_before_it_is_settled_what_the_signal_showed_waits_for_it(
+    blind_until_s, reported
+):
+    """A truck hides the lamp: it may have turned green at once, unless red is seen after it."""
+    car = replace(crossing_at(8.0), end_s=9.5)
+    findings = run(car, blind_s=(7.5, blind_until_s))
+    assert len(violations(findings)) == reported
+    assert [n.reason for n in near_misses(findings)] == ["red_at_latest_crossing"] * (1 - reported)
+
+
+@pytest.mark.parametrize(
+    ("front_s", "bound_s", "reported"),
+    [(15.0, 1.0, True), (20.3, 1.0, False), (19.2, 1.0, False), (19.2, 0.1, True)],
+)
+def test_a_log_known_to_a_second_accuses_nobody_within_that_second(
+    tmp_path, front_s, bound_s, reported
+):
+    """It turns green at 20 s by a clock that may be a second off, either way."""
+    file = tmp_path / "log.csv"
+    file.write_text(
+        "time,group,aspect\n2024-05-01T10:00:05Z,main,red\n2024-05-01T10:00:20Z,main,green\n"
+    )
+    feed = Feed("main", load_feed(file, "main"))
+
+    class Logged:
+        def read(self, frame):
+            return {"main": feed.read(frame.info)}
+
+    start = CapturedAt(datetime(2024, 5, 1, 10, tzinfo=UTC), ClockSource.GIVEN, bound_s)
+    fast = crossing_at(front_s, speed_mps=14.0)
+    found = run(fast, signals=Logged(), began_at=start, seconds=26.0)
+    assert bool(violations(found)) is reported
+    for one in violations(found):
+        assert one.measurement.red_since_s == pytest.approx(5.0 + bound_s)
+
+
+def test_who_is_held_up_beyond_the_line_until_its_history_is_full_leaves_a_near_miss():
+    path = through(1.75, (0, 2), (8.0, 25.0), (9.5, 30.0), (200, 30.1))
+    findings = run(Vehicle(path), Road(beyond_m=20.0), seconds=95.0)
+    assert [n.reason for n in near_misses(findings)] == ["passed_second_line"]
+
+
+def test_what_was_seen_of_one_that_is_before_the_line_again_is_forgotten():
+    passing = Passing(crossed=True, grounded_over=True, beyond_s=1.0, beyond_count=2)
+    passing.turned = passing.postponed = True
+    passing.is_before_again()
+    assert passing == Passing()
 
 
 def test_pedestrians_are_not_judged():

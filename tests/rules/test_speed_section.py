@@ -16,8 +16,8 @@ from traffic_ai.rules.speeding import Speeding
 ENTRY_M, EXIT_M = 18.0, 43.0
 
 
-def sectioned(road, way=1):
-    """The road's scene with a section of 25 m across its lane and no calibration."""
+def sectioned(road, way=1, sections=((ENTRY_M, EXIT_M),)):
+    """The road's scene with sections across its lane and no calibration."""
     camera = road.camera
 
     def line(y_m):
@@ -25,14 +25,16 @@ def sectioned(road, way=1):
         ahead = camera.road([(0.0, y_m + way)])[0] - a
         return DirectedLine.towards(a, b, ahead)
 
-    first, last = (ENTRY_M, EXIT_M) if way > 0 else (EXIT_M, ENTRY_M)
-    section = SpeedSection("s", ("up",), line(first), line(last), EXIT_M - ENTRY_M, 0.05)
-    return replace(road.scene(), speed_sections=(section,))
+    def section(near_m, far_m):
+        first, last = (near_m, far_m)[::way]
+        return SpeedSection("s", ("up",), line(first), line(last), far_m - near_m, 0.05)
+
+    return replace(road.scene(), speed_sections=tuple(section(*ends) for ends in sections))
 
 
-def run(*vehicles, way=1, **options):
+def run(*vehicles, way=1, sections=((ENTRY_M, EXIT_M),), **options):
     road = Road(lanes=[("up", 0.0, 3.5, way)], stop_y_m=None, calibrated=False)
-    scene = sectioned(road, way)
+    scene = sectioned(road, way, sections)
 
     def rules(_):
         return [Speeding(scene, PROVENANCE, SpeedingParameters())]
@@ -60,6 +62,27 @@ def test_the_speed_between_the_lines_is_found(noise_px, way):
 def test_few_frames_a_second_are_interpolated(fps):
     (found,) = violations(run(Vehicle(straight(1.75, 80.0 / 3.6, 8.0)), fps=fps))
     assert found.measurement.speed_kmh == pytest.approx(80.0, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("times_s", "reason"),
+    [
+        (np.r_[0.0:0.2:0.04, 0.9:9.0:0.04], "gap"),
+        (np.r_[0.0, 0.45, 1.2:9.0:0.04], "gap"),
+        (np.r_[0.0:1.2:0.04, 1.3, 1.75, 2.2:9.0:0.5], "too_few_points"),
+    ],
+)
+def test_a_line_that_was_passed_all_but_unseen_gives_no_speed(times_s, reason):
+    findings = run(Vehicle(straight(1.75, 80.0 / 3.6, 12.0)), times_s=times_s)
+    assert not violations(findings)
+    assert [n.reason for n in near_misses(findings)] == [reason]
+
+
+def test_of_several_sections_the_fastest_counts():
+    path = through(1.75, (0.0, 12.0), (2.0, 34.0), (2.8, 49.0), (4.0, 75.0))
+    (found,) = violations(run(Vehicle(path), sections=[(18.0, 28.0), (40.0, 60.0)]))
+    assert found.measurement.baseline_m == 20.0
+    assert found.measurement.speed_kmh > 65.0
 
 
 def test_legal_drivers_leave_no_trace():

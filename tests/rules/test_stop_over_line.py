@@ -77,6 +77,27 @@ def test_caught_in_the_junction_after_green_is_logged_not_reported():
     assert "came_over_on" in [n.reason for n in near_misses(findings)]
 
 
+@pytest.mark.parametrize(
+    ("user", "front_m", "rolls_m"), [(RoadUser.CAR, 26.5, 2.5), (RoadUser.BUS, 31.0, 4.0)]
+)
+def test_who_came_over_on_green_and_rolls_on_in_the_jam_is_logged_not_reported(
+    user, front_m, rolls_m
+):
+    """By the shortest vehicle of its class it would come over only now."""
+    stands = ((1.8, front_m), (9.0, front_m), (11.0, front_m + rolls_m), (60, front_m + rolls_m))
+    path = through(1.75, (0, front_m - 14.0), *stands)
+    findings = run_vehicle(Vehicle(path, user), noise_px=0.5, seconds=25.0)
+    assert not violations(findings)
+    assert "came_over_on" in [n.reason for n in near_misses(findings)]
+
+
+@pytest.mark.parametrize(("blind_from_s", "reported"), [(5.6, 0), (9.0, 1)])
+def test_red_counts_as_far_as_it_is_settled(blind_from_s, reported):
+    """Then the lamp cannot be read; it may have turned green at once."""
+    findings = run(stopping_at(STOP_M + 2.5, at_s=4.5), blind_s=(blind_from_s, 99.0))
+    assert len(violations(findings)) == reported
+
+
 def test_seen_from_the_front_without_calibration_the_bottom_edge_decides():
     road = Road(lanes=[("down", 0.0, 3.5, -1)], stop_y_m=35.0, calibrated=False)
     path = through(1.75, (0, 75), (5, 40), (7, 32.0), (60, 32.0))

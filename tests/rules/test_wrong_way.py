@@ -92,6 +92,18 @@ def test_a_vehicle_whose_track_breaks_is_reported_once():
 TWO_WAY = [("up", 0.0, 3.5, 1), ("down", -3.5, 0.0, -1)]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_whose_track_breaks_where_lanes_overlap_is_reported_once(order):
+    lanes = [("left", 0.0, 3.5, 1), ("right", 0.4, 3.9, 1)][::order]
+    road = Road(lanes=lanes, stop_y_m=None)
+    path = straight(1.95, -9.0, 75.0)
+    parts = [
+        Vehicle(path, heading=(0.0, -1.0), end_s=2.6),
+        Vehicle(path, heading=(0.0, -1.0), start_s=4.7),
+    ]
+    assert len(violations(drive(road, parts, rules, seconds=9.0))) == 1
+
+
 def test_who_keeps_to_the_middle_of_the_road_is_not_in_the_oncoming_lane():
     straddling = Vehicle(straight(-0.5, 12.0, 15.0))
     findings = run(straddling, TWO_WAY)

@@ -59,6 +59,19 @@ def test_wall_clock_times_carry_the_bound_of_the_frames_clock(tmp_path: Path) ->
     assert shown(history) == [(Aspect.YELLOW, 2.5, 1.0), (Aspect.RED, 5.5, 1.0)]
 
 
+def test_a_change_is_told_as_soon_as_it_may_have_happened(tmp_path: Path) -> None:
+    rows = "time,group,aspect\n2024-05-01T10:00:00Z,main,red\n2024-05-01T10:00:20Z,main,green\n"
+    feed = Feed("g", log(tmp_path, rows))
+    before = feed.read(info(18.9, bound_s=1.0))
+    assert shown(before) == [(Aspect.RED, 1.0, 2.0)]
+    assert before.surely(before.states[0], 18.9)
+    between = feed.read(info(19.1, bound_s=1.0))
+    assert shown(between) == [(Aspect.RED, 1.0, 2.0), (Aspect.GREEN, 21.0, 2.0)]
+    assert between.at(19.1) == between.states[0]
+    assert between.surely(between.states[0], 18.9)
+    assert not between.surely(between.states[0], 19.1)
+
+
 def test_without_wall_clock_time_of_the_frames_it_is_unknown_and_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -166,6 +166,14 @@ def test_a_standing_vehicle_makes_no_speed_and_one_track():
     assert len(histories) == 1
 
 
+@pytest.mark.parametrize(("gap_s", "tracks"), [(1.0, 1), (120.0, 2)])
+def test_who_stands_where_another_stood_before_a_cut_is_another(gap_s, tracks):
+    times = moments(2.0, 10.0)
+    times = np.concatenate([times, times + 2.0 + gap_s])
+    histories = follow(Road(), [Vehicle(lambda t_s: (1.75, 30.0))], times)
+    assert len(histories) == tracks
+
+
 def test_frames_out_of_order_are_refused():
     tracker = RoadPlaneTracker(Road().scene())
     info = FrameInfo("cam", 0, 1.0, None, WIDTH_PX, HEIGHT_PX)

@@ -72,9 +72,11 @@ class SignalHistory:
         return self.states[index - 1] if index > 0 else None
 
     def surely(self, state: SignalState, t_s: float) -> bool:
-        """Whether the state was certainly in force at t_s: begun, and its end not yet possible."""
+        """Whether the state was certainly in force at t_s: settled, begun, and its end not yet
+        possible.
+        """
         index = self.states.index(state)
-        if t_s < state.since_s:
+        if not state.since_s <= t_s <= self.settled_until_s:
             return False
         if index + 1 == len(self.states):
             return True

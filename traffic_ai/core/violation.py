@@ -65,7 +65,8 @@ class WrongWayMeasurement:
     """Net way against the lane's direction.
 
     `distance_m` is None without a road plane; `lane_share` is the way as a share of the lane's
-    length in the picture. `onset_s`: when the way against the direction began.
+    length, on the road plane or in the picture. `onset_s`: when the way against the direction
+    began.
     """
 
     onset_s: float

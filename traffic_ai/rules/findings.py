@@ -39,13 +39,11 @@ class Reporter:
         stills_s: tuple[float, float, float],
         measurement: Measurement,
         explanation: Sequence[Condition],
-        window_s: tuple[float, float] | None = None,
     ) -> Violation:
-        """A violation at t_s, with the track's points in window_s (default: the stills' span).
+        """A violation at t_s, with the track's points in the stills' span.
 
         `info`: any frame of the session, for the wall-clock time.
         """
-        start_s, end_s = window_s or (stills_s[0], stills_s[2])
         return Violation(
             id=violation_id(
                 self.provenance,
@@ -67,7 +65,7 @@ class Reporter:
             rule_version=self.rule_version,
             provenance=self.provenance,
             stills_s=stills_s,
-            trajectory=thinned(list(track.points(start_s - 0.5, end_s + 0.5))),
+            trajectory=thinned(list(track.points(stills_s[0] - 0.5, stills_s[2] + 0.5))),
         )
 
     def near_miss(

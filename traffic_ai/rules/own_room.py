@@ -1,8 +1,9 @@
 """Whether a standing vehicle has room for itself before another one whose box holds its own.
 
-Used by the stop-over-line rule. The detector may give a second box on a part of a vehicle, whose
-edges tell no place and may reach beyond the vehicle's own. Where it is a vehicle of its own, the
-other one stands farther from the camera by its length at the least.
+Used by the stop-over-line rule, and by red light to know one vehicle under two tracks. The
+detector may give a second box on a part of a vehicle, whose edges tell no place and may reach
+beyond the vehicle's own. Where it is a vehicle of its own, the other one stands farther from the
+camera by its length at the least.
 """
 
 from collections.abc import Iterable

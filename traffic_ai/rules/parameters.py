@@ -91,7 +91,7 @@ class SpeedingParameters:
         for road_user, value in self.tolerance_by_class_kmh.items():
             _at_least(f"tolerance_by_class_kmh.{road_user.label}", value, 0.0)
         _at_least("min_baseline_m", self.min_baseline_m, 2.0)
-        _at_least("min_points", self.min_points, 3)
+        _at_least("min_points", self.min_points, 4)
         _at_least("coverage_factor", self.coverage_factor, 1.0)
         _at_least("max_gate_difference", self.max_gate_difference, 0.01)
         _at_least("max_uncertainty", self.max_uncertainty, 0.005)

@@ -58,11 +58,7 @@ def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | No
     if len(good) < 2:
         return None
     slack = _slack(track, good, geometry)
-    boxes = track.xyxy_px[slack.at]
-    distance = geometry.seen_distance_px(boxes)
-    noise_px = MARGIN_SIGMAS * edge_sigma_px(boxes)
-    ahead_px = noise_px + geometry.moved_px(track, slack.at, slack.ahead_m)
-    behind_px = noise_px + geometry.moved_px(track, slack.at, -slack.behind_m)
+    distance, ahead_px, behind_px = _seen_distance(track, slack, geometry)
     seen = crossing_interval(track.t_s[slack.at], distance, ahead_px, behind_px)
     if seen is None or not np.isfinite(seen[0]):
         return None
@@ -76,6 +72,34 @@ def front_passage(track: Track, geometry: StopLineGeometry) -> FrontPassage | No
         track, good, slack, geometry, earliest, latest
     )
     return FrontPassage(geometry.end, middle, bound, front_earliest, front_latest, by_motion)
+
+
+def came_over(track: Track, geometry: StopLineGeometry) -> tuple[float, float] | None:
+    """Bounds of the moment at which the front came over the line, also of one whose seen end did
+    not; None where it may have been over it before it was seen.
+    """
+    good = _whole_points(track, geometry)
+    if len(good) < 2:
+        return None
+    slack = _slack(track, good, geometry)
+    seen: tuple[float, float] | None = (np.inf, np.inf)
+    if geometry.end is not VehicleEnd.REAR:
+        seen = crossing_interval(track.t_s[slack.at], *_seen_distance(track, slack, geometry))
+    if seen is None:
+        return None
+    earliest, latest, _ = _front_bounds(track, good, slack, geometry, *seen)
+    return (earliest, min(latest, float(track.t_s[-1]))) if np.isfinite(earliest) else None
+
+
+def _seen_distance(
+    track: Track, slack: Slack, geometry: StopLineGeometry
+) -> tuple[Array, Array, Array]:
+    """How far over the line the seen end is (N,), and how much farther and less it may be; px."""
+    boxes = track.xyxy_px[slack.at]
+    noise_px = MARGIN_SIGMAS * edge_sigma_px(boxes)
+    ahead_px = noise_px + geometry.moved_px(track, slack.at, slack.ahead_m)
+    behind_px = noise_px + geometry.moved_px(track, slack.at, -slack.behind_m)
+    return geometry.seen_distance_px(boxes), ahead_px, behind_px
 
 
 def _since(track: Track, geometry: StopLineGeometry) -> int:

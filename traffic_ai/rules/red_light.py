@@ -6,14 +6,14 @@ begun, and the vehicle passed a second line beyond while the same red still show
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from traffic_ai.core.ports import Observation
 from traffic_ai.core.scene import Lane, Scene
 from traffic_ai.core.signal import Aspect, SignalHistory, SignalState
-from traffic_ai.core.track import Track
+from traffic_ai.core.track import HISTORY_LIMIT, Track
 from traffic_ai.core.violation import (
     Finding,
     NearMiss,
@@ -32,9 +32,20 @@ from traffic_ai.rules.stop_line_geometry import StopLineGeometry
 from traffic_ai.rules.unfollowed import HOLDS_S, unseen_crossing
 from traffic_ai.rules.watched_line import LineWatch, Passing, WatchedLine
 
-RULE_VERSION = "red-light-11"
+RULE_VERSION = "red-light-12"
 TURN_WAIT_S = 8.0
 STILL_LEAD_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ended:
+    """A track over a line that ended before it was settled what the signal showed until until_s."""
+
+    watched: WatchedLine
+    track: Track
+    state: Passing
+    until_s: float
+    observation: Observation
 
 
 class RedLight:
@@ -46,11 +57,12 @@ class RedLight:
         self._parameters = parameters
         self._report = Reporter(scene.camera_id, ViolationKind.RED_LIGHT, RULE_VERSION, provenance)
         self._watch = LineWatch(scene, parameters.beyond_distance_m)
+        self._unsettled: list[_Ended] = []
 
     def update(self, observation: Observation) -> Sequence[Finding]:
         """Findings that became certain with this frame."""
-        findings: list[Finding] = []
         self._watch.follow(observation)
+        findings = self._decide_settled(observation)
         for watched in self._watch.lines:
             if watched.passing:
                 findings += self._decide_ready(watched, observation)
@@ -61,8 +73,29 @@ class RedLight:
         return findings
 
     def close(self) -> Sequence[Finding]:
-        """Nothing is left: the tracker ends every track before the rules close."""
-        return ()
+        """Near misses of tracks that ended while it was not settled what their signal showed."""
+        findings = [self._decide_now(ended, ended.observation) for ended in self._unsettled]
+        self._unsettled = []
+        return [finding for finding in findings if finding is not None]
+
+    def _decide_settled(self, observation: Observation) -> list[Finding]:
+        """Decide the tracks that ended, once it is settled what their signal showed."""
+        ready = [
+            ended
+            for ended in self._unsettled
+            if (signal := observation.signals.get(ended.watched.group_id)) is not None
+            and signal.settled_until_s >= ended.until_s
+        ]
+        self._unsettled = [ended for ended in self._unsettled if ended not in ready]
+        findings = [self._decide_now(ended, observation) for ended in ready]
+        return [finding for finding in findings if finding is not None]
+
+    def _decide_now(self, ended: _Ended, observation: Observation) -> Finding | None:
+        """Decide a track that ended, by what an observation tells of its signal."""
+        signals = {**ended.observation.signals, **observation.signals}
+        then = replace(ended.observation, signals=signals)
+        signal = signals[ended.watched.group_id]
+        return self._decide(ended.watched, ended.track, ended.state, signal, then)
 
     def _decide_ready(self, watched: WatchedLine, observation: Observation) -> list[Finding]:
         """Decide the tracks that passed the second line, once signal and turn are settled."""
@@ -70,21 +103,15 @@ class RedLight:
         signal = observation.signals.get(watched.group_id)
         now_s = observation.frame_info.t_s
         for track_id, state in list(watched.passing.items()):
-            if state.beyond_s is None:
-                continue
             if track_id not in observation.histories or signal is None:
                 continue
-            if signal.settled_until_s < state.beyond_s:
-                continue
-            waits = watched.line.permitted_exits_px and not state.turned
-            if waits and now_s < state.beyond_s + TURN_WAIT_S:
-                continue
-            # Covered since before the line: its crossing is known when it is seen again.
-            if not state.grounded_over or state.postponed:
-                continue
             track = observation.histories[track_id]
+            # The older half of a full history is dropped with the next point.
+            is_full = state.crossed and len(track) >= HISTORY_LIMIT
+            if not is_full and not _is_ready(watched, state, signal, now_s):
+                continue
             finding = self._decide(watched, track, state, signal, observation)
-            if isinstance(finding, NearMiss) and _may_be_known_later(watched.geometry, finding):
+            if not is_full and _may_be_known_later(watched.geometry, finding):
                 state.postponed = True
                 continue
             watched.is_decided(track_id)
@@ -100,9 +127,14 @@ class RedLight:
         if signal is None or track_id in watched.decided:
             return None
         track = observation.histories[track_id]
-        if state is not None and state.crossed:
+        if state is None or not state.crossed:
+            return self._not_followed(watched, track, signal, observation)
+        until_s = float(track.t_s[-1]) if state.beyond_s is None else state.beyond_s
+        if signal.settled_until_s >= until_s:
             return self._decide(watched, track, state, signal, observation)
-        return self._not_followed(watched, track, signal, observation)
+        then = replace(observation, histories=dict(observation.histories))
+        self._unsettled.append(_Ended(watched, track, state, until_s, then))
+        return None
 
     def _decide(
         self,
@@ -229,11 +261,23 @@ def _red_at(signal: SignalHistory, times_s: Sequence[float]) -> SignalState | No
     return None
 
 
-def _may_be_known_later(geometry: StopLineGeometry, finding: NearMiss) -> bool:
+def _is_ready(watched: WatchedLine, state: Passing, signal: SignalHistory, now_s: float) -> bool:
+    """Whether a track passed the second line, and signal and turn are settled."""
+    if state.beyond_s is None or signal.settled_until_s < state.beyond_s:
+        return False
+    if watched.line.permitted_exits_px and not state.turned and now_s < state.beyond_s + TURN_WAIT_S:
+        return False
+    # Covered since before the line: its crossing is known when it is seen again.
+    return state.grounded_over and not state.postponed
+
+
+def _may_be_known_later(geometry: StopLineGeometry, finding: Finding | None) -> bool:
     """Whether it failed only for want of knowing where the hidden front was, or a covered end.
 
     The longer a vehicle is seen, the better its size is known.
     """
+    if not isinstance(finding, NearMiss):
+        return False
     hidden = geometry.end is VehicleEnd.REAR and geometry.ground_line is not None
     failed = {c.name for c in finding.explanation if not c.met}
     return failed == {"crossing_seen"} or (

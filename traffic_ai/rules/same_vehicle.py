@@ -76,8 +76,10 @@ class ReportedVehicles:
 
     def know(self, track: Track, lane_id: str, axis: LaneAxis, way: Stretch) -> bool:
         """Whether the way of a track is one that was reported, or goes on where one was lost."""
+        start_s, end_s = float(way.t_s[0]), float(way.t_s[-1])
         return any(
-            on_one(reported.track, track, float(way.t_s[0]), float(way.t_s[-1]))
+            on_one(reported.track, track, start_s, end_s)
+            or carries_on(reported.track, track, start_s, end_s)
             or (reported.lane_id == lane_id and _goes_on(reported, axis, way))
             for reported in self._reported
             if reported.track is not track

@@ -22,12 +22,15 @@ from traffic_ai.rules.speed_result import (
     RefusalReason,
     SpeedEstimate,
     SpeedRefusal,
+    count_condition,
 )
 
 # Points this near in time take part in the fit of a crossing, at most so many on each side.
 _REACH_S = 0.6
 _REACH_POINTS = 6
-_GAP_S = 1.0
+_LEAST_POINTS = 3
+# Over a longer time without a point a straight way in the picture is no even motion on the road.
+_GAP_S = 0.5
 # The line's ends are extended by this share: the anchor may pass just beside them.
 _BESIDE = 0.1
 # Box edges are noisy by this much and by this share of the box's height.
@@ -63,6 +66,10 @@ def measure_section(
     if gap_s > min(_GAP_S, duration_s):
         condition = at_most("gap at a line", gap_s, min(_GAP_S, duration_s), "s")
         return SpeedRefusal(RefusalReason.GAP, condition, speed_kmh)
+    points = min(entry.point_count, leave.point_count)
+    if points < _LEAST_POINTS:
+        condition = count_condition(points, _LEAST_POINTS, "at a line")
+        return SpeedRefusal(RefusalReason.TOO_FEW_POINTS, condition, speed_kmh)
     shares = {
         "fit": float(np.hypot(entry.sigma_s, leave.sigma_s)) / duration_s,
         "section_length": section.length_sigma_m / section.length_m,
@@ -110,12 +117,10 @@ def _zero(
     """Where a robust parabola (line, for few points) through distance over time is zero."""
     n = len(time_s)
     order = 2 if n >= 6 else 1
-    weight = 1.0 / sigma_px if n else sigma_px
+    weight = 1.0 / sigma_px
     extra_s = _STEP_SHARE * gap_s
-    if n < 3:
-        slope = np.ptp(distance_px) / max(gap_s, 1e-9) if n == 2 else np.inf
-        sigma_s = float(sigma_px.max(initial=0.0) / max(float(slope), 1e-9))
-        return _Crossing(rough_s, float(np.hypot(sigma_s, extra_s)), gap_s, n)
+    if n < _LEAST_POINTS:
+        return _Crossing(rough_s, gap_s, gap_s, n)
     design = np.vander(time_s, order + 1, increasing=True)
     robust = np.ones(n)
     for _ in range(8):

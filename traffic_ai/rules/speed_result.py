@@ -57,9 +57,9 @@ class SpeedEstimate:
     seen_end: VehicleEnd | None
 
 
-def count_condition(n: int, least: int) -> Condition:
+def count_condition(n: int, least: int, where: str = "in the calibrated area") -> Condition:
     """That there are enough points."""
-    return at_least("points in the calibrated area", float(n), float(least), "")
+    return at_least(f"points {where}", float(n), float(least), "")
 
 
 def baseline_condition(length_m: float, least_m: float) -> Condition:

@@ -53,7 +53,7 @@ from traffic_ai.rules.speeding_case import (
 )
 from traffic_ai.rules.track_rows import TrackRows, grown
 
-RULE_VERSION = "speeding-8"
+RULE_VERSION = "speeding-9"
 
 # A vehicle outside the area for this long does not come back by jitter at its border.
 _LEFT_AFTER_S = 1.0
@@ -248,16 +248,19 @@ class Speeding:
         return min((limit for limit in limits_kmh if limit is not None), default=np.inf)
 
     def _measure_sections(self, track: Track) -> _Reading | None:
-        """The first section the vehicle passed whole, in one of its lanes."""
+        """The fastest of the sections the vehicle passed whole, each in one of its lanes; one that
+        gave no speed only if none did.
+        """
+        readings: list[tuple[float, _Reading]] = []
         for section in self._scene.speed_sections:
             result = measure_section(track, section, track.road_user)
-            if result is None:
-                continue
             lanes = [self._scene.lane(lane_id) for lane_id in section.lane_ids]
             lane = lane_of_points(lanes, track.anchor_px[track.grounded])
-            if lane is not None:
-                return _Reading(lane, result, SpeedMethod.SECTION)
-        return None
+            if result is None or lane is None:
+                continue
+            speed_kmh = result.speed_kmh if isinstance(result, SpeedEstimate) else -np.inf
+            readings.append((speed_kmh, _Reading(lane, result, SpeedMethod.SECTION)))
+        return max(readings, key=lambda one: one[0], default=(0.0, None))[1]
 
     def _refused(
         self, track: Track, lane: Lane, refusal: SpeedRefusal, limit_kmh: float, info: FrameInfo

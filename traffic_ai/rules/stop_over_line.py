@@ -2,7 +2,7 @@
 
 Reported when, by the shortest vehicle of its class and the box noise in the driver's favour, the
 front stands at least the minimum distance beyond the line for the minimum time of one red phase,
-and it did not come over the line on green.
+and it cannot have come over the line on green.
 """
 
 from collections import Counter
@@ -29,12 +29,12 @@ from traffic_ai.core.violation import (
     at_most,
     is_so,
 )
-from traffic_ai.rules.crossing import crossing_interval
 from traffic_ai.rules.findings import Reporter
 from traffic_ai.rules.front_over import Over, front_over
 from traffic_ai.rules.lanes import is_judged
 from traffic_ai.rules.own_room import room
 from traffic_ai.rules.parameters import StopOverLineParameters
+from traffic_ai.rules.passage import came_over
 from traffic_ai.rules.standing import (
     STANDING_SHARE,
     movement_share,
@@ -42,10 +42,10 @@ from traffic_ai.rules.standing import (
     standing_points,
 )
 from traffic_ai.rules.stop_line_geometry import StopLineGeometry
-from traffic_ai.rules.upper_edge import edge_sigma_px
 
-RULE_VERSION = "stop-over-line-8"
+RULE_VERSION = "stop-over-line-9"
 _ROOM = "room_to_the_next"
+_STOP = (Aspect.YELLOW, Aspect.RED)
 CHECK_EVERY_S = 0.5
 _LEAST_POINTS = 3
 
@@ -125,7 +125,7 @@ class StopOverLine:
         findings: list[Finding] = []
         for watched in self._watched:
             signal = observation.signals.get(watched.group_id)
-            state = signal.states[-1] if signal is not None and signal.states else None
+            state = signal.at(observation.frame_info.t_s) if signal is not None else None
             if signal is not None and state is not None and state.aspect is Aspect.RED:
                 findings += self._check_standing(watched, observation, signal, state)
             elif watched.nearly:
@@ -152,8 +152,11 @@ class StopOverLine:
     ) -> list[Finding]:
         tracks = observation.tracks
         t_s = observation.frame_info.t_s
-        if len(tracks) == 0 or t_s - red.since_s < self._parameters.min_standing_s:
+        red_until_s = min(t_s, signal.settled_until_s)
+        lasted_s = red_until_s - red.since_s if signal.surely(red, red_until_s) else 0.0
+        if len(tracks) == 0 or lasted_s < self._parameters.min_standing_s:
             return []
+        start_s = red_until_s - self._parameters.min_standing_s
         findings: list[Finding] = []
         at_line = tracks.observed & watched.geometry.within_ends(tracks.anchor_px)
         for i in np.flatnonzero(at_line):
@@ -164,7 +167,7 @@ class StopOverLine:
                 continue
             watched.checked_s[track_id] = t_s
             track = observation.histories[track_id]
-            finding = self._judge(watched, track, observation, signal, red)
+            finding = self._judge(watched, track, observation, (signal, red), start_s)
             if isinstance(finding, NearMiss) and finding.reason != _ROOM:
                 # It may yet stand long enough; what is left of it is told when red or track ends.
                 watched.nearly[track_id] = finding
@@ -179,11 +182,15 @@ class StopOverLine:
         watched: _Watched,
         track: Track,
         observation: Observation,
-        signal: SignalHistory,
-        red: SignalState,
+        shown: tuple[SignalHistory, SignalState],
+        start_s: float,
     ) -> Finding | None:
+        """What comes of a vehicle, if it stands over the line since a moment.
+
+        shown: what the signal showed, and the red in force.
+        """
+        signal, red = shown
         t_s = observation.frame_info.t_s
-        start_s = max(t_s - self._parameters.min_standing_s, red.since_s)
         stands = watched.standing(track, start_s)
         if stands is None:
             return None
@@ -197,8 +204,8 @@ class StopOverLine:
         road_user = watched.class_of(track)
         if lane is None or not is_judged(lane, road_user):
             return None
-        came_s = self._came_over_s(watched.geometry, track)
-        conditions = self._conditions(over, stands, signal, came_s)
+        came = came_over(track, watched.geometry)
+        conditions = self._conditions(over, stands, _shown_during(signal, came))
         failed = [c for c in conditions if not c.met]
         if not failed:
             conditions += self._doubts(watched.geometry, track, observation, start_s)
@@ -238,35 +245,12 @@ class StopOverLine:
             return []
         return [at_least(_ROOM, found.measured, found.least, found.unit)]
 
-    def _came_over_s(self, geometry: StopLineGeometry, track: Track) -> float | None:
-        """The latest moment at which the front can have come over the line, None if unseen."""
-        good = track.grounded
-        distance_m = geometry.seen_distance_m(track)[good]
-        t_s = track.t_s[good]
-        if geometry.ground_line is not None and (~np.isnan(distance_m)).sum() >= 2:
-            known = ~np.isnan(distance_m)
-            hidden_m = geometry.hidden_length_m(track, np.flatnonzero(good)[known])[0]
-            interval = crossing_interval(
-                t_s[known], distance_m[known] + hidden_m, np.full(int(known.sum()), 0.05)
-            )
-        else:
-            boxes = track.xyxy_px[good]
-            interval = crossing_interval(
-                t_s, geometry.seen_distance_px(boxes), edge_sigma_px(boxes)
-            )
-        if interval is None or not np.isfinite(interval[0]):
-            return None
-        return interval[1]
-
     def _conditions(
         self,
         over: Over,
         stands: _Stands,
-        signal: SignalHistory,
-        came_s: float | None,
+        came_on: Aspect,
     ) -> list[Condition]:
-        came = signal.at(came_s) if came_s is not None else None
-        aspect = came.aspect if came is not None else Aspect.UNKNOWN
         distance = (
             at_least("distance_over_line", over.m, self._parameters.min_distance_m, "m")
             if over.m is not None
@@ -283,8 +267,19 @@ class StopOverLine:
             at_most("movement", stands.moved, STANDING_SHARE, "box heights"),
             is_so(
                 "came_over_on",
-                aspect.value,
+                came_on.value,
                 f"{Aspect.YELLOW.value} or {Aspect.RED.value}",
-                aspect in (Aspect.YELLOW, Aspect.RED),
+                came_on in _STOP,
             ),
         ]
+
+
+def _shown_during(signal: SignalHistory, interval_s: tuple[float, float] | None) -> Aspect:
+    """What the signal showed in an interval; anything but yellow and red first."""
+    if interval_s is None:
+        return Aspect.UNKNOWN
+    first, last = (signal.index_at(t_s) for t_s in interval_s)
+    if first < 0:
+        return Aspect.UNKNOWN
+    aspects = [state.aspect for state in signal.states[first : last + 1]]
+    return next((aspect for aspect in aspects if aspect not in _STOP), aspects[-1])

@@ -42,7 +42,7 @@ class Passing:
     def is_before_again(self) -> None:
         """It is seen before the line, whatever was seen until now."""
         self.crossed, self.beyond_s, self.beyond_count = False, None, 0
-        self.grounded_over = False
+        self.grounded_over = self.turned = self.postponed = False
 
     def is_beyond(self, t_s: float) -> None:
         """It is seen beyond the second line."""

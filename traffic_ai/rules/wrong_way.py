@@ -36,7 +36,7 @@ from traffic_ai.rules.rider import of_a_rider, taken_for
 from traffic_ai.rules.same_vehicle import ReportedVehicles
 from traffic_ai.rules.way_back import WayBack
 
-RULE_VERSION = "wrong-way-3"
+RULE_VERSION = "wrong-way-4"
 CHECK_EVERY_S = 0.2
 MIN_POINTS = 5
 # A stretch is one vehicle's even motion: no step faster than this, no gap longer than this.
@@ -155,7 +155,7 @@ class WrongWay:
             if stretch is None:
                 continue
             finding = self._judge_stretch(track, lane, axis, stretch, observation, final=final)
-            if finding is not None:
+            if finding is not None or track.track_id in self._reported:
                 return finding
         return None
 

@@ -27,6 +27,8 @@ BYTE_LIMIT = 200_000_000
 HOLDS_S = 180.0
 """So long after the last row of the file the states hold; no phase of a junction that works lasts
 longer, so by then the log has ended before the recording."""
+LOOSE_S = 10.0
+"""Phases are hardly longer than a clock is uncertain that is off by as much, either way."""
 _log = logging.getLogger(__name__)
 
 
@@ -162,8 +164,9 @@ class Feed:
     """One group's history from its log, as far as each frame's moment.
 
     A wall-clock change is known to the bound b of the frame's clock: it happened within
-    [t - b, t + b], so its `since_s` is t + b and its `since_bound_s` 2 b. What was reported once
-    stays as it was, so everything is settled.
+    [t - b, t + b], so its `since_s` is t + b and its `since_bound_s` 2 b. It is told as soon as it
+    may have happened, when `since_s` still lies ahead; so whether a state was surely in force is
+    settled at every frame.
     """
 
     def __init__(self, group_id: str, log: FeedLog) -> None:
@@ -190,20 +193,28 @@ class Feed:
         if info.captured_at is not None:
             unix_s = (info.captured_at.utc - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
             self._clock = (unix_s - info.t_s, info.captured_at.bound_s)
-        elif self._clock is None and not self._warned:
-            self._warned = True
-            _log.warning(
-                "signal group %r of camera %r: its log has wall-clock times but the frames have "
-                "none, so its aspect is unknown; give the recording's start time, or seconds of "
-                "the recording in the log",
-                self._group_id,
-                info.camera_id,
-            )
+            if info.captured_at.bound_s > LOOSE_S:
+                self._warn(info, f"are known to {info.captured_at.bound_s:.0f} s, so it is hardly")
+        elif self._clock is None:
+            self._warn(info, "are unknown, so it is never")
+
+    def _warn(self, info: FrameInfo, known: str) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        _log.warning(
+            "signal group %r of camera %r: its log has wall-clock times but those of the frames "
+            "%s certain what it shows; give the recording's start time, or seconds of the "
+            "recording in the log",
+            self._group_id,
+            info.camera_id,
+            known,
+        )
 
     def _advance(self, t_s: float, origin_s: float, bound_s: float) -> None:
         while self._next < len(self._log.at_s):
             since_s = self._log.at_s[self._next] - origin_s + bound_s
-            if since_s > t_s:
+            if since_s - 2.0 * bound_s > t_s:
                 return
             aspect = self._log.aspects[self._next]
             self._next += 1

@@ -8,8 +8,6 @@ from typing import Any
 
 from traffic_ai.core.geometry import Array
 
-_NAME = "_lsap"
-
 
 def linear_sum_assignment(cost: Array) -> Any:
     """`scipy.optimize.linear_sum_assignment`: rows and columns of the cheapest assignment."""

@@ -98,7 +98,9 @@ class RoadPlaneTracker:
         live, before_s = self._live, self._t_s
         if before_s is not None and t_s <= before_s:
             raise ValueError(f"frames must come in time order: {t_s} after {before_s}")
-        if len(live) and before_s is not None:
+        if before_s is not None and t_s - before_s > self._p.lost_standing_s:
+            self._end(np.zeros(len(live), bool))  # after such a gap there is nobody to go on with
+        elif len(live) and before_s is not None:
             heights = live.whole_px[:, 3] - live.whole_px[:, 1]
             q = self._planes.process_noise(live.on_ground, heights)
             live.state, live.covariance = motion.predict(
