@@ -42,8 +42,10 @@ def lamp_svg(signal: SignalHistory, axis: TimeAxis, moments: Sequence[Moment]) -
             shown = state.aspect.value.replace("_", " ")
             parts.append(text((a + b) / 2.0, top + 22.0, shown, "middle"))
     for state in signal.states:
-        if axis.start_s < state.since_s <= axis.end_s and state.since_bound_s > 0.0:
-            a, b = axis.x(state.since_s - state.since_bound_s), axis.x(state.since_s)
+        start_s = max(state.since_s - state.since_bound_s, axis.start_s)
+        end_s = min(state.since_s, axis.end_s)
+        if start_s < end_s:
+            a, b = axis.x(start_s), axis.x(end_s)
             parts.append(rect(a, top, b - a, _LAMP_HEIGHT, "doubt"))
     parts += moment_parts(moments, axis, top + _LAMP_HEIGHT)
     parts += axis.parts(top + _LAMP_HEIGHT + 6.0)
