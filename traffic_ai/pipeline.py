@@ -51,6 +51,7 @@ class Session:
         self._log = DecisionLog()
         self._last: FrameInfo | None = None
         self._known: Mapping[str, SignalHistory] = {}
+        self._looked: Observation | None = None
 
     @property
     def pause_s(self) -> float:
@@ -71,7 +72,7 @@ class Session:
         """Take one frame and the road users found in it."""
         self._read(frame)
         tracks = self._tracker.update(frame.info, detections)
-        step = self._observe(frame.info, tracks, closing=False)
+        step = self._observe(frame.info, tracks, self._known, closing=False)
         if self._attention is not None:
             self._attention.looked(frame, detections, step.observation)
         return step
@@ -82,13 +83,21 @@ class Session:
             self._last = frame.info
 
     def close(self) -> Step | None:
-        """End the session; None if it never had a frame."""
-        if self._last is None:
+        """End the session by what was known when it was last looked at; None if it never was."""
+        if self._looked is None:
             return None
-        return self._observe(self._last, self._tracker.close(), closing=True)
+        last = self._looked
+        return self._observe(last.frame_info, self._tracker.close(), last.signals, closing=True)
 
-    def _observe(self, info: FrameInfo, tracks: Tracks, *, closing: bool) -> Step:
-        observation = Observation(info, tracks, self._tracker.histories, self._known)
+    def _observe(
+        self,
+        info: FrameInfo,
+        tracks: Tracks,
+        signals: Mapping[str, SignalHistory],
+        *,
+        closing: bool,
+    ) -> Step:
+        observation = self._looked = Observation(info, tracks, self._tracker.histories, signals)
         self._log.add(observation, closing)
         findings: list[Finding] = []
         decisions: dict[str, Decision] = {}

@@ -89,6 +89,18 @@ def test_findings_come_in_the_order_of_the_rules_what_only_the_end_tells_last():
     assert session.close().findings == (early, late, other, end)
 
 
+def test_a_session_ends_by_what_was_known_when_it_was_last_looked_at():
+    """What is decided at its end must come out again from the frames that were looked at."""
+    rule = Rule()
+    session = session_of(rule)
+    drive(session)
+    for t_s in (0.95, 1.0):
+        session.wants(frame(t_s))
+    last = session.close().observation
+    assert last.frame_info.t_s == pytest.approx(0.9)
+    assert last.signals["main"].settled_until_s == pytest.approx(0.9)
+
+
 def test_a_session_without_a_frame_has_nothing_to_close():
     rule = Rule(at_end=[violation()])
     assert session_of(rule).close() is None

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tests.signals.drawing import DAY, DIM, NIGHT, VIEWS, View, draw
+from tests.signals.drawing import DAY, DIM, LIGHT, NIGHT, VIEWS, View, draw
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.frame import Image
 from traffic_ai.core.scene import HeadLayout, SignalHead
@@ -66,6 +66,16 @@ def test_lamps_may_be_given_one_by_one_and_not_all_of_them() -> None:
     for aspect in (Aspect.RED, Aspect.YELLOW, Aspect.RED_YELLOW):
         assert HeadReader(place(head, 96, 112, "g")).read(draw(aspect), 0.0).aspect is aspect
     assert HeadReader(place(head, 96, 112, "g")).read(draw(Aspect.GREEN), 0.0).aspect not in LIT
+
+
+def test_a_light_rather_amber_than_red_at_the_only_lamp_that_is_given_is_not_red(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head = SignalHead(None, lamps_px={Aspect.RED: np.array([41, 31, 55, 44.0])})
+    assert HeadReader(place(head, 96, 112, "g")).read(draw(Aspect.RED), 0.0).aspect is Aspect.RED
+    monkeypatch.setitem(LIGHT, Aspect.RED, (30, 73, 255))
+    amber = draw(Aspect.RED)
+    assert HeadReader(place(head, 96, 112, "g")).read(amber, 0.0).aspect is not Aspect.RED
 
 
 def test_a_picture_that_stands_still_is_read_as_if_it_were_new() -> None:

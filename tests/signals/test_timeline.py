@@ -72,6 +72,22 @@ def test_the_first_state_has_an_unknown_onset() -> None:
     assert history.states[0].since_bound_s == math.inf
 
 
+@pytest.mark.parametrize("tells", [True, False], ids=["damaged", "missing"])
+def test_a_stray_red_before_pictures_are_lost_does_not_begin_the_red_after_them(
+    tells: bool,
+) -> None:
+    timeline = Timeline("g")
+    for i in range(251):
+        timeline.update(i / 25, Reading(R if i == 250 else Y, 0.9))
+    for i in range(251, 280) if tells else ():
+        timeline.skip(i / 25)
+    for i in range(280, 320):
+        timeline.update(i / 25, Reading(R, 0.9))
+    red = onset(timeline.history, R)
+    assert red.since_s == pytest.approx(11.2)
+    assert red.since_s - red.since_bound_s <= 249 / 25
+
+
 def test_a_dark_gap_before_red_widens_the_bound_of_the_onset() -> None:
     history = feed(sample([(Y, 3), (D, 0.6), (R, 4)], 25, 0.0))
     red = onset(history, R)

@@ -132,6 +132,13 @@ def test_another_view_is_told_and_suspends(street, camera, steady):
     assert camera.show(steady, 12.0, until=lambda: not steady.is_moved) is not None
 
 
+def test_another_view_after_minutes_without_a_picture_is_told(street, camera, steady):
+    camera.now_s += 300.0
+    camera._street = cv2.flip(street, -1)
+    assert camera.show(steady, 10.0, until=lambda: steady.is_moved) is not None
+    assert steady.detail.startswith("the view is another")
+
+
 def test_a_camera_knocked_between_two_watches_is_found_out(camera, steady):
     later = Steadiness(SCENE, steady.anchor)
     camera.knock_px = np.array([4.0, 1.0])

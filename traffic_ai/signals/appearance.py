@@ -16,6 +16,7 @@ Grid = NDArray[np.float32]
 
 GRID = (6, 16)  # columns, rows
 LEARN_S = 8.0  # time constant of the slow average
+LONGEST_STEP_S = 0.5
 FORGET_S = 20.0  # a look that has changed for good (camera moved, night mode) is learned anew
 DIFFERENCE = 28.0  # levels of 255; below it noise, compression and rain
 CHANGED_SHARE = 0.4
@@ -90,7 +91,8 @@ def _overlap(shift: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, 
 
 
 def _learn(look: _Look, grid: Grid, t_s: float) -> None:
-    share = 1.0 - float(np.exp(-(t_s - look.seen_s) / LEARN_S))
+    # One picture after a long time must not replace what was learned before.
+    share = 1.0 - float(np.exp(-min(t_s - look.seen_s, LONGEST_STEP_S) / LEARN_S))
     look.deviation += share * (np.maximum(np.abs(grid - look.mean), 6.0) - look.deviation)
     look.mean += share * (grid - look.mean)
     look.seen_s = t_s

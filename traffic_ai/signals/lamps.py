@@ -42,6 +42,7 @@ ON_SHARE = 0.2  # of the known swing between off and on
 OVEREXPOSED, OVEREXPOSED_UNSEEN = 0.4, 0.9
 OFF_LEARN_S = 15.0
 ON_LEARN_S = 60.0
+LONGEST_STEP_S = 0.5
 FIRM, LEANING, FIRM_HUE = 1.5, 0.8, 1.2  # log-odds of red against amber
 
 
@@ -199,7 +200,8 @@ class HeadReader:
 
         A dark head teaches no off level: a lamp too dim to be seen would be learned as off.
         """
-        step = 0.0 if self._last_s is None else t_s - self._last_s
+        # Time in which the head could not be read taught nothing.
+        step = 0.0 if self._last_s is None else min(t_s - self._last_s, LONGEST_STEP_S)
         self._last_s = t_s
         on_share, off_share = (
             1.0 - math.exp(-step / ON_LEARN_S),

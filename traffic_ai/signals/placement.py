@@ -88,6 +88,8 @@ def place(head: SignalHead, width_px: int, height_px: int, group_id: str) -> Pla
     odds = np.log((likelihood[0] + 1e-6) / (likelihood[1] + 1e-6))
     floor = FLOOR if not boxes else 0.1
     present = np.array([not boxes or aspect in boxes for aspect in LAMPS])
+    if not present[:2].all():
+        odds = np.zeros_like(odds)  # without a place for red or for yellow none speaks for either
     weight = np.where(present[:, None, None], floor + (1.0 - floor) * likelihood, 0.0)
     return Placement(
         window,

@@ -90,6 +90,7 @@ class Timeline:
         self._good_s = -math.inf  # the last picture that surely shows the state in force
         self._known_until_s = -math.inf
         self._settled_s = -math.inf
+        self._seen_s, self._step_s = -math.inf, math.inf  # of the last picture read
 
     @property
     def history(self) -> SignalHistory:
@@ -98,12 +99,15 @@ class Timeline:
 
     def update(self, t_s: float, reading: Reading) -> SignalHistory:
         """Take the reading of a picture; pictures come in increasing t_s."""
-        self.skip(t_s)
+        step_s, self._seen_s = t_s - self._seen_s, t_s
+        if step_s > max(BRIDGE_S, 2.0 * self._step_s):
+            self._interrupt()  # pictures are missing
+        self._step_s = step_s
+        self._pass(t_s)
         if reading.aspect in LIT:
             self._lit(t_s, reading.aspect)
         else:
-            if self._candidate is not None:
-                self._candidate.interrupted = True
+            self._interrupt()
             if reading.aspect is Aspect.DARK:
                 self._unlit(t_s)
         self._settled_s = max(self._settled_s, self._certain_until(t_s))
@@ -111,10 +115,19 @@ class Timeline:
 
     def skip(self, t_s: float) -> SignalHistory:
         """Pass a picture that is not to be read: time goes on, nothing was seen."""
+        self._interrupt()
+        self._pass(t_s)
+        return self.history
+
+    def _pass(self, t_s: float) -> None:
         if not self._states:
             self._enter(Aspect.UNKNOWN, t_s, -math.inf)
         self._expire(t_s)
-        return self.history
+
+    def _interrupt(self) -> None:
+        """What may come to be the next aspect was not seen without a break."""
+        if self._candidate is not None:
+            self._candidate.interrupted = True
 
     def _lit(self, t_s: float, aspect: Aspect) -> None:
         self._dark = None

@@ -40,8 +40,9 @@ _THERE_SHARE = 0.3
 the views of different street cameras at most 0.06.
 """
 _GONE_AFTER_S = 3.0
-_GONE_WITHIN_S = 10.0
 _RENEW_S = 600.0
+_GONE_WITHIN_S = _RENEW_S
+"""Light changes little enough for a view to be known again for so long."""
 
 _CORNERS = 80
 _LEAST_CORNERS = 8
@@ -227,12 +228,13 @@ class Steadiness:
         self.moved_px = float(np.median(np.linalg.norm(mean_px, axis=1)))
         limit_px = (BACK_PX if self.is_moved else MOVED_PX) + _SURE * self._unsteadiness_px()
         self.is_moved = self._lost or self.moved_px > limit_px or self._is_far
-        if not self.is_moved and sample.at_s - self._renewed_s >= _RENEW_S:
+        if sample.is_there and not self.is_moved and sample.at_s - self._renewed_s >= _RENEW_S:
             self._renew(sample, grey)
 
     def _note_loss(self, sample: _Sample) -> None:
-        """Corners that fade over minutes are dusk or fog; gone within seconds, it is another view
-        (or a lorry before the lens, through which nothing can be judged either).
+        """Corners that fade over hours are dusk or fog; gone since the last look, or within
+        minutes without one, it is another view (or a lorry before the lens, through which nothing
+        can be judged either).
         """
         now_s = sample.at_s
         if sample.is_there:
