@@ -67,9 +67,8 @@ def test_few_frames_a_second_are_interpolated(fps):
 @pytest.mark.parametrize(
     ("times_s", "reason"),
     [
-        (np.r_[0.0:0.2:0.04, 0.9:9.0:0.04], "gap"),
-        (np.r_[0.0, 0.45, 1.2:9.0:0.04], "gap"),
-        (np.r_[0.0:1.2:0.04, 1.3, 1.75, 2.2:9.0:0.5], "too_few_points"),
+        (np.r_[0.0:1.4:0.04, 2.0:9.0:0.04], "gap"),
+        (np.r_[0.0:1.0:0.04, 1.0:9.0:0.45], "too_few_points"),
     ],
 )
 def test_a_line_that_was_passed_all_but_unseen_gives_no_speed(times_s, reason):

@@ -78,7 +78,7 @@ def test_caught_in_the_junction_after_green_is_logged_not_reported():
 
 
 @pytest.mark.parametrize(
-    ("user", "front_m", "rolls_m"), [(RoadUser.CAR, 26.5, 2.5), (RoadUser.BUS, 31.0, 4.0)]
+    ("user", "front_m", "rolls_m"), [(RoadUser.CAR, 26.5, 2.5), (RoadUser.BUS, 31.0, 8.0)]
 )
 def test_who_came_over_on_green_and_rolls_on_in_the_jam_is_logged_not_reported(
     user, front_m, rolls_m

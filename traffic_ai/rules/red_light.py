@@ -265,7 +265,8 @@ def _is_ready(watched: WatchedLine, state: Passing, signal: SignalHistory, now_s
     """Whether a track passed the second line, and signal and turn are settled."""
     if state.beyond_s is None or signal.settled_until_s < state.beyond_s:
         return False
-    if watched.line.permitted_exits_px and not state.turned and now_s < state.beyond_s + TURN_WAIT_S:
+    may_turn = bool(watched.line.permitted_exits_px) and not state.turned
+    if may_turn and now_s < state.beyond_s + TURN_WAIT_S:
         return False
     # Covered since before the line: its crossing is known when it is seen again.
     return state.grounded_over and not state.postponed
