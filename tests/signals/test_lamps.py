@@ -73,7 +73,7 @@ def test_a_light_rather_amber_than_red_at_the_only_lamp_that_is_given_is_not_red
 ) -> None:
     head = SignalHead(None, lamps_px={Aspect.RED: np.array([41, 31, 55, 44.0])})
     assert HeadReader(place(head, 96, 112, "g")).read(draw(Aspect.RED), 0.0).aspect is Aspect.RED
-    monkeypatch.setitem(LIGHT, Aspect.RED, (30, 73, 255))
+    monkeypatch.setitem(LIGHT, Aspect.RED, (30, 66, 255))
     amber = draw(Aspect.RED)
     assert HeadReader(place(head, 96, 112, "g")).read(amber, 0.0).aspect is not Aspect.RED
 
