@@ -284,9 +284,7 @@ def _best_m_per_px(scene: Scene, lane: Lane) -> float:
 def _aspects(signals: Mapping[str, SignalHistory], t_s: float) -> dict[str, Aspect | None]:
     """What each group shows at t_s, as far as it is known."""
     states = {group_id: history.at(t_s) for group_id, history in signals.items()}
-    return {
-        group_id: None if state is None else state.aspect for group_id, state in states.items()
-    }
+    return {group_id: None if state is None else state.aspect for group_id, state in states.items()}
 
 
 def _unknown(found: Detections, tracks: Tracks) -> Array:
