@@ -3,13 +3,14 @@
 Every engine that is installed is tried, those that count in eight bits on a graph made here. It is
 compared to the weights as they are in ONNX Runtime: its boxes on pictures that the eight-bit graph
 was not made with, and what is reported with it in footage. Then it is timed beside them, taking
-turns, so that a busy machine slows all alike.
+turns, so that a busy machine slows all alike; the fastest with several pictures at once too.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,18 @@ from traffic_ai.core.frame import Image
 from traffic_ai.core.kinds import Engine
 from traffic_ai.core.violation import Finding, Provenance, Violation
 from traffic_ai.detectors.agreement import Agreement, compare
-from traffic_ai.detectors.engines import EngineChoice, engines_here, open_session
+from traffic_ai.detectors.batch_rates import BatchRate, batch_rates, best_batch_size
+from traffic_ai.detectors.engines import BATCH_SIZES, EngineChoice, engines_here, open_session
 from traffic_ai.detectors.exported import Export
 from traffic_ai.detectors.models import sha256_of
-from traffic_ai.detectors.prepared import Prepared, int8_path, int8_paths, keep_prepared
+from traffic_ai.detectors.networks import CutNetwork
+from traffic_ai.detectors.prepared import (
+    Prepared,
+    int8_path,
+    int8_paths,
+    keep_prepared,
+    keeps_apart,
+)
 from traffic_ai.detectors.quantise import in_eight_bits
 from traffic_ai.detectors.regions import Box, RegionDetector
 from traffic_ai.detectors.remembered import Remembered, remember
@@ -63,7 +72,8 @@ class Trial:
 
     look_ms, cpu_ms: median time and processor time of a look at every picture, each once; ratio:
     median of its time by the default's in the same turn. agreement: None for the reference itself.
-    problems: why it cannot be used; nothing is measured of one that does not start.
+    problems: why it cannot be used; nothing is measured of one that does not start. batches: of the
+    chosen one, what several pictures at once give.
     """
 
     choice: EngineChoice
@@ -72,6 +82,7 @@ class Trial:
     ratio: float = float("nan")
     agreement: Agreement | None = None
     problems: tuple[str, ...] = ()
+    batches: tuple[BatchRate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,8 @@ class Tuning:
         self._int8: Prepared | None = None
 
     def run(self, material: Material, say: Say, rounds: int = _ROUNDS) -> tuple[list[Trial], Trial]:
-        """Try every engine; all trials, the default first, and the best that can be used.
+        """Try every engine; all trials, the default first, and the best that can be used, with the
+        number of pictures at once that is best for it.
 
         The choice and the eight-bit graph are kept. say: is told what goes on. Raises OSError where
         they cannot be.
@@ -115,7 +127,10 @@ class Tuning:
         judged = self._judge(material, trouble, say)
         say("timing")
         trials = self._timed(judged, rounds)
-        chosen = best(trials)
+        fastest = best(trials)
+        say("timing several pictures at once")
+        chosen = self._batched(fastest, max(1, rounds // 3))
+        trials[trials.index(fastest)] = chosen
         self._keep(trials, chosen)
         return trials, chosen
 
@@ -197,25 +212,45 @@ class Tuning:
             )
         return sorted(trials, key=lambda t: t.choice != default_choice())
 
+    def _batched(self, trial: Trial, rounds: int) -> Trial:
+        """The trial with the number of pictures at once that is best for it."""
+        choice, network = trial.choice, self._network(trial.choice)
+        looks = {
+            size: self._cameras(self._detector(replace(choice, batch_size=size), network))
+            for size in (BATCH_SIZES if keeps_apart(network) else (1,))
+        }
+        rates = batch_rates(looks, rounds)
+        choice = replace(choice, batch_size=best_batch_size(rates))
+        return replace(trial, choice=choice, batches=rates)
+
     def _looking(self, choice: EngineChoice) -> Callable[[], None]:
-        detector = self._detector(choice)
-        views = [
-            (look.picture, RegionDetector(detector, look.regions_px, look.area_px))
-            for look in self._looks
-        ]
+        cameras = self._cameras(self._detector(choice))
 
         def look() -> None:
-            for picture, view in views:
-                view.detect(picture)
+            for camera in cameras:
+                camera()
 
         return look
 
-    def _detector(self, choice: EngineChoice) -> YoloDetector:
+    def _cameras(self, detector: YoloDetector) -> list[Callable[[], Detections]]:
+        """Of each picture a call that looks at it once."""
+        return [
+            partial(RegionDetector(detector, look.regions_px, look.area_px).detect, look.picture)
+            for look in self._looks
+        ]
+
+    def _detector(self, choice: EngineChoice, network: CutNetwork | None = None) -> YoloDetector:
+        return YoloDetector(
+            network or self._network(choice),
+            choice.model_hash(self._weights_hash),
+            size_px=self._size_px,
+            batch_size=choice.batch_size,
+        )
+
+    def _network(self, choice: EngineChoice) -> CutNetwork:
         prepared = self._int8 if choice.engine.is_int8 else self._float
         assert prepared is not None
-        session = open_session(prepared.graph, str(self._weights), choice)
-        name = choice.model_hash(self._weights_hash)
-        return YoloDetector(prepared.network(session), name, size_px=self._size_px)
+        return prepared.network(open_session(prepared.graph, str(self._weights), choice))
 
     def _keep(self, trials: Sequence[Trial], chosen: Trial) -> None:
         """Keep the choice and its eight-bit graph. A graph counts only once the choice names it,

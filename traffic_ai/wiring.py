@@ -114,6 +114,15 @@ def load_detector(options: DetectorOptions, progress: Progress | None = None) ->
     return detector
 
 
+def at_once(options: DetectorOptions, batch_size: int | None) -> DetectorOptions:
+    """The options with another number of pictures at once; None leaves it. Raises UsageError."""
+    if batch_size is None:
+        return options
+    if options.weights.endswith(".pt"):
+        raise UsageError(f"--batch is for .onnx weights; {options.weights} needs PyTorch")
+    return replace(options, choice=replace(options.choice, batch_size=batch_size))
+
+
 def scene_detector(detector: SizedDetector, scene: Scene) -> Detector:
     """The detector as a scene wants it: in its area and regions, riders one with vehicles."""
     views = RegionDetector(detector, scene.detection_regions_px, scene.detection_area_px)

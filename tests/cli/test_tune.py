@@ -43,6 +43,8 @@ def test_the_table_shows_each_engine_and_what_is_remembered(weights: Path) -> No
     kept = recall(prepared_folder(), sha256_of(weights), 96)
     assert kept is not None
     assert f"* {kept.choice.engine} with {kept.choice.threads} threads" in lines[-1]
+    assert lines[-1].endswith(f"pictures at once: {kept.choice.batch_size}")
+    assert all(f"{size}: " in lines[-2] for size in (1, 2, 4, 8))
 
 
 def test_json_and_forgetting(weights: Path, tmp_path: Path) -> None:
@@ -55,6 +57,9 @@ def test_json_and_forgetting(weights: Path, tmp_path: Path) -> None:
     assert rows[0]["engine"] == "ort"
     assert rows[0]["agreement"] is None
     assert rows[0]["ratio"] == pytest.approx(1.0)
+    [rates] = [row["batches"] for row in rows if row["chosen"]]
+    assert [rate["batch_size"] for rate in rates] == [1, 2, 4, 8]
+    assert rates[0]["ratio"] == pytest.approx(1.0)
     gone = json.loads(run(app, ["tune", "--forget", "--json"]).stdout)["deleted"]
     assert {Path(path).suffix for path in gone} == {".json", ".graph"}
     assert recall(prepared_folder(), sha256_of(weights), 96) is None

@@ -86,17 +86,17 @@ def test_an_edge_in_the_picture_is_found_at_the_mapped_place() -> None:
 @pytest.mark.parametrize("picture_px", [(1280, 720), (352, 288), (640, 384), (1920, 1080)])
 def test_the_blob_is_what_opencv_makes_of_the_padded_picture(picture_px: tuple[int, int]) -> None:
     box = Letterbox.rectangular(picture_px, 640)
-    canvas = Canvas(box, 2)
+    canvas = Canvas(box)
     shape = (picture_px[1], picture_px[0], 3)
     for seed in range(3):  # nothing of one picture stays for the next
         picture = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-        canvas.draw(picture, 1)
+        canvas.draw(picture)
     method = cv2.INTER_AREA if picture_px[0] > 2 * box.resized_px[0] else cv2.INTER_LINEAR
     (x, y), (w, h) = box.offset_px, box.resized_px
     padded = np.full((box.input_px[1], box.input_px[0], 3), GREY, np.uint8)
     padded[y : y + h, x : x + w] = cv2.resize(picture, (w, h), interpolation=method)
     wanted = cv2.dnn.blobFromImage(padded, 1.0 / 255.0, swapRB=True)
-    assert np.allclose(canvas.blob[1], wanted[0], atol=1e-7)
+    assert np.allclose(canvas.blob[0], wanted[0], atol=1e-7)
 
 
 @pytest.mark.parametrize("size_px", [96, 256, 640])

@@ -1,6 +1,8 @@
 import hashlib
+import logging
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from traffic_ai.detectors.models import sha256_of
 from traffic_ai.detectors.networks import CutNetwork, EndToEndNetwork, WholeNetwork
 from traffic_ai.detectors.onnx import OnnxDetector, load_network
 from traffic_ai.detectors.runtime import Session
-from traffic_ai.detectors.yolo import Network
+from traffic_ai.detectors.yolo import Blob, Network
 
 ModelMaker = Callable[..., onnx.ModelProto]
 RED, GREEN, BLUE = (0, 0, 255), (0, 255, 0), (255, 0, 0)  # BGR
@@ -127,27 +129,113 @@ def test_a_class_map_whose_weights_serve_twice_is_left_whole(colour_model: Model
     assert part.columns == (0, 1, 2, 3)
 
 
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures each run of a cut graph had."""
+    counted: list[int] = []
+    propose = CutNetwork.propose
+
+    def counting(self: CutNetwork, blob: Blob, min_confidence: float) -> list[Detections]:
+        counted.append(len(blob))
+        return propose(self, blob, min_confidence)
+
+    monkeypatch.setattr(CutNetwork, "propose", counting)
+    return counted
+
+
+def coloured(height: int, width: int, seed: int) -> Image:
+    """A picture of 8x8 cells of any colour."""
+    small = np.random.default_rng(seed).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    return np.kron(small, np.ones((8, 8, 1), np.uint8))
+
+
+def same(found: Detections, wanted: Detections) -> bool:
+    return np.array_equal(found.class_id, wanted.class_id) and bool(
+        np.allclose(found.xyxy_px, wanted.xyxy_px, atol=1e-3)
+        and np.allclose(found.confidence, wanted.confidence, atol=1e-6)
+    )
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("pinned", [False, True], ids=["cut", "whole"])
 def test_pictures_together_give_what_each_gives_alone(
+    colour_model: ModelMaker, tmp_path: Path, runs: list[int], batch_size: int, pinned: bool
+) -> None:
+    """The second is larger and of the input size of the first, the last of another."""
+    path = saved(colour_model(pinned=pinned), tmp_path)
+    shapes = [(64, 96), (128, 192), (64, 96), (64, 96), (96, 96)]
+    pictures = [coloured(*shape, seed) for seed, shape in enumerate(shapes)]
+    detector = OnnxDetector(path, size_px=96, choice=EngineChoice(batch_size=batch_size))
+    assert detector.batch_size == (1 if pinned else batch_size)
+    runs.clear()
+    together = detector.detect_many(pictures)
+    assert runs == ([] if pinned else [4, 1] if batch_size == 4 else [1] * 5)
+    assert sum(map(len, together)) > 10
+    alone = OnnxDetector(path, size_px=96)
+    assert all(same(found, alone.detect(p)) for found, p in zip(together, pictures, strict=True))
+    assert detector.detect_many([]) == []
+
+
+def test_each_picture_of_many_is_looked_at_in_its_own_size(
+    colour_model: ModelMaker, tmp_path: Path, runs: list[int]
+) -> None:
+    path = saved(colour_model(), tmp_path)
+    pictures = [coloured(64, 96, seed) for seed in range(3)]
+    detector = OnnxDetector(path, size_px=96, choice=EngineChoice(batch_size=2))
+    runs.clear()
+    found = detector.detect_many(pictures, [192, None, 192])
+    assert runs == [2, 1]
+    alone = OnnxDetector(path, size_px=96)
+    for one, picture_, size_px in zip(found, pictures, [192, None, 192], strict=True):
+        assert len(one) > 0
+        assert same(one, alone.detect(picture_, size_px))
+
+
+def test_pictures_of_several_threads_give_what_each_gives_alone(
     colour_model: ModelMaker, tmp_path: Path
 ) -> None:
-    random = np.random.default_rng(3)
-    shapes = [(64, 96), (128, 256), (64, 96), (96, 96)]
-    pictures = [
-        np.kron(
-            random.integers(0, 256, (h // 8, w // 8, 3), np.uint8), np.ones((8, 8, 1), np.uint8)
-        )
-        for h, w in shapes
-    ]
-    for options in ({}, {"pinned": True}):
-        detector = OnnxDetector(saved(colour_model(**options), tmp_path), size_px=96)
-        together = detector.detect_many(pictures)
-        assert sum(map(len, together)) > 10
-        for found, image in zip(together, pictures, strict=True):
-            alone = detector.detect(image)
-            assert np.array_equal(found.class_id, alone.class_id)
-            assert np.allclose(found.xyxy_px, alone.xyxy_px, atol=1e-3)
-            assert np.allclose(found.confidence, alone.confidence, atol=1e-6)
-    assert OnnxDetector(saved(colour_model(), tmp_path)).detect_many([]) == []
+    path = saved(colour_model(), tmp_path)
+    pictures = [coloured(64, 96, seed) for seed in range(8)] + [coloured(96, 96, 9)]
+    alone = OnnxDetector(path, size_px=96)
+    wanted = [alone.detect(picture_) for picture_ in pictures]
+    detector = OnnxDetector(path, size_px=96, choice=EngineChoice(batch_size=8))
+    with ThreadPoolExecutor(len(pictures)) as pool:
+        for _ in range(20):
+            found = pool.map(detector.detect, pictures)
+            assert all(map(same, found, wanted))
+
+
+def test_a_picture_that_is_none_is_its_callers_error_alone(
+    colour_model: ModelMaker, tmp_path: Path
+) -> None:
+    path = saved(colour_model(), tmp_path)
+    detector = OnnxDetector(path, size_px=96, choice=EngineChoice(batch_size=4))
+    with pytest.raises(ValueError, match="a picture is uint8"):
+        detector.detect(np.zeros((64, 96), np.uint8))
+    assert len(detector.detect(coloured(64, 96, 1))) > 0
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["mixes them", "fails"])
+def test_a_network_that_takes_one_picture_only_gets_one_at_a_time(
+    colour_model: ModelMaker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fails: bool,
+) -> None:
+    propose = CutNetwork.propose
+
+    def mixed(self: CutNetwork, blob: Blob, min_confidence: float) -> list[Detections]:
+        if fails and len(blob) > 1:
+            raise ModelError("too many")
+        return propose(self, np.ascontiguousarray(blob[::-1]), min_confidence)
+
+    monkeypatch.setattr(CutNetwork, "propose", mixed)
+    path = saved(colour_model(), tmp_path)
+    with caplog.at_level(logging.WARNING):
+        detector = OnnxDetector(path, size_px=96, choice=EngineChoice(batch_size=4))
+    assert detector.batch_size == 1
+    assert "several pictures at once" in caplog.text
 
 
 @pytest.mark.parametrize(

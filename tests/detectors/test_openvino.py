@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,9 @@ def test_it_finds_what_onnx_runtime_finds(
     pytest.importorskip("openvino")
     path = tmp_path / "model.onnx"
     path.write_bytes(colour_model(pinned=pinned).SerializeToString())
-    one, other = OnnxDetector(path, size_px=256), OnnxDetector(path, size_px=256, choice=OPENVINO)
+    together = replace(OPENVINO, batch_size=2)
+    one, other = OnnxDetector(path, size_px=256), OnnxDetector(path, size_px=256, choice=together)
+    assert other.batch_size == (1 if pinned else 2)
     pictures = [cells(1), cells(2, 128, 256), cells(3)]
     for found, wanted in zip(other.detect_many(pictures), one.detect_many(pictures), strict=True):
         assert len(wanted) > 0

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.frame import Image
 from traffic_ai.core.road_user import RoadUser
-from traffic_ai.detectors.regions import RegionDetector
+from traffic_ai.detectors.regions import RegionDetector, batch_size_of
 
 Box = tuple[int, int, int, int]
 
@@ -186,3 +188,32 @@ def test_a_fixed_network_gets_the_area_alone() -> None:
     fake = WhiteBlocks(resizable=False)
     RegionDetector(fake, area_px=(0, 80, 640, 360)).detect(picture(640, 360))
     assert [run[:2] for run in fake.runs] == [(640, 280)]
+
+
+class Together(WhiteBlocks):
+    """One that looks at several pictures at once; `calls`: how many each time."""
+
+    def __init__(self, batch_size: int) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.calls: list[int] = []
+
+    def detect_many(
+        self, images: Sequence[Image], sizes_px: Sequence[int | None] | None = None
+    ) -> list[Detections]:
+        assert sizes_px is not None
+        self.calls.append(len(images))
+        return [self.detect(*one) for one in zip(images, sizes_px, strict=True)]
+
+
+def test_a_detector_of_several_pictures_gets_all_views_of_one_at_once() -> None:
+    regions = [(0, 0, 400, 400), (200, 0, 600, 400)]
+    block = (250, 100, 300, 140)
+    one, many, single = WhiteBlocks(), Together(4), Together(1)
+    for fake in (one, many, single):
+        found = RegionDetector(fake, regions).detect(picture(600, 400, block))
+        assert boxes(found) == [block]
+        assert fake.runs == [(600, 400, 640), (400, 400, 640), (400, 400, 640)]
+    assert many.calls == [3]
+    assert single.calls == []
+    assert [batch_size_of(fake) for fake in (one, many, single)] == [1, 4, 1]

@@ -19,7 +19,7 @@ from traffic_ai.detectors.remembered import (
 
 WEIGHTS = "a" * 64
 FOUND = Remembered(
-    EngineChoice(Engine.ORT_INT8, 2),
+    EngineChoice(Engine.ORT_INT8, 2, 4),
     0.6,
     (Engine.ORT, Engine.ORT_INT8),
     "2026-01-31T08:00:00",
@@ -76,6 +76,8 @@ def test_it_does_not_hold_on_another_machine(
         {"engine": "abacus"},
         {"threads": 0},
         {"threads": "all"},
+        {"batch_size": 3},
+        {"batch_size": [1]},
         {"accepted": 7},
         {"ratio": None},
     ],

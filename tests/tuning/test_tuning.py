@@ -22,11 +22,11 @@ from traffic_ai.detectors.engines import EngineChoice, engines_here
 from traffic_ai.detectors.models import prepared_folder, sha256_of
 from traffic_ai.detectors.prepared import Prepared, int8_path, int8_paths
 from traffic_ai.detectors.quantise import in_eight_bits
-from traffic_ai.detectors.regions import Box, RegionDetector, SizedDetector
+from traffic_ai.detectors.regions import Box, RegionDetector, SizedDetector, batch_size_of
 from traffic_ai.detectors.remembered import forget, recall
 from traffic_ai.detectors.yolo import YoloDetector
 from traffic_ai.tuning import Footage, Look, Material, Trial, Tuning, best, differences
-from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector
+from traffic_ai.wiring import DetectorOptions, at_once, choose_engine, load_detector
 
 
 def cells(seed: int) -> Image:
@@ -76,7 +76,7 @@ def spoilt(prepared: Prepared, pictures: object, size_px: int) -> Prepared:
 
 def test_every_engine_is_tried_and_the_choice_is_kept(weights: Path) -> None:
     trials, chosen = run(weights)
-    assert trials[0].choice == tuning.default_choice()
+    assert replace(trials[0].choice, batch_size=1) == tuning.default_choice()
     assert trials[0].ratio == pytest.approx(1.0)
     for engine in engines_here():
         assert of(trials, engine), engine
@@ -84,6 +84,9 @@ def test_every_engine_is_tried_and_the_choice_is_kept(weights: Path) -> None:
     kept = recall(prepared_folder(), sha256_of(weights), 96)
     assert kept is not None
     assert kept.choice == chosen.choice
+    assert [rate.batch_size for rate in chosen.batches] == [1, 2, 4, 8]
+    assert all(rate.looks_per_s > 0 for rate in chosen.batches)
+    assert not any(trial.batches for trial in trials if trial is not chosen)
     assert set(kept.accepted) == set(engines_here())
     assert graphs(weights) == [
         int8_path(prepared_folder(), sha256_of(weights), 96, kept.graph_hash)
@@ -248,6 +251,33 @@ def test_what_was_chosen_is_used_until_it_is_forgotten(
     assert choose_engine(DetectorOptions(str(weights), 128))[1] == ""
     forget(prepared_folder())
     assert choose_engine(asked) == (asked, "")
+
+
+def test_pictures_at_once_are_remembered_with_the_engine_and_said_by_hand(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "best_batch_size", lambda rates: rates[2].batch_size)
+    _, chosen = run(weights)
+    asked = DetectorOptions(str(weights), 96)
+    options, _ = choose_engine(asked)
+    assert options.choice == chosen.choice
+    assert options.choice.batch_size == 4
+    assert batch_size_of(load_detector(options)) == 4
+    assert at_once(options, None) == options
+    assert batch_size_of(load_detector(at_once(options, 1))) == 1
+    assert batch_size_of(load_detector(at_once(asked, 8))) == 8
+    assert batch_size_of(load_detector(asked)) == 1
+    with pytest.raises(UsageError, match=r"--batch.*mine\.pt"):
+        at_once(DetectorOptions("mine.pt"), 2)
+
+
+def test_a_network_that_mixes_pictures_is_tried_with_one_only(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "keeps_apart", lambda network: False)
+    _, chosen = run(weights)
+    assert [rate.batch_size for rate in chosen.batches] == [1]
+    assert chosen.choice.batch_size == 1
 
 
 def test_a_kept_eight_bit_graph_that_is_spoilt_stops_the_run_with_the_way_out(

@@ -10,6 +10,7 @@ from traffic_ai.core.errors import UsageError
 from traffic_ai.core.kinds import Engine
 
 _STRIDE_PX = 32  # of the networks: they halve a picture five times
+_BATCH_SIZES = (1, 2, 4, 8)
 
 
 def _checked_size(size: int) -> int:
@@ -17,6 +18,12 @@ def _checked_size(size: int) -> int:
         raise UsageError(
             f"--size {size} is not a positive multiple of {_STRIDE_PX}; give one such as 640"
         )
+    return size
+
+
+def _checked_batch(size: int | None) -> int | None:
+    if size is not None and size not in _BATCH_SIZES:
+        raise UsageError(f"--batch {size} is none of 1, 2, 4, 8")
     return size
 
 
@@ -47,6 +54,16 @@ EngineOption = Annotated[
         "--engine",
         help=f"What runs the network: {', '.join(Engine)}. Default: what `traffic-ai tune` found "
         "best here, else ort.",
+        show_default=False,
+    ),
+]
+BatchOption = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        callback=_checked_batch,
+        help="How many pictures of several cameras the network gets at once at most: 1, 2, 4 or 8. "
+        "Default: what `traffic-ai tune` found best here, else 1.",
         show_default=False,
     ),
 ]

@@ -49,7 +49,8 @@ def tune(
 
     Tries every engine that is installed, in whole numbers of a byte too, with few and many threads.
     An engine is chosen only if its boxes are those of the default one within stated limits, on
-    drawn pictures, if the same violations come out of the sample, and if it is clearly faster.
+    drawn pictures, if the same violations come out of the sample, and if it is clearly faster. It
+    is given several cameras' pictures at once only where that is clearly faster too.
     `process` and `watch` then use it for these weights at this size, and records name it. Takes
     some minutes; run it while the machine is idle.
     """
@@ -172,7 +173,13 @@ def _show(trials: "list[Trial]", chosen: "Trial") -> None:
         "shift: how far the farthest edge of a box is off, 95th percentile; bias: of its lower "
         "edge, mean; both by the box's height"
     )
-    typer.echo(f"* {chosen.choice.engine} with {chosen.choice.threads} threads is remembered")
+    rates = (f"{one.batch_size}: {one.looks_per_s:.1f} ({one.ratio:.2f})" for one in chosen.batches)
+    typer.echo(f"looks a second with so many pictures at once (ratio): {', '.join(rates)}")
+    choice = chosen.choice
+    typer.echo(
+        f"* {choice.engine} with {choice.threads} threads is remembered; pictures at once: "
+        f"{choice.batch_size}"
+    )
 
 
 def _cells(trial: "Trial") -> list[str]:
@@ -200,11 +207,13 @@ def _document(trials: "list[Trial]", chosen: "Trial") -> dict[str, Any]:
             {
                 "engine": trial.choice.engine.value,
                 "threads": trial.choice.threads,
+                "batch_size": trial.choice.batch_size,
                 "look_ms": number(trial.look_ms),
                 "cpu_ms": number(trial.cpu_ms),
                 "ratio": number(trial.ratio),
                 "agreement": agreement and {k: number(v) for k, v in agreement.items()},
                 "problems": list(trial.problems),
+                "batches": [asdict(one) for one in trial.batches],
                 "chosen": trial is chosen,
             }
         )

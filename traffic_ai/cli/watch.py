@@ -11,6 +11,7 @@ import typer
 from traffic_ai.cli.logs import LogFormat, log_json, say
 from traffic_ai.cli.options import (
     AllowPtOption,
+    BatchOption,
     EngineOption,
     EveryFrameOption,
     JsonOption,
@@ -39,6 +40,7 @@ def watch(
     size: SizeOption = 640,
     allow_pt: AllowPtOption = False,
     engine: EngineOption = "",
+    batch: BatchOption = None,
     evidence: Annotated[
         bool, typer.Option("--evidence/--no-evidence", help="Write stills and clips.")
     ] = True,
@@ -79,7 +81,7 @@ def watch(
     from traffic_ai.watch.notify import Notifier
     from traffic_ai.watch.run import Watch
     from traffic_ai.watch.status import view_row
-    from traffic_ai.wiring import DetectorOptions, choose_engine, load_detector, open_site
+    from traffic_ai.wiring import DetectorOptions, at_once, choose_engine, load_detector, open_site
 
     if log_format is LogFormat.JSON:
         log_json()
@@ -91,7 +93,7 @@ def watch(
     with pull_progress() as progress:
         asked = DetectorOptions(weights, size, allow_pt)
         options, said = choose_engine(asked, engine, progress)
-        detector = load_detector(options, progress)
+        detector = load_detector(at_once(options, batch), progress)
     if said:
         typer.echo(said, err=True)
     cameras = tuple(camera or ())

@@ -9,6 +9,7 @@ from traffic_ai.core.kinds import Engine as Engine
 from traffic_ai.detectors.networks import GraphSession
 
 MOST_THREADS = 4  # a small network gains little beyond; more cores serve more cameras
+BATCH_SIZES = (1, 2, 4, 8)
 
 
 def words(engine: Engine) -> str:
@@ -28,10 +29,13 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """An engine and how many threads it works with; None: 4. Never more than the cores at hand."""
+    """An engine, how many threads it works with (None: 4; never more than the cores at hand), and
+    how many pictures it is given at once at most.
+    """
 
     engine: Engine = Engine.ORT
     threads: int | None = None
+    batch_size: int = 1
 
     @property
     def thread_count(self) -> int:
@@ -57,11 +61,13 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def callers_at_once() -> int:
+def callers_at_once(batch_size: int = 1) -> int:
     """How many threads should use one session at once, so that no core is left idle: between two
-    calls each does what the network does not.
+    calls each does what the network does not. Where it takes several pictures at once, twice as
+    many: half of them wait while it has those of the others.
     """
-    return min(core_count(), max(2, core_count() // MOST_THREADS))
+    usual = min(core_count(), max(2, core_count() // MOST_THREADS))
+    return usual if batch_size == 1 else max(usual, 2 * batch_size)
 
 
 def open_session(data: bytes, where: str, choice: EngineChoice = DEFAULT_CHOICE) -> GraphSession:

@@ -76,20 +76,20 @@ class Letterbox:
 
 
 class Canvas:
-    """The network's input for `count` pictures of one letterbox, kept from one call to the next.
+    """The network's input for a picture of one letterbox, kept from one call to the next.
 
-    `blob`: float32 (count, 3, H, W), RGB, 0..1, grey where no picture lies. Fresh memory for each
-    picture would cost more than the conversion.
+    `blob`: float32 (1, 3, H, W), RGB, 0..1, grey around the picture. Fresh memory for each picture
+    would cost more than the conversion.
     """
 
-    def __init__(self, box: Letterbox, count: int = 1) -> None:
+    def __init__(self, box: Letterbox) -> None:
         self._box = box
         (w, h), (in_w, in_h) = box.resized_px, box.input_px
         self._resized = np.empty((h, w, 3), np.uint8)
-        self.blob = np.full((count, 3, in_h, in_w), GREY * _UNIT, np.float32)
+        self.blob = np.full((1, 3, in_h, in_w), GREY * _UNIT, np.float32)
 
-    def draw(self, image: Image, place: int = 0) -> None:
-        """Lay a picture (H, W, 3) BGR of size `picture_px` into one place of the blob."""
+    def draw(self, image: Image) -> None:
+        """Lay a picture (H, W, 3) BGR of size `picture_px` into the blob."""
         box = self._box
         if box.resized_px != box.picture_px:
             # Bilinear, as in training; it reads 2x2 pixels only, so stronger shrinking would skip
@@ -100,7 +100,7 @@ class Canvas:
             image = self._resized
         (x, y), (w, h) = box.offset_px, box.resized_px
         for channel in range(3):
-            plane = self.blob[place, channel, y : y + h, x : x + w]
+            plane = self.blob[0, channel, y : y + h, x : x + w]
             np.multiply(image[:, :, 2 - channel], _UNIT, out=plane)
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 from traffic_ai.core.errors import ModelError, UnusableModelError
 from traffic_ai.detectors.engines import DEFAULT_CHOICE, EngineChoice, open_session, words
 from traffic_ai.detectors.models import sha256_of
-from traffic_ai.detectors.prepared import int8_path, keep_prepared, prepared_path, read_prepared
+from traffic_ai.detectors.networks import CutNetwork
+from traffic_ai.detectors.prepared import (
+    int8_path,
+    keep_prepared,
+    keeps_apart,
+    prepared_path,
+    read_prepared,
+)
 from traffic_ai.detectors.remembered import recall
 from traffic_ai.detectors.suppression import IOU_LIMIT
 from traffic_ai.detectors.yolo import MIN_CONFIDENCE, Network, YoloDetector
@@ -19,8 +26,9 @@ class OnnxDetector(YoloDetector):
     """Road users by YOLO weights in an ONNX file (heads of YOLOv8 and its kin).
 
     path: the file; sha256: what it must hash to, if given. size_px, min_confidence, iou_limit: as
-    in `YoloDetector`. choice: what runs the network, and in how many threads. folder: where graphs
-    that were prepared are kept; None keeps none, and has no eight-bit graph.
+    in `YoloDetector`. choice: what runs the network, in how many threads, and how many pictures
+    at once. folder: where graphs that were prepared are kept; None keeps none, and has no eight-bit
+    graph.
 
     A graph of fixed input is cut and run at any size where that gives the whole graph's boxes;
     else it runs as it is, at its own size. Raises ModelError.
@@ -53,6 +61,7 @@ class OnnxDetector(YoloDetector):
             size_px=size_px,
             min_confidence=min_confidence,
             iou_limit=iou_limit,
+            batch_size=_batch_size(network, choice, path),
         )
 
 
@@ -105,6 +114,20 @@ def _eight_bits(
             "`traffic-ai tune` makes one, and keeps it where it finds the same"
         )
     return known.network(open_session(known.graph, str(path), choice)), known.graph_hash
+
+
+def _batch_size(network: Network, choice: EngineChoice, path: Path) -> int:
+    """As chosen, where the network takes several pictures at once and does not mix them."""
+    if choice.batch_size == 1 or not isinstance(network, CutNetwork):
+        return 1
+    if keeps_apart(network):
+        return choice.batch_size
+    _log.warning(
+        "%s finds something else in several pictures at once in %s: they are run one by one",
+        path,
+        words(choice.engine),
+    )
+    return 1
 
 
 def _hash(path: Path) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 
 from traffic_ai import __version__
 from traffic_ai.core.detection import Detections
+from traffic_ai.core.errors import ModelError
 from traffic_ai.detectors.classes import ClassColumns
 from traffic_ai.detectors.networks import CutNetwork, GraphSession, MapNames
 from traffic_ai.detectors.yolo import Blob
@@ -57,6 +58,18 @@ class Prepared:
     def fits(self, network: CutNetwork) -> bool:
         """Whether a network finds in the made-up picture what this graph found."""
         return same_rows(rows(network.propose(trial_blob(TRIAL_PX), 0.0)[0]), self.trial)
+
+
+def keeps_apart(network: CutNetwork) -> bool:
+    """Whether a network finds in two pictures at once what it finds in each alone."""
+    first = trial_blob(TRIAL_PX)
+    both = np.concatenate([first, 1.0 - first])
+    try:
+        found = network.propose(both, 0.0)
+    except ModelError:
+        return False
+    wanted = [network.propose(both[i : i + 1], 0.0)[0] for i in range(2)]
+    return all(same_rows(rows(one), rows(other)) for one, other in zip(found, wanted, strict=True))
 
 
 def prepared_path(folder: Path, weights_hash: str) -> Path:

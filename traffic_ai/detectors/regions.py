@@ -20,7 +20,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,12 +63,38 @@ class SizedDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchingDetector(SizedDetector, Protocol):
+    """A detector that can be shown several pictures at once (`YoloDetector`)."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures go through the network at once at most."""
+        ...
+
+    def detect_many(
+        self, images: Sequence[Image], sizes_px: Sequence[int | None] | None = None
+    ) -> list[Detections]:
+        """`detect` for each picture, at its size."""
+        ...
+
+
+def batch_size_of(detector: SizedDetector) -> int:
+    """How many pictures a detector looks at at once at most."""
+    return detector.batch_size if isinstance(detector, BatchingDetector) else 1
+
+
 @dataclass(frozen=True, slots=True)
 class _View:
     """A part of the picture (x0, y0, x1, y1), and the size its longer side is run at."""
 
     box_px: Box
     size_px: int
+
+    def part_of(self, image: Image) -> Image:
+        """The part of a picture (H, W, 3) that is looked at."""
+        x0, y0, x1, y1 = self.box_px
+        return image[y0:y1, x0:x1]
 
 
 class RegionDetector:
@@ -92,6 +118,9 @@ class RegionDetector:
             if not (region[0] < region[2] and region[1] < region[3]):
                 raise ConfigError(f"detection region {list(region)} is empty; wanted x0<x1, y0<y1")
         self._detector = detector
+        self._batching: BatchingDetector | None = None
+        if isinstance(detector, BatchingDetector) and detector.batch_size > 1:
+            self._batching = detector
         self._regions_px = tuple(regions_px)
         self._area_px = area_px
         self._views: dict[tuple[int, int], tuple[_View, ...]] = {}
@@ -108,11 +137,14 @@ class RegionDetector:
         picture_px = (image.shape[1], image.shape[0])
         if picture_px not in self._views:
             self._views = {picture_px: tuple(self._plan(picture_px))}
-        seen = []
-        for view in self._views[picture_px]:
-            x0, y0, x1, y1 = view.box_px
-            seen.append(self._detector.detect(image[y0:y1, x0:x1], view.size_px))
-        return merge([v.box_px for v in self._views[picture_px]], seen, self._whole(picture_px))
+        views = self._views[picture_px]
+        seen = self._look([v.part_of(image) for v in views], [v.size_px for v in views])
+        return merge([v.box_px for v in views], seen, self._whole(picture_px))
+
+    def _look(self, parts: Sequence[Image], sizes_px: Sequence[int]) -> list[Detections]:
+        if self._batching is not None:
+            return self._batching.detect_many(parts, sizes_px)
+        return [self._detector.detect(*part) for part in zip(parts, sizes_px, strict=True)]
 
     def _whole(self, picture_px: tuple[int, int]) -> Box:
         """The detection area, or the whole picture."""

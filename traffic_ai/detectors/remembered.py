@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from traffic_ai.core.kinds import Engine
-from traffic_ai.detectors.engines import EngineChoice, core_count
+from traffic_ai.detectors.engines import BATCH_SIZES, EngineChoice, core_count
 from traffic_ai.detectors.prepared import not_ours, write_whole
 
 _log = logging.getLogger(__name__)
 
 _PREFIX = "choice-"
 _LIBRARIES = ("traffic-ai", "onnxruntime", "onnxruntime-gpu", "openvino")
-_FORM = 2
+_FORM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ def remember(folder: Path, weights_hash: str, size_px: int, found: Remembered) -
         "for": _key(weights_hash, size_px),
         "engine": found.choice.engine.value,
         "threads": found.choice.threads,
+        "batch_size": found.choice.batch_size,
         "ratio": found.ratio,
         "accepted": [engine.value for engine in found.accepted],
         "at": found.at,
@@ -111,8 +112,11 @@ def _read(path: Path, weights_hash: str, size_px: int) -> Remembered:
     threads = document["threads"]
     if threads is not None and not (isinstance(threads, int) and 1 <= threads <= 1024):
         raise ValueError(f"threads {threads!r}")
+    batch_size = document["batch_size"]
+    if batch_size not in BATCH_SIZES:
+        raise ValueError(f"batch_size {batch_size!r}")
     return Remembered(
-        EngineChoice(Engine(document["engine"]), threads),
+        EngineChoice(Engine(document["engine"]), threads, batch_size),
         float(document["ratio"]),
         tuple(Engine(name) for name in document["accepted"]),
         str(document["at"]),

@@ -12,6 +12,7 @@ from traffic_ai.core.errors import ModelError
 from traffic_ai.core.frame import Image
 from traffic_ai.detectors.letterbox import STRIDE_PX, Canvas, Letterbox
 from traffic_ai.detectors.suppression import IOU_LIMIT, suppress
+from traffic_ai.detectors.together import Together
 
 # Down to here detections are worth having: the tracker starts no track with a weak one, but
 # carries on a known vehicle with it (ByteTrack, Zhang et al. 2022).
@@ -46,7 +47,9 @@ class YoloDetector:
 
     size_px: the length a picture's longer side is brought to, a multiple of 32 (a network of fixed
     input keeps its own). min_confidence: what is weaker is not given; iou_limit: of two boxes that
-    overlap by more the weaker goes. Boxes come most confident first.
+    overlap by more the weaker goes. batch_size: how many pictures, of all threads that call, go
+    through the network at once at most; with 1 every call runs it by itself. Boxes come most
+    confident first.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class YoloDetector:
         size_px: int = 640,
         min_confidence: float = MIN_CONFIDENCE,
         iou_limit: float = IOU_LIMIT,
+        batch_size: int = 1,
     ) -> None:
         if size_px < STRIDE_PX or size_px % STRIDE_PX:
             raise ModelError(f"size_px is {size_px}; it must be a positive multiple of {STRIDE_PX}")
@@ -69,6 +73,8 @@ class YoloDetector:
         self._size_px = size_px
         self._min_confidence = min_confidence
         self._iou_limit = iou_limit
+        self._batch_size = batch_size
+        self._together = Together(self._look, batch_size) if batch_size > 1 else None
         self._canvases = _Canvases()
 
     @property
@@ -87,27 +93,40 @@ class YoloDetector:
         """Whether `detect` may be asked for another size."""
         return self._network.input_px is None
 
+    @property
+    def batch_size(self) -> int:
+        """How many pictures go through the network at once at most."""
+        return self._batch_size
+
     def detect(self, image: Image, size_px: int | None = None) -> Detections:
         """Road users in a picture (H, W, 3) BGR, boxes in its own pixels.
 
         size_px: another length for the longer side, for this picture; without effect where the
         network's input is fixed. May be called from several threads.
         """
-        return self.detect_many([image], size_px)[0]
+        return self.detect_many([image], [size_px])[0]
 
-    def detect_many(self, images: Sequence[Image], size_px: int | None = None) -> list[Detections]:
-        """`detect` for each picture; those of one size go through the network together."""
-        boxes = [self._letterbox(image, size_px) for image in images]
-        found: dict[int, Detections] = {}
-        for box in dict.fromkeys(boxes):
-            places = [i for i, other in enumerate(boxes) if other == box]
-            canvas = self._canvases.of(box, len(places))
-            for place, i in enumerate(places):
-                canvas.draw(images[i], place)
-            proposed = self._network.propose(canvas.blob, self._min_confidence)
-            for i, candidates in zip(places, proposed, strict=True):
-                found[i] = self._in_picture(candidates, box)
-        return [found[i] for i in range(len(images))]
+    def detect_many(
+        self, images: Sequence[Image], sizes_px: Sequence[int | None] | None = None
+    ) -> list[Detections]:
+        """`detect` for each picture; those of one input size go through the network together, as
+        far as `batch_size` allows. sizes_px: of each picture, None for the usual one.
+        """
+        sizes = sizes_px if sizes_px is not None else [None] * len(images)
+        boxes = [self._letterbox(image, size) for image, size in zip(images, sizes, strict=True)]
+        blobs = []
+        for i, (image, box) in enumerate(zip(images, boxes, strict=True)):
+            canvas = self._canvases.of(box, boxes[:i].count(box))
+            canvas.draw(image)
+            blobs.append(canvas.blob)
+        if self._together is not None:
+            proposed = self._together.look(blobs)
+        else:
+            proposed = [self._look(blob)[0] for blob in blobs]
+        return [self._in_picture(found, box) for found, box in zip(proposed, boxes, strict=True)]
+
+    def _look(self, blob: Blob) -> list[Detections]:
+        return self._network.propose(blob, self._min_confidence)
 
     def _letterbox(self, image: Image, size_px: int | None) -> Letterbox:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
@@ -131,10 +150,10 @@ class _Canvases(threading.local):
     def __init__(self) -> None:
         self._kept: dict[tuple[Letterbox, int], Canvas] = {}
 
-    def of(self, box: Letterbox, count: int) -> Canvas:
-        """The canvas for `count` pictures of a letterbox."""
-        canvas = self._kept.pop((box, count), None) or Canvas(box, count)
-        self._kept[box, count] = canvas  # last, so that the first has waited longest
+    def of(self, box: Letterbox, place: int) -> Canvas:
+        """The canvas for a letterbox; place: how many of this letterbox are in use besides."""
+        canvas = self._kept.pop((box, place), None) or Canvas(box)
+        self._kept[box, place] = canvas  # last, so that the first has waited longest
         if len(self._kept) > _MOST_CANVASES:
             del self._kept[next(iter(self._kept))]
         return canvas

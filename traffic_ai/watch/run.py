@@ -17,7 +17,7 @@ from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.source import is_url
 from traffic_ai.core.errors import ConfigError, TrafficAiError
 from traffic_ai.detectors.engines import callers_at_once
-from traffic_ai.detectors.regions import SizedDetector
+from traffic_ai.detectors.regions import SizedDetector, batch_size_of
 from traffic_ai.evidence.chain import Chain
 from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.recorder import EvidenceRecorder
@@ -98,7 +98,7 @@ class Watch:
                 ending.callback(scribe.stop)
                 ending.callback(roster.stop)
                 roster.apply(cameras)
-                crew = Crew(lambda: roster.cameras, callers_at_once())
+                crew = Crew(lambda: roster.cameras, callers_at_once(batch_size_of(self.detector)))
                 ending.callback(crew.stop)
                 scribe.start()
                 crew.start()
