@@ -67,6 +67,20 @@ def test_where_the_upper_edge_alone_steps_the_box_held_one_behind(unseen_s):
     assert whole_of_one_size(t_s, both, np.full(35, 0.02))[14:].all()
 
 
+@pytest.mark.parametrize("edge", [1, 3], ids=["upper", "lower"])
+def test_a_box_that_shrinks_little_by_little_and_is_itself_again_at_once_is_of_one_vehicle(edge):
+    """So those before, fewer than those after, are measured too."""
+    t_s = 0.1 * np.arange(46)
+    lost_px = np.r_[np.zeros(14), 5.0, 10.0, 15.0, 20.0, np.full(6, 25.0), np.zeros(22)]
+    seen = boxes([80.0] * 46) + 20.0 * t_s[:, None] * [0.0, 1.0, 0.0, 1.0]
+    seen[:, edge] += lost_px if edge == 1 else -lost_px
+    result = whole_of_one_size(t_s, seen, np.full(46, 0.02))
+    assert result[:14].all()
+    assert result[25:].all()
+    if edge == 3:
+        assert not result[18:23].any()
+
+
 @pytest.mark.parametrize("unseen_s", [0.0, 0.6])
 def test_where_the_lower_edge_steps_what_covers_it_is_left_out(unseen_s):
     t_s = 0.1 * np.arange(35) + unseen_s * (np.arange(35) >= 14)

@@ -128,17 +128,39 @@ def least_width_m(build: Build) -> float:
 
 
 def whole_of_one_size(t_s: Array, boxes: Array, m_per_px: Array) -> NDArray[np.bool_]:
-    """Mask (n,) of the longest run of whole boxes (n, 4), in time order, between lasting steps.
+    """Mask (n,) of the longest run of whole boxes (n, 4), in time order, between lasting steps, and
+    of those before and after it that go on with its size.
 
     m_per_px (n,): metres a pixel across the picture where each box stands. Far away a box may hold
     another vehicle behind: where the upper edge alone steps, the lower one shows the same vehicle
     before and after. What is another box for a moment only is left out of the run.
     """
-    runs = _whole_runs(boxes, m_per_px, t_s)
     kept = np.zeros(len(boxes), bool)
-    for first, last in sorted(runs, key=lambda run: run[0] - run[1])[:1]:
-        kept[first:last] = _like_its_neighbours(_uncut(boxes, m_per_px)[first:last])
+    runs, sizes = _whole_runs(boxes, m_per_px, t_s), _uncut(boxes, m_per_px)
+    goes_on = [_goes_on(one, other, sizes, t_s, boxes) for one, other in pairwise(runs)]
+    low = high = int(np.argmax([last - first for first, last in runs] or [0]))
+    while low > 0 and goes_on[low - 1]:
+        low -= 1
+    while high < len(goes_on) and goes_on[high]:
+        high += 1
+    for first, last in runs[low : high + 1]:
+        kept[first:last] = _like_its_neighbours(sizes[first:last])
     return kept
+
+
+def _goes_on(
+    one: tuple[int, int], other: tuple[int, int], log_sizes: Array, t_s: Array, boxes: Array
+) -> bool:
+    """Whether two runs [a, b) show one vehicle: the box was another between them only, or is but
+    higher or lower by its upper edge.
+    """
+    before = np.median(log_sizes[max(one[1] - _REACH, one[0]) : one[1]], axis=0)
+    after = np.median(log_sizes[other[0] : min(other[0] + _REACH, other[1])], axis=0)
+    wider, higher = np.abs(after - before).tolist()
+    from_above = one[1] == other[0] and (
+        _share_of_lower_edge(t_s, boxes, other[0]) < _LEAST_SHARE_BELOW
+    )
+    return wider < _STEP and (higher < _STEP or from_above)
 
 
 def whole(boxes: Array, m_per_px: Array, t_s: Array | None = None) -> NDArray[np.bool_]:
@@ -175,7 +197,9 @@ def _whole_runs(boxes: Array, m_per_px: Array, t_s: Array | None = None) -> list
     tallest = max((h for h, long in zip(levels, enough, strict=True) if long), default=-np.inf)
     found = []
     for run, h in zip(runs, levels, strict=True):
-        kept = run if h >= tallest - _STEP else _regained(run, medians[:, 1])
+        kept: tuple[int, int] | None = run
+        if h < tallest - _STEP:
+            kept = _regained(run, medians[:, 1]) or _not_yet_lost(run, medians[:, 1])
         found += [kept] if kept is not None else []
     return found or runs
 
@@ -261,6 +285,17 @@ def _regained(run: tuple[int, int], heights: Array) -> tuple[int, int] | None:
         return None
     again = np.flatnonzero(heights[begin : max(end - _REACH + 1, begin)] >= heights[begin - _REACH])
     return (begin + int(again[0]), end) if len(again) else None
+
+
+def _not_yet_lost(run: tuple[int, int], heights: Array) -> tuple[int, int] | None:
+    """The part of a run, ended by a step up, until the box was last as high as after the step: what
+    covered it came little by little. heights: medians of points from each on.
+    """
+    begin, end = run
+    if end >= len(heights):
+        return None
+    still = np.flatnonzero(heights[begin : max(end - _REACH + 1, begin)] >= heights[end])
+    return (begin, begin + int(still[-1]) + _REACH) if len(still) else None
 
 
 def _runs(excess: Array, upward: NDArray[np.bool_]) -> list[tuple[int, int]]:
