@@ -145,6 +145,24 @@ def test_a_camera_knocked_between_two_watches_is_found_out(camera, steady):
     assert camera.show(later, 10.0, until=lambda: later.is_moved) is not None
 
 
+def test_a_camera_turned_away_between_two_watches_is_found_out(street, camera, steady):
+    later = Steadiness(SCENE, steady.anchor)
+    camera._street = cv2.flip(street, -1)
+    assert camera.show(later, 10.0, until=lambda: later.is_moved) is not None
+    assert later.detail.startswith("the view is another")
+    camera._street = street
+    assert camera.show(later, 12.0, until=lambda: not later.is_moved) is not None
+
+
+@pytest.mark.parametrize("fog", [False, True])
+def test_a_watch_that_begins_by_other_light_says_nothing(street, camera, steady, fog):
+    later = Steadiness(SCENE, steady.anchor)
+    camera.light = 0.25
+    if fog:
+        camera._street = cv2.addWeighted(street, 0.02, np.full_like(street, 200), 0.98, 0.0)
+    assert camera.show(later, 20.0, until=lambda: later.is_moved) is None
+
+
 def test_a_picture_without_corners_says_nothing():
     steadiness = Steadiness(SCENE)
     for step in range(200):

@@ -39,6 +39,8 @@ _THERE_SHARE = 0.3
 """Of the corners, how many are found: in the same view under dense traffic 0.4 to 0.55, between
 the views of different street cameras at most 0.06.
 """
+_ELSEWHERE_SHARE = 0.1
+"""By day and by night one view shows 0.36 and more of the other's corners."""
 _GONE_AFTER_S = 3.0
 _RENEW_S = 600.0
 _GONE_WITHIN_S = _RENEW_S
@@ -77,9 +79,14 @@ class _Sample:
         return place
 
     @cached_property
+    def share(self) -> float:
+        """Of the corners, how many are found."""
+        return float(np.mean(~np.isnan(self.moved_px[:, 0])))
+
+    @property
     def is_there(self) -> bool:
         """Whether it is the same view."""
-        return float(np.mean(~np.isnan(self.moved_px[:, 0]))) >= _THERE_SHARE
+        return self.share >= _THERE_SHARE
 
 
 class Steadiness:
@@ -175,11 +182,11 @@ class Steadiness:
         return Reference(grey, strong, offset_px)
 
     def _compare(self, grey: Image, now_s: float) -> _Sample:
-        """Against the reference in use; where that fails, against the other."""
+        """Against the reference in use; where that fails, against the other; the best of them."""
         assert self._in_use is not None
-        sample = self._against(self._in_use, grey, now_s)
-        if sample.is_there:
-            return sample
+        best = self._against(self._in_use, grey, now_s)
+        if best.is_there:
+            return best
         for other in (self._anchor, self._recent):
             if other is None or other is self._in_use:
                 continue
@@ -188,7 +195,8 @@ class Steadiness:
                 self._in_use = other
                 self._samples.clear()  # other corners
                 return again
-        return sample
+            best = max(best, again, key=lambda sample: sample.share)
+        return best
 
     def _against(self, reference: Reference, grey: Image, now_s: float) -> _Sample:
         sample = self._followed(reference, grey, now_s, np.zeros(2))
@@ -214,7 +222,7 @@ class Steadiness:
         return _Sample(now_s, moved)
 
     def _judge(self, sample: _Sample, grey: Image) -> None:
-        self._note_loss(sample)
+        self._note_loss(sample, grey)
         if sample.is_there:
             self._note_distance(sample)
         mean_px = self._mean_px()
@@ -231,19 +239,28 @@ class Steadiness:
         if sample.is_there and not self.is_moved and sample.at_s - self._renewed_s >= _RENEW_S:
             self._renew(sample, grey)
 
-    def _note_loss(self, sample: _Sample) -> None:
+    def _note_loss(self, sample: _Sample, grey: Image) -> None:
         """Corners that fade over hours are dusk or fog; gone since the last look, or within
         minutes without one, it is another view (or a lorry before the lens, through which nothing
-        can be judged either).
+        can be judged either). After hours, or since an earlier watch, it is one if it shows enough
+        and nothing of what was there.
         """
         now_s = sample.at_s
         if sample.is_there:
             self._well_s, self._gone_since_s, self._lost = now_s, None, False
+            return
+        at_once = self._well_s is not None and now_s - self._well_s < _GONE_WITHIN_S
+        if not at_once and not self._is_elsewhere(sample, grey):
+            self._gone_since_s = None
         elif self._gone_since_s is None:
-            sudden = self._well_s is not None and now_s - self._well_s < _GONE_WITHIN_S
-            self._gone_since_s = now_s if sudden else None
+            self._gone_since_s = now_s
         elif now_s - self._gone_since_s >= _GONE_AFTER_S:
             self._lost = True
+
+    def _is_elsewhere(self, sample: _Sample, grey: Image) -> bool:
+        if sample.share > _ELSEWHERE_SHARE:
+            return False
+        return len(self._reference(grey, np.zeros(2)).corners) >= _CORNERS // 4
 
     def _note_distance(self, sample: _Sample) -> None:
         now_px = float(np.nanmedian(np.linalg.norm(sample.moved_px, axis=1)))
