@@ -154,9 +154,12 @@ class Delivery:
         self._told_s = -_STATS_EVERY_S
 
     def start(self, routes: Sequence[Route], *, only: bool = True) -> None:
-        """Deliver to these from now on. only: what waits for any other is thrown away."""
-        self.close()
+        """Deliver to these from now on. only: what waits for any other is thrown away.
+
+        Raises StoreError, and what was delivered before goes on then.
+        """
         self._outbox.open([route.destination for route in routes], close_others=only)
+        self.close()
         self._couriers = {route.destination.name: Courier(self._outbox, route) for route in routes}
 
     def tell(self, stats: Callable[[], str]) -> None:

@@ -187,6 +187,32 @@ def test_a_delivery_that_cannot_be_is_refused_and_what_was_there_goes_on(
     receiver.until(lambda r: r.ids() == [one.id])
 
 
+def test_a_delivery_that_the_store_cannot_take_up_leaves_what_was_there(
+    tmp_path, store, ends, monkeypatch
+):
+    first, second = Receiver(), Receiver()
+    ends.callback(first.close)
+    ends.callback(second.close)
+    upkeep, _ = upkeep_of(tmp_path, store, ends, Disk(600), HOOK.format(first.port))
+    edited = site_with(tmp_path, HOOK.format(second.port))
+
+    def locked(*arguments, **more):
+        raise StoreError("another process keeps it locked")
+
+    store.start_source(records.KEY, "rtsp://gate/cam")
+    with monkeypatch.context() as patch:
+        patch.setattr(store.outbox, "open", locked)
+        with pytest.raises(StoreError):
+            upkeep.apply(edited)
+    (one,) = store.add_findings(records.KEY, [records.violation()])
+    first.until(lambda r: r.ids() == [one.id])
+    while store.outbox.waiting()[0].queued:  # the receiver has it before the courier knows
+        threading.Event().wait(0.01)
+    upkeep.apply(edited)
+    (two,) = store.add_findings(records.KEY, [records.violation(t_s=40.0)])
+    second.until(lambda r: r.ids() == [two.id])
+
+
 # -- deletion --------------------------------------------------------------------------------------
 
 

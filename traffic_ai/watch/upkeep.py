@@ -66,7 +66,10 @@ class Upkeep:
         new_routes(site.delivery, self._out_dir)
 
     def apply(self, site: Site) -> None:
-        """Do as a site file says from now on. Raises ConfigError and changes nothing then."""
+        """Do as a site file says from now on.
+
+        Raises ConfigError, StoreError, and changes nothing then.
+        """
         if site.delivery != self._delivers:
             routes = new_routes(site.delivery, self._out_dir)
             if routes or self._delivers not in (None, NOBODY) or self._store.outbox.waiting():
