@@ -136,6 +136,29 @@ def test_a_wish_to_stop_reaches_every_worker(site_path, videos, tmp_path, one_pr
     assert by_id(rows_of(out)) == by_id(one_process)
 
 
+def test_a_listener_that_breaks_ends_every_worker_at_once(site_path, videos, tmp_path, one_process):
+    """As where the program that reads the output has gone, or at a second Ctrl-C."""
+
+    class Broken(Heard):
+        def frame_done(self, t_s, from_log):
+            raise BrokenPipeError
+
+    raised = []
+
+    def run():
+        try:
+            in_workers(site_path, tmp_path / "out", videos, listeners=[Broken(), Heard()])
+        except BrokenPipeError as error:
+            raised.append(error)
+
+    running = threading.Thread(target=run, daemon=True)
+    running.start()
+    running.join(120.0)
+    assert len(raised) == 1
+    analyse(site_path, tmp_path / "out", videos)
+    assert by_id(rows_of(tmp_path / "out")) == by_id(one_process)
+
+
 def no_model(site, out):
     raise ModelError("the weights are not there; fetch them")
 

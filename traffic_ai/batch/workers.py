@@ -83,8 +83,11 @@ class Workers:
                         _send(worker.channel, None)
                 self._start_workers()
         finally:
+            # Whatever ends this ends them at once: nobody hears them any more, and they hear no
+            # SIGTERM. What they recorded stays.
             for worker in self._active:
-                worker.process.terminate()
+                worker.channel.close()
+                worker.process.kill()
                 worker.process.join()
         if self._error is not None:
             raise self._error
