@@ -17,10 +17,13 @@ from tests.blocks import (
     packages_of,
     rows_of,
 )
+from traffic_ai.audit.purge import purge, subject
+from traffic_ai.audit.records import open_records
 from traffic_ai.batch.outcome import FileState
 from traffic_ai.batch.read_ahead import read_ahead
 from traffic_ai.core.errors import SourceError
 from traffic_ai.core.record import EvidenceState
+from traffic_ai.evidence.recorder import EvidenceRecorder
 from traffic_ai.stores.database import ViolationStore
 
 
@@ -312,3 +315,25 @@ def test_a_crash_in_the_work_leaves_no_reader_behind(site_path, wrong_way_video,
     heard = Heard()
     analyse(site_path, tmp_path / "out", [wrong_way_video], listener=heard)
     assert heard.from_log == 9
+
+
+def test_a_record_that_is_deleted_while_its_evidence_is_made_ends_no_run(
+    site_path, wrong_way_video, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    record = EvidenceRecorder.record
+    deleted = []
+
+    def deleted_meanwhile(recorder, violation, *case):
+        if not deleted:
+            deleted.append(violation.id)
+            with open_records(out, "mai") as records:
+                purge(records, subject(records, violation.id), "asked for")
+        return record(recorder, violation, *case)
+
+    monkeypatch.setattr(EvidenceRecorder, "record", deleted_meanwhile)
+    [outcome] = analyse(site_path, out, [wrong_way_video])
+    assert (outcome.state, outcome.evidence_problems) == (FileState.DONE, 0)
+    [left] = rows_of(out)["violations"]
+    assert set(packages_of(out)) == {left["id"]}
+    assert left["id"] not in deleted

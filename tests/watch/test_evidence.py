@@ -7,10 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from tests.audit.test_verify import both
+from tests.blocks import packages_of
+from tests.records import KEY, MadeFootage, scene
 from tests.records import violation as a_violation
-from traffic_ai.core.errors import StoreError
+from traffic_ai.audit.purge import purge, subject
+from traffic_ai.audit.records import open_records
+from traffic_ai.core.errors import EvidenceError, RecordGoneError, StoreError
 from traffic_ai.core.record import EvidenceState
-from traffic_ai.evidence.recorder import EvidenceResult
+from traffic_ai.evidence.recorder import EvidenceRecorder, EvidenceResult
+from traffic_ai.stores.database import ViolationStore
 from traffic_ai.watch.evidence import TRAIL_S, EvidenceWriter, Owed
 
 
@@ -58,13 +64,17 @@ class Recorder:
 class Store:
     """What was noted, in order."""
 
-    def __init__(self, fails_for=()):
+    def __init__(self, fails_for=(), error=None):
         self.noted = queue.Queue()
         self._fails_for = fails_for
+        self._error = error or StoreError("the disk is full")
+
+    def without_evidence(self, violations):
+        return list(violations)
 
     def set_evidence(self, violation_id, state, path=None, message=""):
         if violation_id in self._fails_for:
-            raise StoreError("the disk is full")
+            raise self._error
         self.noted.put((violation_id, state, path, message))
 
 
@@ -162,3 +172,67 @@ def test_a_store_that_refuses_one_note_gets_the_next(writer_of, caplog):
     writer.owe(owed("b", Ring(20.0)))
     assert store.noted.get(timeout=60.0)[0] == "b"
     assert "evidence of a could not be noted" in caplog.text
+
+
+class Film(MadeFootage):
+    """Footage that is in."""
+
+    newest_s = 60.0
+
+    def foresee(self, times_s):
+        """Nothing is decoded along."""
+
+
+@pytest.mark.parametrize("when", ["before it is due", "while it is made", "before it is noted"])
+def test_of_a_record_that_is_deleted_no_evidence_stays(tmp_path, clock, when):
+    made = a_violation()
+    asked = []
+
+    def delete():
+        with open_records(tmp_path, "mai") as records:
+            purge(records, subject(records, made.id), "asked for")
+
+    class Recorder(EvidenceRecorder):
+        def record(self, *case):
+            asked.append(when)
+            if when == "while it is made":
+                delete()
+            result = super().record(*case)
+            if when == "before it is noted":
+                delete()
+            return result
+
+    recorder = Recorder(tmp_path / "evidence")
+    with ViolationStore.open(tmp_path / "violations.sqlite") as store:
+        store.start_source(KEY, "rtsp://gate/cam")
+        store.add_findings(KEY, [made])
+        if when == "before it is due":
+            delete()
+        writer = EvidenceWriter(store, clock)
+        writer.owe(Owed(made, Film(), scene(), {}, recorder))
+        writer.close()
+    assert asked == ([] if when == "before it is due" else [when])
+    assert writer.counts.unnoted == 0
+    assert packages_of(tmp_path) == {}
+    assert both(tmp_path) == ([], [])
+
+
+def test_a_package_of_a_deleted_record_that_cannot_be_removed_is_tried_again(clock):
+    class Failing(Recorder):
+        tries = queue.Queue()
+
+        def withdraw(self, violation):
+            self.tries.put(violation.id)
+            if not clock.now_s > 100.0:
+                raise EvidenceError("the disk is full")
+
+    writer = EvidenceWriter(Store(fails_for=("a",), error=RecordGoneError("deleted")), clock)
+    writer.owe(owed("a", Ring(20.0), Failing()))
+    assert Failing.tries.get(timeout=60.0) == "a"
+    clock.until_looked()
+    assert writer.counts.unnoted == 1
+    clock.now_s += 6.0
+    assert Failing.tries.get(timeout=60.0) == "a"
+    writer.close()
+    assert writer.counts.unnoted == 0
+    assert Failing.tries.empty()

@@ -6,6 +6,7 @@ from functools import partial
 
 from traffic_ai.batch.beside import BesideWriter
 from traffic_ai.batch.outcome import FileOutcome, Listener
+from traffic_ai.core.errors import RecordGoneError
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
@@ -77,7 +78,11 @@ class Recording:
     ) -> None:
         """In the writer's thread, which alone uses what this touches until it is done."""
         result = recorder.record(violation, self.footage, self.scene, signals, grounds)
+        try:
+            self.store.set_evidence(violation.id, result.state, result.path, result.message)
+        except RecordGoneError:  # somebody deleted it just now
+            recorder.withdraw(violation)
+            return
         self.outcome.evidence_problems += len(result.problems)
-        self.store.set_evidence(violation.id, result.state, result.path, result.message)
         if result.state is EvidenceState.FAILED:
             self.unwritten.append(result.message)

@@ -11,6 +11,7 @@ TrafficAiError                     anything this project raises on purpose
 ├── ModelError                     detector weights are missing, altered or cannot be fetched
 │   └── UnusableModelError         the weights or the engine that were asked for (a UsageError too)
 ├── StoreError                     the violation store cannot be opened or written
+│   └── RecordGoneError            the record is not in the store: it was deleted meanwhile
 └── EvidenceError                  a still or clip could not be made
 
 Every message names the offending value and what to do about it.
@@ -63,6 +64,10 @@ class UnusableModelError(UsageError, ModelError):
 
 class StoreError(TrafficAiError):
     """The violation store cannot be opened or written."""
+
+
+class RecordGoneError(StoreError):
+    """The record is not in the store: it was deleted meanwhile."""
 
 
 class EvidenceError(TrafficAiError):

@@ -20,12 +20,13 @@ from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
 from traffic_ai.core.violation import Violation, document
 from traffic_ai.evidence.annotate import annotate
-from traffic_ai.evidence.chain import Chain
+from traffic_ai.evidence.chain import MANIFEST, Chain
 from traffic_ai.evidence.encryption import ENCRYPTED, encrypt, memory_folder
 from traffic_ai.evidence.grounds import Grounds, write_grounds
 from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.manifest import Contents, Still, problems_in, write_manifest
-from traffic_ai.evidence.package import package_folder, partial_folder
+from traffic_ai.evidence.package import package_folder, partial_folder, sha256_file
+from traffic_ai.evidence.seal import Json
 
 STILLS = ("before", "at", "after")
 
@@ -146,6 +147,27 @@ class EvidenceRecorder:
         return EvidenceResult(
             EvidenceState.WRITTEN, self._relative(final), tuple(contents.problems)
         )
+
+    def withdraw(self, violation: Violation) -> None:
+        """Remove the package of a violation whose record was deleted while the package was made.
+
+        The chain says so. Nothing where there is none. Raises EvidenceError, UsageError.
+        """
+        final = self.folder(violation)
+        chain = Chain(self._root, violation.camera_id, self._signer)
+        try:
+            if final.is_dir():
+                payload: dict[str, Json] = {
+                    "record": violation.id,
+                    "manifest_sha256": sha256_file(final / MANIFEST),
+                    "why": "the record was deleted while its package was made",
+                    "by": "traffic-ai",
+                }
+                chain.remove(final, payload, was_sealed=True)
+        except OSError as error:
+            raise EvidenceError(
+                f"the package {final} of a deleted record could not be removed: {error.strerror}"
+            ) from error
 
     def _relative(self, folder: Path) -> str:
         return folder.relative_to(self._root.parent).as_posix()

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Engine, Row, Select, and_, delete, func, insert, or_, select, text, update
 
-from traffic_ai.core.errors import StoreError
+from traffic_ai.core.errors import RecordGoneError, StoreError
 from traffic_ai.core.message import camera_changed, violation_changed, violation_found
 from traffic_ai.core.record import (
     DocumentedViolation,
@@ -231,14 +231,19 @@ class ViolationStore:
     def set_evidence(
         self, violation_id: str, state: EvidenceState, path: str | None = None, message: str = ""
     ) -> None:
-        """Note what became of a violation's evidence. `path`: relative to the run folder."""
+        """Note what became of a violation's evidence. `path`: relative to the run folder.
+
+        Raises RecordGoneError where the violation is not there.
+        """
         mine = tables.violations.c.id == violation_id
         change = {"state": state.value, "path": path, "message": rows.printable(message)}
         noted = {f"evidence_{name}": value for name, value in change.items()}
         statement = update(tables.violations).where(mine).values(noted)
         with store_errors(self._name, "write to"), writing(self._engine) as connection:
             if connection.execute(statement).rowcount == 0:
-                raise StoreError(f"there is no violation {violation_id} in the store {self._name}")
+                raise RecordGoneError(
+                    f"there is no violation {violation_id} in the store {self._name}"
+                )
             of = connection.execute(select(tables.violations.c.camera_id).where(mine)).scalar_one()
             told = violation_changed(violation_id, of, datetime.now(UTC), "evidence", change)
             enqueue(connection, [told])

@@ -5,10 +5,10 @@ The violation is in the store before its evidence is owed; what cannot be writte
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from traffic_ai.core.errors import StoreError
+from traffic_ai.core.errors import RecordGoneError, StoreError, TrafficAiError
 from traffic_ai.core.record import EvidenceState
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.signal import SignalHistory
@@ -57,7 +57,7 @@ class EvidenceWriter:
         self._clock = clock
         self._hindrance = hindrance
         self._owed: list[tuple[float, Owed]] = []
-        self._unnoted: list[tuple[str, EvidenceResult]] = []
+        self._unnoted: list[tuple[Violation, EvidenceRecorder, EvidenceResult]] = []
         self._note_again_s = 0.0
         self._written = self._failed = 0
         self._changed = threading.Condition()
@@ -91,7 +91,7 @@ class EvidenceWriter:
                     self._changed.wait(0.5)
                 self._owed = [item for item in self._owed if item not in ready]
             for first in range(0, len(ready), _TOGETHER):
-                part = [owed for _, owed in ready[first : first + _TOGETHER]]
+                part = self._recorded([owed for _, owed in ready[first : first + _TOGETHER]])
                 for owed in part:
                     owed.footage.foresee(owed.violation.stills_s)
                 for owed in part:
@@ -105,6 +105,14 @@ class EvidenceWriter:
         newest_s = owed.footage.newest_s
         reached = newest_s is not None and newest_s >= end_s
         return reached or self._closing or self._clock() - since_s > _LONGEST_WAIT_S
+
+    def _recorded(self, due: Sequence[Owed]) -> list[Owed]:
+        """Those whose records were not deleted since."""
+        try:
+            left = {v.id for v in self._store.without_evidence(owed.violation for owed in due)}
+        except StoreError:
+            return list(due)  # it shows when it is noted
+        return [owed for owed in due if owed.violation.id in left]
 
     def _write(self, owed: Owed) -> None:
         violation = owed.violation
@@ -128,18 +136,27 @@ class EvidenceWriter:
             self._written += 1
         else:
             self._failed += 1
-        self._unnoted.append((violation.id, result))
+        self._unnoted.append((violation, owed.recorder, result))
 
     def _note_all(self, *, at_once: bool) -> None:
         """Note in the store what became of packages; what it does not take now waits."""
         if not self._unnoted or (self._clock() < self._note_again_s and not at_once):
             return
         waiting, self._unnoted = self._unnoted, []
-        for violation_id, result in waiting:
+        for violation, recorder, result in waiting:
             try:
-                self._store.set_evidence(violation_id, result.state, result.path, result.message)
-            except StoreError as error:
+                self._note(violation, recorder, result)
+            except TrafficAiError as error:
                 # A package is on the disk and found again even if this never succeeds.
-                _log.error("evidence of %s could not be noted: %s", violation_id, error)
-                self._unnoted.append((violation_id, result))
+                _log.error("evidence of %s could not be noted: %s", violation.id, error)
+                self._unnoted.append((violation, recorder, result))
                 self._note_again_s = self._clock() + _NOTE_AGAIN_S
+
+    def _note(
+        self, violation: Violation, recorder: EvidenceRecorder, result: EvidenceResult
+    ) -> None:
+        try:
+            self._store.set_evidence(violation.id, result.state, result.path, result.message)
+        except RecordGoneError:
+            recorder.withdraw(violation)
+            _log.info("%s was deleted while its evidence was made, which is removed", violation.id)
