@@ -158,6 +158,18 @@ def test_damage_is_told_until_the_next_key_frame(tmp_path):
     assert good == set(range(10)) | set(range(20, 40))
 
 
+def test_doubt_of_an_earlier_count_of_time_ends_with_the_next_key_frame(tmp_path):
+    connection = connect_to(x264(tmp_path / "a.mkv", steady(30)))
+    decoder = PictureDecoder(connection.stream.codec_context, look_ahead=0)
+    damaged = {}
+    for number, packet in enumerate(connection.packets()):
+        if number == 3:
+            decoder.distrust(1_000_000)  # lost by a clock that is set back then
+            decoder.restart_stamps()
+        damaged |= {picture.stamp: picture.damaged for picture in decoder.decode(packet)}
+    assert [stamp for stamp, is_so in damaged.items() if is_so] == steady(30)[3:10]
+
+
 def test_a_session_that_begins_between_key_frames_is_degraded_until_one_comes(tmp_path):
     def miss(number, packet):
         return packet if number >= 3 else None

@@ -41,6 +41,12 @@ def test_a_stated_start_without_offset_is_refused(clip):
         start_time(clip(), given=datetime(2026, 3, 2, 8))
 
 
+def test_a_stated_start_that_is_none_in_utc_is_refused(clip):
+    given = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    with pytest.raises(ConfigError, match=r"0001-01-01T00:00:00\+01:00 is no time in UTC"):
+        start_time(clip(), given=given)
+
+
 @pytest.mark.parametrize(
     ("stem", "pattern", "utc", "bound_s"),
     [
@@ -71,6 +77,13 @@ def test_a_name_written_with_the_pattern_is_read_back_within_its_bound(local):
     start = from_name(f"gate_{local:%Y%m%d_%H%M%S}_x", "%Y%m%d_%H%M%S", BERLIN)
     true = [local.replace(tzinfo=BERLIN, fold=fold).astimezone(UTC) for fold in (0, 1)]
     assert all(abs((moment - start.utc).total_seconds()) <= start.bound_s for moment in true)
+
+
+@pytest.mark.parametrize(
+    ("stem", "pattern"), [("00010101", "%Y%m%d"), ("00010101_000000+0100", "%Y%m%d_%H%M%S%z")]
+)
+def test_a_date_that_is_none_in_utc_is_not_read(stem, pattern):
+    assert from_name(stem, pattern, BERLIN) is None
 
 
 def test_an_hour_that_comes_twice_is_bounded_by_both_readings():
@@ -118,6 +131,11 @@ def test_a_name_without_the_pattern_leaves_it_to_the_container(clip):
 )
 def test_clocks_never_set_and_the_future_are_not_believed(clip, created):
     assert start_time(clip(created=created), now=NOW) is None
+
+
+def test_a_creation_time_that_is_none_in_utc_is_not_believed(clip):
+    path = clip("clip.flv", "0001-01-01T00:00:00+01:00")  # this container keeps it as it stands
+    assert start_time(path, now=NOW) is None
 
 
 def test_the_files_own_dates_are_not_asked(clip):

@@ -74,6 +74,8 @@ class PictureDecoder:
         """Another count of time begins; the pictures themselves go on."""
         self._dropped_before = self.dropped
         self._repair = StampRepair(self._look_ahead)
+        # The moment was one of the old count, which may never come again.
+        self._distrust_until_after = None
 
     def decode(self, packet: "av.Packet[VideoStream]") -> Iterator[Picture]:
         """The pictures that are ready after a packet; an empty packet empties the decoder."""

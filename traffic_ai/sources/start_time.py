@@ -65,7 +65,10 @@ def start_time(
     if given is not None:
         if given.utcoffset() is None:
             raise ConfigError(f"the start time {given.isoformat()} has no UTC offset; add it")
-        return CapturedStart(given.astimezone(UTC), ClockSource.GIVEN, GIVEN_BOUND_S)
+        try:
+            return CapturedStart(given.astimezone(UTC), ClockSource.GIVEN, GIVEN_BOUND_S)
+        except OverflowError:
+            raise ConfigError(f"the start time {given.isoformat()} is no time in UTC") from None
     found = from_name(path.stem, pattern, time_zone) if pattern is not None else None
     return found or from_container(path, time_zone, now or datetime.now(UTC))
 
@@ -82,13 +85,10 @@ def from_name(stem: str, pattern: str, time_zone: tzinfo) -> CapturedStart | Non
         if match is None:
             continue
         try:
-            local = datetime.strptime(match.group(), pattern)
-        except ValueError:
-            continue  # digits that are no date, such as a month 13
+            utc, doubt_s = _to_utc(datetime.strptime(match.group(), pattern), time_zone)
+        except (ValueError, OverflowError):
+            continue  # digits that are no date, such as a month 13, or none in UTC
         bound_s = next((s for code, s in _RESOLUTION_S if code in codes), 86400.0)
-        if local.tzinfo is not None:
-            return CapturedStart(local.astimezone(UTC), ClockSource.FILE_NAME, bound_s)
-        utc, doubt_s = _to_utc(local, time_zone)
         return CapturedStart(utc, ClockSource.FILE_NAME, bound_s + doubt_s)
     return None
 
@@ -133,19 +133,24 @@ def _expression(pattern: str) -> tuple[re.Pattern[str], set[str]]:
 
 
 def _to_utc(local: datetime, time_zone: tzinfo) -> tuple[datetime, float]:
-    """A local time in UTC, and by how much it may be later or earlier (s)."""
+    """A local time in UTC, and by how much it may be later or earlier (s).
+
+    Raises OverflowError beside the years 1 to 9999.
+    """
+    if local.tzinfo is not None:
+        return local.astimezone(UTC), 0.0
     readings = [local.replace(tzinfo=time_zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
     return min(readings), (max(readings) - min(readings)).total_seconds()
 
 
 def _creation(text: str | None, now: datetime) -> datetime | None:
+    if not text:
+        return None
     try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        moment = datetime.fromisoformat(text)
+        utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if moment is None:
-        return None
-    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if utc < _EARLIEST or utc > now or utc.date() in _UNSET_DAYS:
         return None
     return utc
