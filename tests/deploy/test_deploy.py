@@ -123,6 +123,18 @@ def test_a_service_manager_that_is_gone_ends_no_watch(tmp_path):
     notifier.alive([])
 
 
+def test_a_word_that_was_not_heard_ends_no_conversation(tmp_path):
+    notifier = Notifier(str(tmp_path / "notify"))
+    notifier.alive([])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(10.0)
+        notifier.alive([])
+        assert channel.recv(4096).startswith(b"READY=1\nWATCHDOG=1\n")
+        notifier.alive([])
+        assert channel.recv(4096).startswith(b"WATCHDOG=1\n")
+
+
 def test_addresses_without_a_file_are_spoken_to_too():
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(f"\0traffic-ai-test-{os.getpid()}")

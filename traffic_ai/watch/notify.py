@@ -21,21 +21,22 @@ class Notifier:
         live = sum(view.status.state.has_pictures for view in views)
         words = ["WATCHDOG=1", f"STATUS={live} of {len(views)} cameras give pictures"]
         if not self._ready:
-            self._ready = True
             words.insert(0, "READY=1")
-        self._send("\n".join(words))
+        self._ready = self._send("\n".join(words)) or self._ready
 
     def ending(self) -> None:
         """The watch ends."""
         self._send("STOPPING=1")
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str) -> bool:
+        """Whether it was taken; else the next word may be."""
         if not self._address:
-            return
+            return False
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
                 channel.settimeout(1.0)
                 channel.sendto(text.encode(), address)
         except OSError:
-            self._address = ""  # nobody listens
+            return False
+        return True
