@@ -68,9 +68,14 @@ class PictureCondition:
         return self.scene if self.state is CameraState.LIVE else None
 
     def _fits(self, width_px: int, height_px: int) -> bool:
-        if (width_px, height_px) == self._size:
-            return not self._mismatch
-        self._size = (width_px, height_px)
+        if (width_px, height_px) != self._size:
+            self._size = None  # until all is made ready
+            self._take_up(width_px, height_px)
+            self._size = (width_px, height_px)
+        return not self._mismatch
+
+    def _take_up(self, width_px: int, height_px: int) -> None:
+        """Make ready for pictures of another size."""
         first = self._first_size or (width_px, height_px)
         self.scene, self._steadiness, self._kept = None, None, False
         if abs(width_px / height_px / (first[0] / first[1]) - 1.0) > _ASPECT_ERROR:
@@ -79,18 +84,17 @@ class PictureCondition:
                 "changed, so the lanes do not lie on the road any more: set the camera back, or "
                 "draw them anew"
             )
-            return False
+            return
         try:
             self.scene = self._site.scene(width_px, height_px)
         except UsageError as error:
             self._mismatch = str(error)
-            return False
-        self._mismatch = ""
-        self._first_size = first
+            return
         anchor = self._references.load(self._site, self.scene) if self._references else None
         self._steadiness = Steadiness(self.scene, anchor)
         self._kept = anchor is not None
-        return True
+        self._mismatch = ""
+        self._first_size = first
 
     def _keep_view(self, steadiness: Steadiness) -> None:
         if self._kept or steadiness.anchor is None or self._references is None:

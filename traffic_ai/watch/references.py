@@ -1,6 +1,8 @@
 """Reference views kept in the run folder, so that a camera knocked between watches is found out."""
 
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from traffic_ai.core.scene import Scene
 from traffic_ai.viewpoint.steadiness import Reference
 
 REFERENCE_NAME = "views"
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class References:
@@ -21,9 +24,10 @@ class References:
     def load(self, site: CameraSite, scene: Scene) -> Reference | None:
         """The view kept of a camera, None where there is none that can be read."""
         try:
-            with np.load(self._path(site, scene), allow_pickle=False) as kept:
+            path = self._path(site, scene)
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 return Reference(kept["grey"], kept["corners"], kept["offset_px"])
-        except (OSError, ValueError, KeyError):
+        except _DAMAGED:
             return None
 
     def save(self, site: CameraSite, scene: Scene, view: Reference) -> None:
