@@ -67,6 +67,13 @@ class Running:
             self._shown.notify_all()
 
 
+def end(watched):
+    """What the end of a watch does with a camera that was watched without one."""
+    watched.stop()
+    watched.ledger.settle(at_once=True)
+    watched.ledger.close()
+
+
 @contextmanager
 def watches():
     """What starts watches as `Running` does; they end with it."""

@@ -14,6 +14,7 @@ from traffic_ai.sources.clock import Backoff
 from traffic_ai.sources.host_time import HostTime
 from traffic_ai.sources.live import LiveCamera
 from traffic_ai.watch.camera import WatchedCamera
+from traffic_ai.watch.ledger import Ledger
 
 
 class SetClock:
@@ -99,6 +100,7 @@ def watched_camera(site, store, calls, clock, detector=None, recorder=None):
         live,
         detector or BlockDetector(),
         store,
+        Ledger(site.id),
         None,
         recorder,
         utc=lambda: host.now().utc,

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from tests.blocks import rows_of, write_blocks, write_site
 from tests.faults.made import Played, SetClock, watched_camera
 from tests.sources.cameras import Site
+from tests.watching import end
 from traffic_ai.cli.main import app
 from traffic_ai.sources.live import CameraState
 from traffic_ai.stores.database import ViolationStore
@@ -51,7 +52,7 @@ def play(watched, live, played, clock, count=FRAMES):
             assert live._latest._changed.wait_for(lambda: watched.waits, 60.0)
         assert watched.work(clock.monotonic_s)
         watched.tend()
-        watched.settle()
+        watched.ledger.settle()
 
 
 def moments_of(out):
@@ -77,7 +78,7 @@ def test_a_host_clock_set_by_an_hour_changes_no_time_and_no_order(
     first.end()
     play(watched, live, second, clock)
     ended = clock.true_utc()
-    watched.stop()
+    end(watched)
     second.end()
     moments = moments_of(tmp_path)
     assert len(moments) == 4
@@ -110,7 +111,7 @@ def test_the_night_in_which_summer_time_ends_keeps_utc_and_order(
         watched.start()
         play(watched, live, played, clock)
         assert watched.view(clock.now_s).status.state is CameraState.LIVE
-        watched.stop()
+        end(watched)
         played.end()
     finally:
         monkeypatch.undo()

@@ -18,6 +18,7 @@ import pytest
 from tests.blocks import Block, packages_of, rows_of, write_blocks, write_site
 from tests.faults.made import Played, SetClock, watched_camera
 from tests.sources.cameras import Site, connect_to
+from tests.watching import end
 from traffic_ai.core.errors import (
     SourceLostError,
     SourceNotFoundError,
@@ -174,11 +175,11 @@ def test_a_week_of_losses_leaves_descriptors_threads_and_memory_flat(tmp_path):
                 watched.work(clock.monotonic_s)
                 week.room.set()
                 watched.tend()
-                watched.settle()
+                watched.ledger.settle()
                 if len(seen) < week.calls * LOOKS // CONNECTIONS:
                     seen.append(resources())
         finally:
-            watched.stop()
+            end(watched)
             writer.close()
         view = watched.view(clock.now_s)
     assert view.error_count == 0
@@ -229,10 +230,10 @@ def test_stamps_that_are_missing_repeated_or_backward_cost_their_frames_and_noth
                         assert live._latest._changed.wait_for(lambda: watched.waits, 20.0)
                 watched.work(clock.monotonic_s)
                 watched.tend()
-                watched.settle()
+                watched.ledger.settle()
             status = watched.view(clock.now_s).status
             played.end()
-            watched.stop()
+            end(watched)
             states = [event.state for event in store.camera_events("gate")]
             assert len(list(store.sources())) == 1
         return rows_of(folder)["violations"], status, states

@@ -26,7 +26,7 @@ from traffic_ai.watch.view import CameraView, EvidenceCounts, UpkeepView
 
 def view(name="gate", state=CameraState.LIVE, detail=""):
     status = LiveStatus(state, detail, 250, 20, 1, 2, 25.0, 0.1, 0.05)
-    return CameraView(name, status, 23.0, 4, None, "", 0.12, 230, None, 200, 8.5, 1, 3)
+    return CameraView(name, status, 23.0, 4, None, "", 0.12, 230, None, 200, 8.5, 1, 3, 2)
 
 
 @pytest.fixture
@@ -73,6 +73,7 @@ def test_metrics_tell_each_camera(board):
     assert 'traffic_ai_inference_seconds_count{camera="b"} 200' in lines
     assert 'traffic_ai_analysis_errors_total{camera="b"} 1' in lines
     assert 'traffic_ai_unsaved_entries{camera="b"} 3' in lines
+    assert 'traffic_ai_lost_entries_total{camera="b"} 2' in lines
     assert 'traffic_ai_thinned{camera="b"} 0' in lines
     assert 'traffic_ai_starved{camera="b"} 0' in lines
     assert get(board, "/elsewhere")[0] == 404

@@ -1,14 +1,13 @@
 """What breaks in one camera's analysis stays there: told, counted, begun anew."""
 
-import logging
 import sqlite3
-import threading
 from contextlib import closing
 
 import pytest
 
 from tests.blocks import Block, BlockDetector, rows_of, write_site
 from tests.watch.test_camera import Stream, film, session, tend, work_all
+from tests.watching import end
 from traffic_ai.core.errors import StoreError
 from traffic_ai.stores.database import ViolationStore
 from traffic_ai.watch import errors
@@ -57,7 +56,14 @@ def make(tmp_path):
         stream = Stream()
         detector = detector or BlockDetector()
         watched = WatchedCamera(
-            site.cameras[0], stream, detector, stores[-1], None, recorder=None, every_frame=True
+            site.cameras[0],
+            stream,
+            detector,
+            stores[-1],
+            Ledger(name),
+            None,
+            recorder=None,
+            every_frame=True,
         )
         return watched, stream, stores[-1]
 
@@ -87,7 +93,7 @@ def test_a_detector_that_breaks_on_a_picture_costs_the_tracks_and_nothing_more(
     assert view.trouble == "internal error ZeroDivisionError: the network made no sense of it"
     assert caplog.text.count("Traceback") == 1, "the same one is told once"
     work_all(watched, stream, film(session(1), 0.32, 4.4, blocks=blocks))
-    watched.stop()
+    end(watched)
     assert watched.view(0.0).trouble == ""
     assert len(rows_of(tmp_path)["violations"]) == 2
 
@@ -108,7 +114,7 @@ def test_a_rule_that_breaks_in_every_picture_leaves_the_other_camera_its_time(
         assert sound.work(lambda now_s=now_s: now_s)
     for camera in (broken, sound):
         tend(camera)
-        camera.stop()
+        end(camera)
     # A look a second, not one a picture.
     assert broken.view(now_s).error_count == 2
     assert "ZeroDivisionError" in broken.view(now_s).trouble
@@ -130,7 +136,7 @@ def test_what_a_store_refuses_is_kept_in_order_and_written_later(make, impatient
     view = watched.view(0.0)
     assert (view.unsaved_count, view.trouble, view.error_count) == (0, "", 0)
     assert view.violation_count == 1
-    watched.stop()
+    end(watched)
     assert [event.state for event in store.camera_events("gate")] == ["live", "offline"]
     assert [run.state for run in store.sources()] == ["done"]
     assert len(rows_of(tmp_path)["violations"]) == 1
@@ -147,82 +153,38 @@ def test_no_picture_waits_for_the_store(make, tmp_path, monkeypatch):
     assert writing == []
     assert watched.view(0.0).unsaved_count >= 2
     with watched._turn:  # a picture is in work
-        watched.settle()
+        watched.ledger.settle()
     assert len(writing) == 3  # the source, the camera's state, what was found
-    watched.stop()
+    end(watched)
     assert len(rows_of(tmp_path)["violations"]) == 1
+
+
+def test_what_is_left_of_a_session_whose_beginning_was_lost_is_written(
+    make, impatient, monkeypatch, tmp_path
+):
+    watched, stream, store = make()
+    store.full = True
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "_MOST", 1)
+        work_all(watched, stream, film(session(1), 0.0, 2.0))
+    view = watched.view(0.0)
+    assert (view.unsaved_count, view.lost_count) == (1, 2)
+    assert "2 are lost" in view.trouble
+    store.full = False
+    tend(watched)
+    view = watched.view(0.0)
+    assert (view.unsaved_count, view.trouble, view.violation_count) == (0, "", 1)
+    end(watched)
+    assert len(rows_of(tmp_path)["violations"]) == 1
+    assert [run.state for run in store.sources()] == ["done"]
 
 
 def test_a_camera_whose_store_is_gone_still_ends(make, impatient, caplog):
     watched, stream, store = make()
     store.full = True
     work_all(watched, stream, film(session(1), 0.0, 2.0))
-    watched.stop()
+    end(watched)
     assert "could not be written to the store and are lost" in caplog.text
-
-
-def test_a_ledger_does_not_ask_a_store_that_refused_just_before(caplog):
-    now = [100.0]
-    asked = []
-
-    def refuse():
-        asked.append(now[0])
-        raise StoreError("locked")
-
-    ledger = Ledger("gate", lambda: now[0])
-    for _ in range(20):
-        ledger.enter(refuse)
-        ledger.settle()
-        now[0] += 1.0
-    assert asked == [100.0, 105.0, 115.0]
-    assert ledger.waiting_count == 20
-    assert caplog.text.count("locked") == 1
-
-
-def test_a_ledger_is_bounded_and_says_what_it_lost(caplog):
-    caplog.set_level(logging.ERROR)
-    ledger = Ledger("gate", lambda: 0.0)
-
-    def refuse():
-        raise StoreError("locked")
-
-    for _ in range(ledger_module._MOST + 7):
-        ledger.enter(refuse)
-    ledger.settle()
-    assert (ledger.waiting_count, ledger.lost_count) == (ledger_module._MOST, 7)
-    ledger.close()
-    assert f"{ledger_module._MOST + 7} entries could not be written" in caplog.text
-
-
-def test_a_ledger_ends_though_an_entry_hangs_in_the_store(monkeypatch, caplog):
-    monkeypatch.setattr(ledger_module, "_HANGS_S", 0.01)
-    ledger = Ledger("gate")
-    begun, may_end = threading.Event(), threading.Event()
-
-    def hang():
-        begun.set()
-        may_end.wait(60.0)
-
-    for entry in (hang, lambda: None):
-        ledger.enter(entry)
-    writing = threading.Thread(target=ledger.settle)
-    writing.start()
-    assert begun.wait(60.0)
-    ledger.close()
-    assert "camera gate: 2 entries could not be written" in caplog.text
-    may_end.set()
-    writing.join()
-
-
-def test_an_entry_that_breaks_otherwise_does_not_keep_the_others_waiting():
-    written = []
-    ledger = Ledger("gate")
-    ledger.enter(lambda: 1 / 0)
-    ledger.enter(lambda: written.append(1))
-    with pytest.raises(ZeroDivisionError):
-        ledger.settle()
-    ledger.settle()
-    assert written == [1]
 
 
 def test_a_store_that_another_program_locks_costs_a_moment_and_no_record(impatient, tmp_path):
@@ -231,7 +193,14 @@ def test_a_store_that_another_program_locks_costs_a_moment_and_no_record(impatie
     stream = Stream()
     with ViolationStore.open(path, patience_s=0.01) as store:
         watched = WatchedCamera(
-            site, stream, BlockDetector(), store, None, recorder=None, every_frame=True
+            site,
+            stream,
+            BlockDetector(),
+            store,
+            Ledger("gate"),
+            None,
+            recorder=None,
+            every_frame=True,
         )
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -239,7 +208,7 @@ def test_a_store_that_another_program_locks_costs_a_moment_and_no_record(impatie
             assert "another process keeps it locked" in watched.view(0.0).trouble
             other.execute("ROLLBACK")
         tend(watched)
-        watched.stop()
+        end(watched)
     assert len(rows_of(tmp_path)["violations"]) == 1
     assert watched.view(0.0).trouble == ""
 
@@ -250,6 +219,6 @@ def test_a_rule_that_breaks_at_the_end_keeps_nothing_else_from_being_written(
     watched, stream, store = make()
     work_all(watched, stream, film(session(1), 0.0, 1.0))
     monkeypatch.setattr(watched._running.session, "close", lambda: 1 / 0)
-    watched.stop()
+    end(watched)
     assert [event.state for event in store.camera_events("gate")] == ["live", "offline"]
     assert watched.view(0.0).error_count == 1

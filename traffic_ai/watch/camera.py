@@ -58,6 +58,7 @@ class _Running:
     grounds: CameraGrounds
     frame_count: int = 0
     t_s: float = 0.0
+    is_stored: bool = False
 
     def goes_on(self, frame: LiveFrame, scene: Scene) -> bool:
         """Whether a frame continues this analysis: the same session and scene, and no gap."""
@@ -66,8 +67,10 @@ class _Running:
 
 
 class WatchedCamera:
-    """One camera of a watch. `work`, `tend` and `stop` take turns, whatever thread calls them;
-    `settle` takes none: a store that is slow keeps no picture waiting.
+    """One camera of a watch. `work`, `tend` and `stop` take turns, whatever thread calls them.
+
+    What it finds is entered in `ledger`, which is written by another thread: a store that is slow
+    keeps no picture waiting.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class WatchedCamera:
         live: LiveCamera,
         detector: SizedDetector,
         store: ViolationStore,
+        ledger: Ledger,
         evidence: EvidenceWriter | None,
         recorder: EvidenceRecorder,
         references: References | None = None,
@@ -87,6 +91,8 @@ class WatchedCamera:
         self._live = live
         self._detector = detector
         self._store = store
+        self.ledger = ledger
+        """Where what is found is entered."""
         self._evidence = evidence
         self._recorder = recorder
         self._utc = utc
@@ -96,14 +102,13 @@ class WatchedCamera:
         self._ended = False
         self._running: _Running | None = None
         self._state: CameraState | None = None
-        self._analysed: deque[tuple[float, float]] = deque(maxlen=200)
+        self._analysed: deque[tuple[float, float]] = deque()
         self._analysed_count = self._violation_count = 0
         self.worked_s = 0.0
         """When a frame was last taken up, by the clock given to `work`."""
         self._last: Violation | None = None
         self._inference_count, self._inference_s = 0, 0.0
         self._errors = CameraErrors(site.id)
-        self._ledger = Ledger(site.id)
         self._silent = SilentSignals(site.id)
 
     @property
@@ -166,15 +171,10 @@ class WatchedCamera:
         if judged:
             now_s = clock()
             self._analysed.append((now_s, now_s - frame.arrival_s))
+            while now_s - self._analysed[0][0] > _RATE_WINDOW_S:
+                self._analysed.popleft()
             self._analysed_count += 1
         return True
-
-    def settle(self) -> None:
-        """Write to the store what was found since; called again and again by one thread."""
-        try:
-            self._ledger.settle()
-        except Exception as error:  # the edge of a camera: the others go on
-            self._errors.take(error, self.worked_s)
 
     def hang_up(self) -> None:
         """End the stream; may be called in any thread."""
@@ -188,7 +188,7 @@ class WatchedCamera:
             return
         try:
             self._ended = True
-            for end in (self._end_session, self._note_state, self._ledger.close):
+            for end in (self._end_session, self._note_state):
                 try:
                     end()
                 except Exception as error:  # the edge of a camera: the rest, and the others, end
@@ -205,14 +205,15 @@ class WatchedCamera:
             len(recent) / _RATE_WINDOW_S,
             self._violation_count,
             self._last,
-            self._ledger.trouble or self._errors.trouble or self._silent.trouble,
+            self.ledger.trouble or self._errors.trouble or self._silent.trouble,
             max(recent, default=0.0),
             self._analysed_count,
             self._live.reader_pid,
             self._inference_count,
             self._inference_s,
             self._errors.count,
-            self._ledger.waiting_count,
+            self.ledger.waiting_count,
+            self.ledger.lost_count,
         )
 
     def _judge(self, frame: LiveFrame) -> bool:
@@ -265,10 +266,11 @@ class WatchedCamera:
         )
         provenance = Provenance(key.source_hash, key.config_hash, key.model_hash, __version__)
         session = new_session(scene, self._site, provenance, every_frame=self._every_frame)
-        self._ledger.enter(lambda: self._store.start_source(key, self._live.shown_url))
         detector = scene_detector(self._detector, scene)
         grounds = camera_grounds(self._site, scene, self._detector)
-        return _Running(live_frame.session, key, scene, session, detector, grounds)
+        running = _Running(live_frame.session, key, scene, session, detector, grounds)
+        self.ledger.enter(lambda: self._store_source(running))
+        return running
 
     def _end_session(self, withhold: Filter | None = None) -> None:
         running, self._running = self._running, None
@@ -277,15 +279,24 @@ class WatchedCamera:
         step = running.session.close()
         if step is not None:
             self._record(running, step, withhold)
-        self._ledger.enter(
-            lambda: self._store.finish_source(
+
+        def finish() -> None:
+            self._store_source(running)
+            self._store.finish_source(
                 running.key,
                 SourceState.DONE,
                 frame_count=running.frame_count,
                 duration_s=running.t_s,
                 message="stream ended",
             )
-        )
+
+        self.ledger.enter(finish)
+
+    def _store_source(self, running: _Running) -> None:
+        """Have the store know the session, whose own entry may have been lost."""
+        if not running.is_stored:
+            self._store.start_source(running.key, self._live.shown_url)
+            running.is_stored = True
 
     def _record(self, running: _Running, step: Step, withhold: Filter | None = None) -> None:
         if not step.findings:
@@ -296,12 +307,13 @@ class WatchedCamera:
         signals, decisions = dict(step.observation.signals), dict(step.decisions)
 
         def enter() -> None:
+            self._store_source(running)
             for violation in self._store.add_findings(running.key, findings):
                 self._violation_count += 1
                 self._last = violation
                 self._owe(running, violation, signals, decisions.get(violation.id))
 
-        self._ledger.enter(enter)
+        self.ledger.enter(enter)
 
     def _owe(
         self,
@@ -331,6 +343,6 @@ class WatchedCamera:
         if status.state is not self._state:
             self._state = status.state
             event = CameraEvent(self._utc(), self.id, status.state.value, status.detail)
-            self._ledger.enter(lambda: self._store.add_camera_event(event))
+            self.ledger.enter(lambda: self._store.add_camera_event(event))
             _log.info("camera %s is %s %s", self.id, status.state.value, status.detail)
         return status.state

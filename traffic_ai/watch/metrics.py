@@ -26,6 +26,7 @@ def _of_cameras(views: Sequence[CameraView]) -> Iterator[str]:
         ("stream_frames_per_second", "gauge", lambda v: v.status.received_fps),
         ("analysed_frames_per_second", "gauge", lambda v: v.analysed_fps),
         ("lag_seconds", "gauge", lambda v: max(v.status.lag_s, v.lag_s)),
+        ("lost_entries_total", "counter", lambda v: v.lost_count),
         ("unsaved_entries", "gauge", lambda v: v.unsaved_count),
         ("thinned", "gauge", lambda v: int(v.is_thinned)),
         ("starved", "gauge", lambda v: int(v.is_starved)),

@@ -12,6 +12,8 @@ from traffic_ai.watch.camera import WatchedCamera
 
 _log = logging.getLogger(__name__)
 
+_Stamp = tuple[int, int, int]
+
 
 class Roster:
     """The cameras that are watched now. Used by one thread."""
@@ -65,6 +67,7 @@ class SiteFile:
         self._path = path
         self._open_site = open_site
         self._seen = self._stamp()
+        self._postponed: _Stamp | None = None
 
     def changed(self) -> Site | None:
         """The site, if the file was changed since the last look and can be used."""
@@ -82,7 +85,13 @@ class SiteFile:
         """Say that the file's change is not followed."""
         _log.error("%s was changed and is not followed: %s", self._path, error)
 
-    def _stamp(self) -> tuple[int, int, int] | None:
+    def postpone(self, error: Exception) -> None:
+        """Have the change seen again at the next look, as it cannot be followed yet; said once."""
+        if self._seen != self._postponed:
+            _log.warning("%s was changed and is not followed yet: %s", self._path, error)
+        self._postponed, self._seen = self._seen, None
+
+    def _stamp(self) -> _Stamp | None:
         try:
             found = self._path.stat()
         except OSError:

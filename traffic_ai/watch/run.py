@@ -15,7 +15,7 @@ from pathlib import Path
 
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.source import is_url
-from traffic_ai.core.errors import ConfigError, TrafficAiError
+from traffic_ai.core.errors import ConfigError, StoreError, TrafficAiError
 from traffic_ai.detectors.engines import callers_at_once
 from traffic_ai.detectors.regions import SizedDetector, batch_size_of
 from traffic_ai.evidence.chain import Chain
@@ -45,7 +45,7 @@ _SHOW_EVERY_S = 0.5
 _TEND_EVERY_S = 0.1
 _LOOK_EVERY_S = 1.0
 _STORE_PATIENCE_S = 2.0
-"""Other cameras wait with the one whose record another program's lock keeps from the store."""
+"""Other cameras' records wait with the one that another program's lock keeps from the store."""
 Show = Callable[[Sequence[CameraView], UpkeepView], None]
 
 
@@ -93,14 +93,15 @@ class Watch:
                 host = HostTime(SystemClock())
                 upkeep = self._upkeep(store)
                 ending.callback(upkeep.close)
-                roster = Roster(lambda camera: self._watched(camera, store, upkeep.evidence, host))
-                scribe = Scribe(lambda: roster.cameras)
+                scribe = Scribe()
                 ending.callback(scribe.stop)
+                scribe.start()
+                make = partial(self._watched, store, scribe, upkeep.evidence, host)
+                roster = Roster(make)
                 ending.callback(roster.stop)
                 roster.apply(cameras)
                 crew = Crew(lambda: roster.cameras, callers_at_once(batch_size_of(self.detector)))
                 ending.callback(crew.stop)
-                scribe.start()
                 crew.start()
                 self._loop(roster, crew, scribe, upkeep, show)
             views = [camera.view(time.monotonic()) for camera in roster.cameras]
@@ -149,15 +150,18 @@ class Watch:
             upkeep.check(site)
             roster.apply(live_cameras(site, self.camera_ids))
             upkeep.apply(site)
+        except StoreError as error:
+            file.postpone(error)  # another program holds it, or its disk is full
         except (TrafficAiError, OSError) as error:
             file.refuse(error)
 
     def _watched(
         self,
-        camera: CameraSite,
         store: ViolationStore,
+        scribe: Scribe,
         writer: EvidenceWriter | None,
         host: HostTime,
+        camera: CameraSite,
     ) -> WatchedCamera:
         assert camera.source is not None
         if self.write_evidence:
@@ -175,6 +179,7 @@ class Watch:
             live,
             self.detector,
             store,
+            scribe.ledger(camera.id),
             writer,
             recorder,
             References(self.out_dir),

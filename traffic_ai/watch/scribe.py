@@ -6,54 +6,62 @@ half a second without a look may cost a red light.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
 
-from traffic_ai.watch.camera import WatchedCamera
+from traffic_ai.watch.ledger import Ledger
 
 _EVERY_S = 0.05
-_STUCK_S = 30.0
-"""Far beyond the time for which the store waits for its turn, for each of many entries."""
 
 
 class Scribe:
-    """Settles the cameras which `cameras` names, again and again, from `start` to `stop`.
+    """Writes what is entered in its ledgers from `start` to `stop`.
 
-    A camera that has ended has settled for itself.
+    A ledger outlives its camera: what the store refused is not lost where a camera is removed, and
+    one that takes its place goes on with its ledger.
     """
 
-    def __init__(self, cameras: Callable[[], Sequence[WatchedCamera]]) -> None:
-        self._cameras = cameras
+    def __init__(self) -> None:
+        self._ledgers: dict[str, Ledger] = {}
         self._ends = threading.Event()
-        self._since_s: float | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+
+    def ledger(self, camera_id: str) -> Ledger:
+        """The ledger of a camera."""
+        return self._ledgers.setdefault(camera_id, Ledger(camera_id))
 
     def start(self) -> None:
         """Begin to write."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the entries in work; a store that hangs is not waited for."""
+        """Write what waits a last time, as far as the store takes it, and say what is lost.
+
+        A store that hangs is not waited for.
+        """
         self._ends.set()
-        if self._thread.is_alive():
-            self._thread.join(_STUCK_S)
+        while self._thread.is_alive() and not self._hangs(time.monotonic()):
+            self._thread.join(_EVERY_S)
+        for ledger in self._ledgers.values():
+            ledger.close()
 
     def is_stuck(self, now_s: float) -> bool:
-        """Whether a camera has been settled for longer than any takes. now_s: the monotonic clock.
+        """Whether an entry has been in work for longer than any takes. now_s: the monotonic clock.
 
         Raises what ended the thread.
         """
         if self._error is not None:
             raise self._error
-        since_s = self._since_s
-        return since_s is not None and now_s - since_s > _STUCK_S
+        return self._hangs(now_s)
+
+    def _hangs(self, now_s: float) -> bool:
+        return any(ledger.hangs(now_s) for ledger in self._ledgers.values())
 
     def _run(self) -> None:
         try:
-            while not self._ends.wait(_EVERY_S):
-                for camera in self._cameras():
-                    self._since_s = time.monotonic()
-                    camera.settle()
-                    self._since_s = None
+            ends = False
+            while not ends:
+                ends = self._ends.wait(_EVERY_S)
+                for ledger in tuple(self._ledgers.values()):
+                    ledger.settle(at_once=ends)
         except BaseException as error:  # raised in the thread that goes round
             self._error = error

@@ -38,6 +38,7 @@ def view_row(view: CameraView) -> dict[str, object]:
         "inference_s": round(view.inference_s / max(view.inference_count, 1), 4),
         "errors": view.error_count,
         "unsaved": view.unsaved_count,
+        "lost": view.lost_count,
         "violations": view.violation_count,
         "last_violation": last.id if last is not None else None,
         "trouble": view.trouble,

@@ -21,7 +21,8 @@ class CameraView:
     inference_count, inference_s: how often the detector looked, and how long that took in all.
     error_count: how often the analysis broke and was begun anew. trouble: what is wrong just now
     with it, with the store that takes its records, or with signals that cannot be read.
-    unsaved_count: entries that the store refused and that are tried again.
+    unsaved_count: entries that the store refused and that are tried again. lost_count: those that
+    are lost, as too many waited.
     """
 
     camera_id: str
@@ -37,6 +38,7 @@ class CameraView:
     inference_s: float = 0.0
     error_count: int = 0
     unsaved_count: int = 0
+    lost_count: int = 0
 
     @property
     def is_starved(self) -> bool:
