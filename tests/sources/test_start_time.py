@@ -134,7 +134,10 @@ def test_clocks_never_set_and_the_future_are_not_believed(clip, created):
 
 
 def test_a_creation_time_that_is_none_in_utc_is_not_believed(clip):
-    path = clip("clip.flv", "0001-01-01T00:00:00+01:00")  # this container keeps it as it stands
+    path = clip("clip.flv", "2026-05-01T03:00:00.000000Z")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"2026-05-01T03:00:00.000000Z", b"0001-01-01T00:00:00.0+01:00"))
+    assert path.read_bytes() != data
     assert start_time(path, now=NOW) is None
 
 
