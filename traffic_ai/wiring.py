@@ -30,7 +30,7 @@ from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import Provenance
 from traffic_ai.delivery import Route
 from traffic_ai.detectors.engines import DEFAULT_CHOICE, EngineChoice, words
-from traffic_ai.detectors.models import prepared_folder, sha256_of, weights
+from traffic_ai.detectors.models import prepared_folder, registry, sha256_of, weights
 from traffic_ai.detectors.onnx import OnnxDetector
 from traffic_ai.detectors.regions import RegionDetector, SizedDetector
 from traffic_ai.detectors.remembered import is_anything_remembered, recall
@@ -77,10 +77,11 @@ def choose_engine(
     """
     if name and name not in list(Engine):
         raise UsageError(f"--engine {name!r} is not known; give one of {', '.join(Engine)}")
-    if name and options.weights.endswith(".pt"):
+    is_pt = _is_pt(options.weights)
+    if name and is_pt:
         raise UsageError(f"--engine {name} is for .onnx weights; {options.weights} needs PyTorch")
     folder = prepared_folder()
-    if options.weights.endswith(".pt") or (not name and not is_anything_remembered(folder)):
+    if is_pt or (not name and not is_anything_remembered(folder)):
         return options, ""
     kept = recall(folder, sha256_of(weights(options.weights, progress)), options.size_px)
     if not name:
@@ -96,6 +97,13 @@ def choose_engine(
             f"{options.size_px}; `traffic-ai tune` tries it, and tells why where it is not"
         )
     return replace(options, choice=EngineChoice(engine)), f"engine: {words(engine)}"
+
+
+def _is_pt(name_or_path: str) -> bool:
+    """Whether weights, by name or path, are a file that PyTorch runs; fetches nothing."""
+    known = registry()
+    file = known[name_or_path].file if name_or_path in known else name_or_path
+    return Path(file).suffix == ".pt"
 
 
 def load_detector(options: DetectorOptions, progress: Progress | None = None) -> SizedDetector:

@@ -259,6 +259,14 @@ def test_a_path_is_taken_as_it_is_and_a_missing_one_refused(tmp_path: Path) -> N
     assert caught.value.exit_code == 2
 
 
+def test_a_place_below_an_unknown_home_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match=r"'~nosuch/m\.onnx': there is no home folder"):
+        models.weights("~nosuch/m.onnx")
+    monkeypatch.setenv("TRAFFIC_AI_MODELS", "~nosuch")
+    with pytest.raises(UsageError, match="'~nosuch': there is no home folder"):
+        models.cache_folder()
+
+
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown model 'yolov9z'.*yolov8n"):
         models.weights("yolov9z")

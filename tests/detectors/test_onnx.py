@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from traffic_ai.core.detection import Detections
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import ModelError, UnusableModelError
 from traffic_ai.core.frame import Image
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.detectors.engines import Engine, EngineChoice
@@ -362,6 +362,7 @@ def test_another_kind_of_output_is_refused_with_what_was_found(
         ((4, 3, 64, 96), TensorProto.FLOAT),
         ((1, 3, 60, 96), TensorProto.FLOAT),
         ((1, 3, 64, 96), TensorProto.UINT8),
+        ((1, 3, 64, 96), TensorProto.FLOAT16),
         ((1, 3), TensorProto.FLOAT),
     ],
 )
@@ -369,7 +370,7 @@ def test_another_kind_of_input_is_refused_with_what_was_found(
     shape: tuple[object, ...], kind: int, tmp_path: Path
 ) -> None:
     path = saved(constant_model(np.zeros((1, 84, 10)), None, shape, kind), tmp_path)
-    with pytest.raises(ModelError, match=r"input is .*wanted one tensor\(float\)"):
+    with pytest.raises(UnusableModelError, match=r"input is .*wanted one tensor\(float\)"):
         OnnxDetector(path)
 
 

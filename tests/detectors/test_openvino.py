@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import ModelError, UnusableModelError
 from traffic_ai.core.frame import Image
 from traffic_ai.core.kinds import Engine
 from traffic_ai.detectors import engines
@@ -39,7 +39,7 @@ def test_without_the_extra_the_way_to_get_it_is_told(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "traffic_ai.detectors.openvino", None)
-    with pytest.raises(ModelError, match=r"pip install 'traffic-ai\[openvino\]'"):
+    with pytest.raises(UnusableModelError, match=r"pip install 'traffic-ai\[openvino\]'"):
         OnnxDetector(weights, choice=OPENVINO)
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     assert engines.engines_here() == [Engine.ORT, Engine.ORT_INT8]

@@ -94,8 +94,10 @@ def test_excel_form_has_the_mark_and_the_zone(command, run_folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"since": "2026-05-01T08:00"}, r"2026-05-01T08:00Z for UTC, or .*\+07:00"),
-        ({"until": "2026-05-01"}, "2026-05-01T00:00Z for UTC"),
+        ({"since": "2026-05-01T08:00"}, r"2026-05-01T08:00:00Z for UTC, or .*\+07:00"),
+        ({"until": "2026-05-01"}, "2026-05-01T00:00:00Z for UTC"),
+        ({"since": "2026-05-01T08:00:30"}, "2026-05-01T08:00:30Z for UTC"),
+        ({"since": "0001-01-01T00:00+07:00"}, r"0001-01-01T00:00\+07:00' lies at the end of"),
         ({"until": "yesterday"}, "'yesterday' is not a time"),
         ({"time_zone": "Mars/Base"}, "'Mars/Base' is not a known time zone"),
         ({"time_zone": "../../etc/passwd"}, "is not a known time zone"),

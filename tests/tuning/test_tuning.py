@@ -306,6 +306,8 @@ def test_pytorch_weights_have_no_choice_of_engines() -> None:
     assert choose_engine(DetectorOptions("mine.pt"))[1] == ""
     with pytest.raises(UsageError, match=r"mine\.pt needs PyTorch"):
         choose_engine(DetectorOptions("mine.pt"), "openvino")
+    with pytest.raises(UsageError, match="yolov8n-pt needs PyTorch"):
+        choose_engine(DetectorOptions("yolov8n-pt"), "openvino")
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.errors import ConfigError, UsageError
+from traffic_ai.core.given import given_path
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".avi", ".ts", ".mts", ".m2ts", ".webm", ".mpg", ".mpeg",
@@ -46,7 +47,7 @@ def find_videos(places: Sequence[str]) -> list[Path]:
 
 
 def _videos_at(place: str) -> list[Path]:
-    path = Path(place).expanduser()
+    path = given_path(place)
     if path.is_file():
         return [path]
     if path.is_dir():

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -20,6 +19,7 @@ from traffic_ai.cli.options import (
     KeysOption,
     SizeOption,
     WeightsOption,
+    given_moment,
 )
 from traffic_ai.cli.reading import ReaderKeyOption, note_table_read, reader_of
 from traffic_ai.cli.review import acting
@@ -108,8 +108,8 @@ def export(
         kinds=tuple(kind or ()),
         camera_ids=tuple(camera or ()),
         ids=ids,
-        since=_moment("--since", since),
-        until=_moment("--until", until),
+        since=None if since is None else given_moment("--since", since),
+        until=None if until is None else given_moment("--until", until),
     )
     if pictures is not None:
         reader = reader_of(reader_key, keys)
@@ -203,24 +203,6 @@ def _zone(name: str) -> "ZoneInfo":
         raise UsageError(
             f"--time-zone {name!r} is not a known time zone; write it as Asia/Bangkok or UTC"
         ) from None
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{option} {text!r} is not a time; write it as 2026-01-31T08:00+07:00"
-        ) from None
-    if moment.tzinfo is None:
-        fixed = moment.isoformat(timespec="minutes")
-        raise UsageError(
-            f"{option} {text!r} has no offset from UTC, so it could mean many moments; "
-            f"write {fixed}Z for UTC, or {fixed}+07:00 with your own offset"
-        )
-    return moment
 
 
 def _tell_undated(store: "ViolationStore", wanted: "RecordFilter") -> None:

@@ -1,12 +1,14 @@
 """Options that several commands share."""
 
 import getpass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from traffic_ai.core.errors import UsageError
+from traffic_ai.core.given import is_in_calendar
 from traffic_ai.core.kinds import Engine
 
 _STRIDE_PX = 32  # of the networks: they halve a picture five times
@@ -97,6 +99,27 @@ KeysOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def given_moment(option: str, text: str, spare: timedelta = timedelta(0)) -> datetime:
+    """The aware moment of an option's text. Raises UsageError for another text, one without offset,
+    and one that has no date in UTC, itself or as far from it as `spare`.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r} is not a time; write it as 2026-01-31T08:00:00+07:00"
+        ) from None
+    if moment.tzinfo is None:
+        fixed = moment.isoformat()
+        raise UsageError(
+            f"{option} {text!r} has no offset from UTC, so it could mean many moments; "
+            f"write {fixed}Z for UTC, or {fixed}+07:00 with your own offset"
+        )
+    if not is_in_calendar(moment, spare):
+        raise UsageError(f"{option} {text!r} lies at the end of the calendar; give another year")
+    return moment
 
 
 def person() -> str:

@@ -24,9 +24,11 @@ from traffic_ai.cli.options import (
     SiteOption,
     SizeOption,
     WeightsOption,
+    given_moment,
 )
 from traffic_ai.cli.words import several
 from traffic_ai.core.errors import UsageError
+from traffic_ai.core.given import A_YEAR
 
 if TYPE_CHECKING:
     from traffic_ai.batch.outcome import FileOutcome
@@ -212,19 +214,7 @@ def _start(text: str | None, file_count: int) -> datetime | None:
             f"--start-time is of one recording, {file_count} were given; "
             "set `start_time_pattern` in the site file for many"
         )
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"--start-time {text!r} is not a time; write it as 2026-01-31T08:00:00+07:00"
-        ) from None
-    if moment.tzinfo is None:
-        fixed = moment.isoformat()
-        raise UsageError(
-            f"--start-time {text!r} has no offset from UTC; "
-            f"write {fixed}Z for UTC, or {fixed}+07:00 with your own offset"
-        )
-    return moment
+    return given_moment("--start-time", text, A_YEAR)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from traffic_ai.config.problems import show
+from traffic_ai.core.given import A_YEAR, is_in_calendar
 from traffic_ai.evidence.encryption import checked_recipient
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -86,7 +87,7 @@ def _moment(value: object) -> datetime:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         moment = None
-    if moment is None or moment.utcoffset() is None:
+    if moment is None or moment.utcoffset() is None or not is_in_calendar(moment, A_YEAR):
         raise PydanticCustomError("moment", form, {"got": show(value)})
     return moment
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import UnusableModelError
 from traffic_ai.core.kinds import Engine as Engine
 from traffic_ai.detectors.networks import GraphSession
 
@@ -73,15 +73,15 @@ def callers_at_once(batch_size: int = 1) -> int:
 def open_session(data: bytes, where: str, choice: EngineChoice = DEFAULT_CHOICE) -> GraphSession:
     """A graph (serialised ONNX) in the chosen engine. `where` names the weights in messages.
 
-    Raises ModelError where the engine is not installed or does not start, or the graph is not one
-    with a single float32 input [1, 3, H, W].
+    Raises UnusableModelError where the engine is not installed or does not start, or the graph is
+    not one with a single float32 input [1, 3, H, W].
     """
     threads = choice.thread_count
     if choice.engine in (Engine.OPENVINO, Engine.OPENVINO_INT8):
         try:
             from traffic_ai.detectors.openvino import OpenVinoSession
         except ImportError as error:
-            raise ModelError(
+            raise UnusableModelError(
                 f"engine {choice.engine} needs OpenVINO ({error}); pip install "
                 "'traffic-ai[openvino]', or choose another with --engine"
             ) from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from traffic_ai.core.errors import ModelError
+from traffic_ai.core.errors import UnusableModelError
 from traffic_ai.detectors.letterbox import STRIDE_PX
 
 
@@ -12,7 +12,7 @@ def checked_input(
     """The (width, height) a graph's input is fixed to, None where it is open.
 
     inputs: of each its description for messages, whether it is float32, and its sizes with None
-    where open. Raises ModelError unless there is one, float32 [1, 3, H, W].
+    where open. Raises UnusableModelError unless there is one, float32 [1, 3, H, W].
     """
     is_float, shape = (inputs[0][1], inputs[0][2]) if len(inputs) == 1 else (False, ())
     batch, channels, *size = shape if len(shape) == 4 else (0, 0)
@@ -25,7 +25,7 @@ def checked_input(
         or any(side <= 0 or side % STRIDE_PX for side in fixed)
     ):
         found = ", ".join(text for text, _, _ in inputs) or "none"
-        raise ModelError(
+        raise UnusableModelError(
             f"{where}: input is {found}; wanted one tensor(float) [1, 3, H, W] with sides a "
             f"multiple of {STRIDE_PX}; export it with batch=1 and without half"
         )

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from traffic_ai.core.errors import ModelError, UnusableModelError, UsageError
+from traffic_ai.core.given import given_path
 
 # What is being done, bytes so far, bytes in all (None where not known).
 Progress = Callable[[str, int, int | None], None]
@@ -104,7 +105,7 @@ def cache_folder() -> Path:
     """Where fetched weights are kept: TRAFFIC_AI_MODELS, or the user's cache (XDG)."""
     own = os.environ.get("TRAFFIC_AI_MODELS")
     if own:
-        return Path(own).expanduser()
+        return given_path(own)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "traffic-ai" / "models"
 
@@ -160,7 +161,7 @@ def weights(name_or_path: str | Path, progress: Progress | None = None) -> Path:
     text = os.fspath(name_or_path)
     if text in registry() or (Path(text).name == text and not Path(text).suffix):
         return pull(text, progress)
-    path = Path(text).expanduser()
+    path = given_path(text)
     if not path.is_file():
         known = ", ".join(registry())
         raise UnusableModelError(f"no weights file {path}; give an existing file or one of {known}")
