@@ -3,7 +3,11 @@
 import pytest
 
 from tests.batch.runs import analyse
-from tests.blocks import Block, write_blocks, write_site
+from tests.blocks import Block, rows_of, write_blocks, write_site
+from traffic_ai.batch.outcome import FileState
+from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.records import SourceState
+from traffic_ai.stores.run_folder import STORE_NAME
 
 LOG = "time,group,aspect\n0.0,main,red\n{until},main,{then}\n"
 
@@ -50,3 +54,29 @@ def test_too_short_a_recording_says_nothing_of_its_signals(site_with_log, tmp_pa
     video = write_blocks(tmp_path / "v.mp4", [Block(0.2)], 2.0)
     [outcome] = analyse(site_with_log(0.1, "unknown"), tmp_path / "out", [video])
     assert outcome.notes == []
+
+
+def test_a_corrected_log_is_another_analysis(site_with_log, tmp_path):
+    video = write_blocks(tmp_path / "v.mp4", [Block(0.2)], 2.0)
+    out = tmp_path / "out"
+    states = []
+    for until in (1.0, 1.0, 1.5):
+        [outcome] = analyse(site_with_log(until, "green"), out, [video])
+        states.append(outcome.state)
+    assert states == [FileState.DONE, FileState.SKIPPED, FileState.DONE]
+    assert len({row["config_hash"] for row in rows_of(out)["violations"]}) == 2
+
+
+def test_signals_that_cannot_be_read_in_a_picture_fail_its_file_in_the_store_too(tmp_path):
+    video = write_blocks(tmp_path / "v.mp4", [Block(0.2)], 2.0)
+    heads = [{"head": [0.5, 0.1, 0.51, 0.13]}]
+    site = write_site(
+        tmp_path / "site.yaml",
+        {"id": "gate", "signal_groups": [{"id": "main", "lamps": heads}]},
+    )
+    [outcome] = analyse(site, tmp_path / "out", [video])
+    assert (outcome.state, outcome.frame_count) == (FileState.FAILED, 0)
+    with ViolationStore.open(tmp_path / "out" / STORE_NAME, read_only=True) as store:
+        [source] = store.sources()
+    assert (source.state, source.message) == (SourceState.FAILED, outcome.message)
+    assert "too small to read" in source.message

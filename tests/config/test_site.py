@@ -158,7 +158,7 @@ def test_section_is_crossed_in_the_direction_of_its_lanes(tmp_path: Path) -> Non
 
 
 def test_signal_groups_have_heads_lamps_or_a_log(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text("time,group,aspect\n0,2,red\n")
+    (tmp_path / "log.csv").write_text("time,group,aspect\n0,2,red\n0,logged,red\n")
     text = bent(
         GOOD,
         ("    lanes:", '      - id: logged\n        feed: {csv: log.csv, group: "2"}\n    lanes:'),
@@ -318,6 +318,22 @@ def test_the_canonical_text_of_a_camera_gives_the_camera_again(tmp_path, text):
             scene.homography.image_to_ground, scene_again.homography.image_to_ground
         )
     assert "CAM_PASSWORD" not in camera.text
+
+
+def test_a_camera_is_another_one_with_another_signal_log(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    text = bent(GOOD, ("    lanes:", "      - {id: logged, feed: {csv: log.csv}}\n    lanes:"))
+    hashes = []
+    for moment_s in (0, 0, 1):
+        log.write_text(f"time,group,aspect\n{moment_s},logged,red\n")
+        found = camera(tmp_path, text)
+        hashes.append(found.config_hash)
+        assert sha256(log.read_bytes()).hexdigest() in found.text
+    assert hashes[0] == hashes[1] != hashes[2]
+    log.unlink()  # evidence keeps the text, not the log
+    again = CameraSite.of_text(found.text)
+    assert (again.text, again.config_hash) == (found.text, found.config_hash)
+    assert again.scene(1280, 720).signal_groups[2].id == "logged"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"id":"x","lanes":[{"id":1}]}', "\x00"])

@@ -109,6 +109,19 @@ class Batch:
                 outcomes.append(outcome)
         return outcomes
 
+    def key(self, camera: CameraSite, source_hash: str) -> SourceKey:
+        """What the analysis of a file of that content is known by."""
+        config_hash = camera.config_hash
+        if self.begins_at is not None:
+            config_hash = started_hash(config_hash, self.begins_at)
+        return SourceKey(
+            camera.id,
+            source_hash,
+            config_hash,
+            self.detector.model_hash,
+            rules_version(camera),
+        )
+
 
 @dataclass(slots=True)
 class _Analysis:
@@ -158,7 +171,7 @@ class _FileRun:
             self._skip("still being written; run again when it is finished")
             return
         moment = FileMoment.of(path)
-        key = self._key(content_hash(path))
+        key = self._batch.key(self._camera, content_hash(path))
         if self._store.source_done(key):
             self._skip("already done")
             return
@@ -170,18 +183,6 @@ class _FileRun:
 
     def _skip(self, why: str) -> None:
         self._outcome.state, self._outcome.message = FileState.SKIPPED, why
-
-    def _key(self, source_hash: str) -> SourceKey:
-        config_hash = self._camera.config_hash
-        if self._batch.begins_at is not None:
-            config_hash = started_hash(config_hash, self._batch.begins_at)
-        return SourceKey(
-            self._camera.id,
-            source_hash,
-            config_hash,
-            self._batch.detector.model_hash,
-            rules_version(self._camera),
-        )
 
     def _analyse(self, video: VideoFile, key: SourceKey, moment: FileMoment | None) -> None:
         outcome = self._outcome
@@ -208,7 +209,7 @@ class _FileRun:
             if done:
                 self._close_session(analysis)
             analysis.recording.finish()
-        except SourceError as error:
+        except (SourceError, UsageError) as error:
             analysis.recording.finish()
             self._store.finish_source(
                 key,

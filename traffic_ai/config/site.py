@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from pydantic import Field
 
 from traffic_ai.calibration.plane import residuals_m
 from traffic_ai.config.build import build_homography, build_scene, calibration_points
@@ -64,7 +65,8 @@ class CameraSite:
     """One camera of a site file.
 
     `rules`: parameters by rule name; a plain mapping for rules of other packages. `text`: canonical
-    JSON of everything about this camera except its source; `config_hash`: its SHA-256.
+    JSON of everything about this camera except its source, with the SHA-256 of its signal logs as
+    they were when the site file was read; `config_hash`: its SHA-256.
     `encrypt_for`: the site's readers, for whom pictures and clips are encrypted.
     """
 
@@ -81,9 +83,16 @@ class CameraSite:
 
     @classmethod
     def of(
-        cls, model: CameraModel, folder: Path, encrypt_for: tuple[str, ...] = ()
+        cls,
+        model: CameraModel,
+        folder: Path,
+        encrypt_for: tuple[str, ...] = (),
+        text: str | None = None,
     ) -> "CameraSite":
-        """The camera of a validated model."""
+        """The camera of a validated model; text: its canonical text, where that is known.
+
+        Raises ConfigError where a signal log cannot be read.
+        """
         return cls(
             id=model.id,
             name=model.name or model.id,
@@ -91,7 +100,7 @@ class CameraSite:
             start_time_pattern=model.start_time_pattern,
             time_zone=ZoneInfo(model.time_zone),
             rules=_rules(model),
-            text=_canonical(model),
+            text=_canonical(model, folder) if text is None else text,
             _model=model,
             _folder=folder,
             encrypt_for=encrypt_for,
@@ -103,7 +112,7 @@ class CameraSite:
         the folder that a signal log lies in. Raises ConfigError where it is none.
         """
         try:
-            return cls.of(CameraModel.model_validate_json(text), Path())
+            return cls.of(_RecordedCamera.model_validate_json(text), Path(), text=text)
         except ValueError as error:
             reason = str(error).partition("\n")[0]
             raise ConfigError(f"this is not the text of a camera: {reason}") from error
@@ -201,10 +210,17 @@ def _rules(model: CameraModel) -> dict[str, BuiltInParameters | Mapping[str, Any
     return found
 
 
-def _canonical(model: CameraModel) -> str:
+class _RecordedCamera(CameraModel):
+    """A camera as `CameraSite.text` tells it: by name, the SHA-256 of each of its signal logs."""
+
+    signal_logs: dict[str, str] = Field(default_factory=dict)
+
+
+def _canonical(model: CameraModel, folder: Path) -> str:
     """The content with defaults left out, so that writing a default changes nothing.
 
-    Rules enter with all their parameters: another default is another decision.
+    Rules enter with all their parameters: another default is another decision. So do the signal
+    logs: another log is other changes of the signal.
     """
     content = model.model_dump(
         mode="json", exclude={"source", "recordings", "rules"}, exclude_defaults=True
@@ -216,7 +232,18 @@ def _canonical(model: CameraModel) -> str:
         name: document(value) if dataclasses.is_dataclass(value) else value
         for name, value in _rules(model).items()
     }
+    logs = {group.feed.csv for group in model.signal_groups if group.feed is not None}
+    if logs:
+        content["signal_logs"] = {name: _file_hash(folder / name) for name in logs}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _file_hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError(f"signal log {path} cannot be read: {error.strerror}") from error
 
 
 def text_hash(text: str) -> str:
