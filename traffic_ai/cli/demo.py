@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from traffic_ai.stores.records import SourceKey
 
 _SAME_EVENT_S = 2.0
 
@@ -27,6 +30,7 @@ def demo(
     from traffic_ai.cli.process import stopping_on_signals
     from traffic_ai.cli.progress import BatchProgress
     from traffic_ai.cli.sample import sample_root
+    from traffic_ai.sources.file import content_hash
     from traffic_ai.wiring import DetectorOptions, load_detector, open_site
 
     root = sample_root()
@@ -42,7 +46,8 @@ def demo(
     if stop.is_set() or not outcomes:
         raise typer.Exit(130)
     truth = json.loads(video.with_suffix(".truth.json").read_text(encoding="utf-8"))
-    right = print_beside_truth(_found(out), truth["violations"])
+    key = batch.key(site.cameras[0], content_hash(video))
+    right = print_beside_truth(found_in(out, key), truth["violations"])
     typer.echo(f"\nstore and evidence: {out}")
     typer.echo(f"as CSV: traffic-ai export {out} --output violations.csv")
     if not right:
@@ -79,7 +84,9 @@ def print_beside_truth(found: list[dict[str, Any]], true: list[dict[str, Any]]) 
     return right
 
 
-def _found(out: Path) -> list[dict[str, Any]]:
+def found_in(out: Path, key: "SourceKey") -> list[dict[str, Any]]:
+    """What that analysis found: the folder may hold others, of other versions of the rules."""
+    from traffic_ai.evaluate.run_folder import is_of
     from traffic_ai.evidence.words import stored_figure
     from traffic_ai.stores.database import ViolationStore
     from traffic_ai.stores.run_folder import STORE_NAME
@@ -94,6 +101,7 @@ def _found(out: Path) -> list[dict[str, Any]]:
                 "words": f"{v.road_user} at {v.t_s:.2f} s, {stored_figure(v)}",
             }
             for v in store.violations()
+            if is_of(v, key)
         ]
 
 

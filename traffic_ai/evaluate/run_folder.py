@@ -6,6 +6,7 @@ from pathlib import Path
 
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.core.errors import UsageError
+from traffic_ai.core.record import StoredViolation
 from traffic_ai.core.recorded import finding_of
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.violation import NearMiss, Violation
@@ -64,7 +65,7 @@ def read_run(wanted: Wanted, truth: Truth) -> Run:
         source = _source(wanted, camera, [one for one in sources if one.key.camera_id == camera_id])
         only = RecordFilter(camera_ids=(camera_id,))
         found = (finding_of(one.document, Violation) for one in store.documents(only))
-        records = tuple(record for record in found if _is_of(record, source.key))
+        records = tuple(record for record in found if is_of(record, source.key))
         near_misses = tuple(
             finding_of(one.document, NearMiss)
             for one in store.near_misses(only)
@@ -137,7 +138,7 @@ def _source(wanted: Wanted, camera: CameraSite, sources: Sequence[SourceRun]) ->
     return (same or done)[-1]
 
 
-def _is_of(record: Violation, key: SourceKey) -> bool:
+def is_of(record: Violation | StoredViolation, key: SourceKey) -> bool:
     """Whether a record comes from that very analysis, not from one with another site or rules."""
     made = record.provenance
     return (
