@@ -187,6 +187,19 @@ CASES: dict[str, str] = {
         ("ground_m: [4.0, 34.0]", "ground_m: [400, 3400]"),
         ("ground_m: [-4.0, 34.0]", "ground_m: [-400, 3400]"),
     ),
+    "parameters that need a calibration": bent(
+        SECTIONS,
+        (
+            "      speeding:\n",
+            "      speeding: {min_baseline_m: 15, min_points: 8, max_gate_difference: 0.2, "
+            "max_uncertainty: 0.02}\n      wrong_way: {min_distance_m: 5}\n",
+        ),
+    ),
+    "distance over the line without a calibration": bent(
+        NO_CALIBRATION,
+        ("      stop_over_line:\n", "      stop_over_line: {min_distance_m: 1.0}\n"),
+        ("      speeding: {tolerance_kmh: 3, tolerance_by_class_kmh: {bus: 5}}\n", ""),
+    ),
     "limit of zero": bent(GOOD, ("speed_limit_kmh: 50", "speed_limit_kmh: 0")),
     "limit of 500": bent(GOOD, ("speed_limit_kmh: 50", "speed_limit_kmh: 500")),
     "limit with its unit": bent(GOOD, ("speed_limit_kmh: 50", "speed_limit_kmh: 50 km/h")),
@@ -203,9 +216,33 @@ CASES: dict[str, str] = {
             "        feed: {csv: log.csv}\n",
         ),
     ),
+    "feed that is no signal log": bent(
+        GOOD,
+        (
+            GOOD[GOOD.index("        lamps:\n          - {red:") : GOOD.index("    lanes:")],
+            "        feed: {csv: site.yaml}\n",
+        ),
+    ),
+    "head too small to be read": bent(
+        SECTIONS,
+        (
+            "    lanes:",
+            "    signal_groups:\n      - {id: main, lamps: [{head: [10, 10, 13, 16]}]}\n    lanes:",
+        ),
+    ),
+    "lamp too small to be read": bent(
+        SECTIONS,
+        (
+            "    lanes:",
+            "    signal_groups:\n      - {id: main, lamps: [{red: [10, 10, 12, 16]}]}\n    lanes:",
+        ),
+    ),
     "lamps without red": bent(GOOD, ("{red: [0.10, 0.10, 0.12, 0.12], ", "{")),
     "head and lamps": bent(GOOD, ("{red: ", "{head: [0.1, 0.1, 0.12, 0.16], red: ")),
     "start time without offset": bent(GOOD, ("08:00:00+01:00", "08:00:00")),
+    "start time outside the calendar": bent(
+        GOOD, ("2026-03-02T08:00:00+01:00", "0001-01-01T00:00:00+07:00")
+    ),
     "start time unquoted is fine, start pattern beside it is not": bent(
         GOOD,
         (

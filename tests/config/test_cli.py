@@ -123,6 +123,32 @@ def test_source_that_is_no_video_fails_with_its_name(tmp_path: Path) -> None:
     assert "a.mp4" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("time;group;aspect\n0;side;red\n", "commas, not semicolons"),
+        ("time,group,aspect\n0,main,red\n", "no row for group 'side' (groups: main)"),
+    ],
+)
+def test_signal_log_that_cannot_be_read_fails(log: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(log)
+    lamps = GOOD[GOOD.index("        lamps:\n          - {red:") : GOOD.index("    lanes:")]
+    path = with_video(tmp_path, bent(GOOD, (lamps, "        feed: {csv: log.csv}\n")))
+    result = call("validate", path)
+    assert result.exit_code == 2
+    assert f"{path}:22: error: cameras[0].signal_groups[1].feed: " in result.stdout
+    assert said in result.stdout
+
+
+def test_head_too_small_in_the_cameras_video_fails(tmp_path: Path) -> None:
+    text = bent(GOOD, ("[0.80, 0.10, 0.82, 0.20]", "[0.80, 0.10, 0.804, 0.12]"))
+    result = call("validate", with_video(tmp_path, text))
+    assert result.exit_code == 2
+    assert "too small to read" in result.stdout
+    unknown_size = write(tmp_path, bent(text, (SOURCE, "rtsp://10.0.0.8/stream")))
+    assert call("validate", unknown_size).exit_code == 0
+
+
 def test_preview_draws_the_site_over_the_cameras_video(tmp_path: Path) -> None:
     out = tmp_path / "preview.png"
     assert call("preview", with_video(tmp_path), "--out", out).exit_code == 0

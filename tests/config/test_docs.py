@@ -34,6 +34,22 @@ def test_example_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert set(site.cameras[0].rules) == set(PARAMETERS)
 
 
+def test_the_speed_section_that_is_shown_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAM_USER", "operator")
+    monkeypatch.setenv("CAM_PASSWORD", "hunter2")
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (section,) = re.findall(r"```\n(    speed_sections:\n.*?)```", PAGE, re.DOTALL)
+    before, _, rest = example.partition("    calibration:\n")
+    after = rest[rest.index("    signal_groups:\n") :]
+    after = after.replace("    rules:\n", section + "    rules:\n")
+    site = load_site(write(tmp_path, before + after))
+    assert site.warnings == ()
+    (shown,) = site.cameras[0].scene(1280, 720).speed_sections
+    assert shown.length_m == 25.0
+
+
 def test_defaults_of_rules_are_those_of_the_program() -> None:
     rows = re.findall(r"^\| `(\w+)\.(\w+)` \| ?([^|]*?) \|", PAGE, re.MULTILINE)
     told = {(rule, name): value for rule, name, value in rows}

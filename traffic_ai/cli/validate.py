@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXIT_INVALID = 2
 
 _FALLBACK_SIZE_PX = (1280, 720)
+_ASSUMED = "assumed"
 
 
 def validate(
@@ -72,6 +73,8 @@ def _document(
 
 def _summary(camera: "CameraSite") -> dict[str, object]:
     """What there is to say of a camera; `error` where it does not suit its picture."""
+    from traffic_ai.wiring import new_signals
+
     summary: dict[str, object] = {
         "id": camera.id,
         "name": camera.name,
@@ -84,6 +87,8 @@ def _summary(camera: "CameraSite") -> dict[str, object]:
         size_px, origin = _picture_size(camera)
         summary["picture"] = {"size": list(size_px), "from": origin}
         scene = camera.scene(*size_px)
+        if origin != _ASSUMED:
+            new_signals(scene)  # raises where a head is too small to be read
         report = camera.calibration_report(*size_px)
     except (UsageError, SourceError) as error:
         return summary | {"error": str(error)}
@@ -103,7 +108,7 @@ def _picture_size(camera: "CameraSite") -> tuple[tuple[int, int], str]:
             video.close()
     if camera.reference_size_px is not None:
         return camera.reference_size_px, "reference_size"
-    return _FALLBACK_SIZE_PX, "assumed"
+    return _FALLBACK_SIZE_PX, _ASSUMED
 
 
 def _content(scene: "Scene") -> dict[str, object]:

@@ -213,13 +213,14 @@ def _signal_group(group: SignalGroupModel, folder: Path, scale: PictureScale) ->
     feed = group.feed
     return SignalGroup(
         id=group.id,
-        heads=tuple(_head(lamps, scale) for lamps in group.lamps or ()),
+        heads=tuple(build_head(lamps, scale) for lamps in group.lamps or ()),
         feed_csv=None if feed is None else folder / feed.csv,
         feed_group=None if feed is None else feed.group or group.id,
     )
 
 
-def _head(lamps: LampsModel, scale: PictureScale) -> SignalHead:
+def build_head(lamps: LampsModel, scale: PictureScale) -> SignalHead:
+    """A signal head with its boxes in pixels of the picture."""
     single: Sequence[tuple[Aspect, Box | None]] = (
         (Aspect.RED, lamps.red),
         (Aspect.YELLOW, lamps.yellow),

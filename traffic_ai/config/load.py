@@ -15,7 +15,6 @@ from traffic_ai.config.needs import (
     check_references,
     check_rule_names,
     check_rule_needs,
-    check_signal_groups,
     check_source,
     check_times,
 )
@@ -24,6 +23,7 @@ from traffic_ai.config.picture import PictureScale, reference_size
 from traffic_ai.config.problems import KeyPath, Problem, Remark, Severity, SiteFileError, path_text
 from traffic_ai.config.schema import CameraModel
 from traffic_ai.config.shapes import ShapeCheck, check_overlaps
+from traffic_ai.config.signal_needs import check_head, check_signal_groups
 from traffic_ai.config.site import CameraSite, Site
 from traffic_ai.config.survey import check_calibration
 
@@ -99,7 +99,9 @@ def _check_drawing(camera: CameraModel, at: KeyPath, notes: Notes, whole: bool) 
         shapes.box(box, (*at, "detection_regions", index))
     for index, group in enumerate(camera.signal_groups):
         for position, lamps in enumerate(group.lamps or ()):
-            shapes.lamps(lamps, (*at, "signal_groups", index, "lamps", position))
+            here = (*at, "signal_groups", index, "lamps", position)
+            if shapes.lamps(lamps, here) and reference_size(camera.coordinates) is not None:
+                check_head(lamps, group.id, scale, here, notes)
     homography = check_calibration(camera, at, scale, shapes, notes)
     places = [(lane, (*at, "lanes", index)) for index, lane in enumerate(camera.lanes)]
     usable = [(lane, here) for lane, here in places if shapes.lane(lane, here)]

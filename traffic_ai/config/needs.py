@@ -17,9 +17,15 @@ from traffic_ai.config.build import build_stop_line
 from traffic_ai.config.notes import Notes
 from traffic_ai.config.picture import PictureScale
 from traffic_ai.config.problems import KeyPath, show, suggest
-from traffic_ai.config.schema import CameraModel, SignalGroupModel
+from traffic_ai.config.schema import CameraModel
 from traffic_ai.config.schema_rules import RedLightModel, RulesModel, SpeedingModel
-from traffic_ai.config.source import CAMERA_SCHEMES, is_url, missing_variables, password_in_file
+from traffic_ai.config.source import (
+    CAMERA_SCHEMES,
+    is_file,
+    is_url,
+    missing_variables,
+    password_in_file,
+)
 from traffic_ai.core.errors import ConfigError
 from traffic_ai.core.geometry import DirectedLine, Homography
 from traffic_ai.core.scene import Lane
@@ -29,6 +35,20 @@ BUILT_IN_RULES = tuple(RulesModel.model_fields)
 
 _COARSE_START_S = 3600.0
 _LONGEST_GRACE_S = 5.0
+_NEED_CALIBRATION: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "stop_over_line": (
+        ("min_distance_m",),
+        "remove it, or add calibration; without it 15 % of the box's height counts",
+    ),
+    "wrong_way": (
+        ("min_distance_m",),
+        "remove it, or add calibration; without it min_lane_share counts",
+    ),
+    "speeding": (
+        ("min_baseline_m", "min_points", "max_gate_difference", "max_uncertainty"),
+        "remove it, or add calibration; speed_sections have no such bound and no second method",
+    ),
+}
 _NAMED_LISTS = ("signal_groups", "lanes", "stop_lines", "speed_sections")
 
 
@@ -90,22 +110,6 @@ def check_references(camera: CameraModel, at: KeyPath, data: object, notes: Note
             notes.error((*at, "stop_lines", index, "signal_group"), message, suggest(group, groups))
 
 
-def check_signal_groups(camera: CameraModel, at: KeyPath, folder: Path, notes: Notes) -> None:
-    """Each group has lamps or a feed, and the feed's file is there."""
-    for index, group in enumerate(camera.signal_groups):
-        _check_signal_group(group, (*at, "signal_groups", index), folder, notes)
-
-
-def _check_signal_group(group: SignalGroupModel, at: KeyPath, folder: Path, notes: Notes) -> None:
-    if group.lamps and group.feed is not None:
-        notes.error(at, "both lamps and a feed are given", "keep one of them")
-    elif not group.lamps and group.feed is None:
-        notes.error(at, "neither lamps nor a feed are given", "add lamps: or feed:")
-    if group.feed is not None and not _is_file(folder / group.feed.csv):
-        message = f"there is no file {show(group.feed.csv)}"
-        notes.error((*at, "feed", "csv"), message, f"paths are relative to {folder}")
-
-
 def check_source(camera: CameraModel, at: KeyPath, folder: Path, notes: Notes) -> None:
     """The source can be found here and now; only warnings, it may be given elsewhere."""
     source, at = camera.source, (*at, "source")
@@ -125,16 +129,9 @@ def check_source(camera: CameraModel, at: KeyPath, folder: Path, notes: Notes) -
         for name in missing_variables(source, os.environ):
             message = f"the environment variable {name} is not set here"
             notes.warn(at, message, f"export {name}=... before the camera is opened")
-    elif not _is_file(folder / source):
+    elif not is_file(folder / source):
         message = f"there is no file {show(source)}"
         notes.warn(at, message, f"paths are relative to {folder}; a URL begins with rtsp://")
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
-        return False
 
 
 def check_times(camera: CameraModel, at: KeyPath, notes: Notes) -> None:
@@ -221,6 +218,18 @@ def check_rule_needs(camera: CameraModel, at: KeyPath, notes: Notes) -> None:
         notes.error((*at_rules, "wrong_way"), "wrong_way needs lanes", "add lanes, or remove it")
     if "speeding" in on:
         _check_speeding(camera, at, notes)
+    if camera.calibration is None:
+        _check_idle_keys(camera.rules, at_rules, notes)
+
+
+def _check_idle_keys(rules: RulesModel, at: KeyPath, notes: Notes) -> None:
+    """What is set for a rule and says nothing where there is no calibration."""
+    for rule, (keys, hint) in _NEED_CALIBRATION.items():
+        given = getattr(rules, rule)
+        for key in keys if given is not None else ():
+            if key in given.model_fields_set:
+                message = f"{key} says nothing where there is no calibration"
+                notes.warn((*at, rule, key), message, hint)
 
 
 def _check_speeding(camera: CameraModel, at: KeyPath, notes: Notes) -> None:

@@ -108,7 +108,7 @@ class ShapeCheck:
             return False
         return True
 
-    def lamps(self, lamps: LampsModel, at: KeyPath) -> None:
+    def lamps(self, lamps: LampsModel, at: KeyPath) -> bool:
         """A head box, or lamp boxes with at least red."""
         single = {"red": lamps.red, "yellow": lamps.yellow, "green": lamps.green}
         given = {name: box for name, box in single.items() if box is not None}
@@ -123,9 +123,9 @@ class ShapeCheck:
         if given and (lamps.swapped or lamps.layout != "vertical"):
             message = "layout and swapped say nothing where the lamps are given one by one"
             self._notes.warn(at, message, "remove them")
-        for name, box in {"head": lamps.head, **given}.items():
-            if box is not None:
-                self.box(box, (*at, name))
+        boxes = {"head": lamps.head, **given}
+        drawn = [self.box(box, (*at, name)) for name, box in boxes.items() if box is not None]
+        return all(drawn) and (lamps.head is None) == ("red" in given)
 
     @property
     def least_length_px(self) -> float:

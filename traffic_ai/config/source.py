@@ -23,6 +23,14 @@ def is_url(source: str) -> bool:
     return bool(_SCHEME.match(source)) or source.startswith("${")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False also for a path that none can have."""
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def missing_variables(source: str, environment: Mapping[str, str]) -> list[str]:
     """Variables a URL names that the environment lacks."""
     return [name for name in _VARIABLE.findall(source) if not environment.get(name)]

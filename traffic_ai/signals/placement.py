@@ -189,8 +189,3 @@ def _around_lamps(
             dy = (y - (box[along] + box[along + 2]) / 2) / (0.45 * (box[along + 2] - box[along]))
             planes[index] = np.exp(-0.5 * (dx[None, :] ** 2 + dy[:, None] ** 2))
     return planes
-
-
-def _offsets(at: Array, ends: Array) -> Array:
-    """How far places are from the middle of a lamp, in standard deviations."""
-    return np.asarray((at - ends.mean()) / (0.45 * (ends[1] - ends[0])))
