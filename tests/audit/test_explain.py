@@ -287,6 +287,20 @@ def test_the_page_is_written_though_nobody_reads_the_words_to_their_end(
     assert drawn.read_text().startswith("<!DOCTYPE html>")
 
 
+def test_a_record_is_explained_for_a_script_too(run_copy, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    record_id, folder = next(iter(packages_of(run_copy).items()))
+    before = sorted(tmp_path.iterdir())
+    told = json.loads(call("explain", record_id[:12], run_copy, "--json").out)
+    assert told["id"] == record_id
+    assert all(condition["met"] for condition in told["explanation"])
+    assert told["facts"]["record"] == record_id
+    assert sorted(tmp_path.iterdir()) == before, "no page was asked for"
+    said = call("explain", folder, "--json", "--output", "page.html")
+    assert json.loads(said.out) == told
+    assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
+
+
 @pytest.fixture
 def with_near_misses(blocks_run, tmp_path):
     run = shutil.copytree(blocks_run, tmp_path / "run")
@@ -324,6 +338,8 @@ def test_a_near_miss_is_explained_by_its_id(with_near_misses, call):
     said = call("explain", ids[0], run)
     assert said.code == 0
     assert said.out.startswith("no red light: motorcycle in lane lane-1")
+    told = json.loads(call("explain", ids[0], run, "--json").out)
+    assert (told["id"], told["reason"]) == (ids[0], "grace_period")
 
 
 @pytest.mark.parametrize(

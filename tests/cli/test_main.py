@@ -91,6 +91,7 @@ def test_the_help_comes_without_loading_what_is_heavy():
         (["process", "{dir}/no.mp4", "--site", "{site}"], ["no.mp4", "no file or folder"]),
         (["process", "{dir}/*.webm", "--site", "{site}"], ["*.webm", "nothing matches"]),
         (["process", "{empty}", "--site", "{site}"], ["{empty}", "no video files"]),
+        (["process", "~nosuch/v.mp4", "-s", "{site}"], ["'~nosuch/v.mp4'", "./~nosuch/v.mp4"]),
         (["process", "{video}", "-s", "{site}", "--camera", "x"], ["'x'", "it has gate"]),
         (["process", "{video}", "-s", "{two}"], ["wrong.mp4", "--camera (a, b)"]),
         (["process", "{video}", "-s", "{site}", "--size", "100"], ["--size 100", "640"]),
@@ -105,6 +106,10 @@ def test_the_help_comes_without_loading_what_is_heavy():
             ["'2026-01-31'", "2026-01-31T00:00:00Z"],
         ),
         (
+            ["process", "{video}", "-s", "{site}", "--start-time", "0001-01-01T00:00:00+07:00"],
+            ["'0001-01-01T00:00:00+07:00'", "another year"],
+        ),
+        (
             ["process", "{dir}", "-s", "{site}", "--start-time", "2026-01-31T00:00:00Z"],
             ["2 were given", "start_time_pattern"],
         ),
@@ -114,6 +119,7 @@ def test_the_help_comes_without_loading_what_is_heavy():
         (["watch", "--site", "{site}", "--batch", "3"], ["--batch 3", "1, 2, 4, 8"]),
         (["watch", "--site", "{site}", "--camera", "x"], ["'x'", "it has gate"]),
         (["export", "{empty}"], ["{empty}", "violations.sqlite"]),
+        (["explain", "--each", "{empty}"], ["--each", "--near-misses"]),
         (["validate", "{bad}"], ["lanez"]),
         (["preview", "{site}", "--out", "{dir}/p.txt"], ["p.txt", ".png"]),
         (["models", "path", "yolov99"], ["'yolov99'", "yolov8n"]),

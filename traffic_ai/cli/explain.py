@@ -13,8 +13,11 @@ from traffic_ai.core.errors import TrafficAiError, UsageError
 from traffic_ai.core.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from traffic_ai.audit.explain import Explained
     from traffic_ai.audit.explain_counts import ReasonCount
+    from traffic_ai.core.violation import NearMiss
     from traffic_ai.evidence.encryption import Reader
 
 
@@ -48,12 +51,16 @@ def explain(
     The page shows the vehicle's way over the still, the stop line, what the signal showed, the
     speed over the pass with its uncertainty, and the conditions. It holds the still: keep it as
     the record. ID may be its first few digits; that of a near miss tells why it was not reported.
-    The camera's chain tells that, when and by whom the record was read.
+    With --json the record is printed with the figures behind it, and a page only written where
+    --output names one. The camera's chain tells that, when and by whom the record was read.
     """
     if near_misses:
         (_each if each else _counts)(_run_folder(what), as_json)
         return
-    show = _Shown(output, only_words, by, keys, reader_key)
+    if each:
+        raise UsageError("--each goes with --near-misses: explain --near-misses --each RUN_FOLDER")
+    no_page = only_words or (as_json and output is None)
+    show = _Shown(output, no_page, as_json, by, keys, reader_key)
     if len(what) == 1:
         _package(Path(what[0]), show)
         return
@@ -71,7 +78,8 @@ class _Shown:
     """How a record is to be shown, and to whom."""
 
     output: Path | None
-    only_words: bool
+    no_page: bool
+    as_json: bool
     by: str
     keys: Path | None
     reader_key: Path | None
@@ -89,13 +97,17 @@ def _record(record_id: str, run: Path, show: _Shown) -> None:
         missed = near_misses(run, record_id)
         if len(missed) != 1:
             raise
-        _say(near_miss_words(*missed.values()))
+        if show.as_json:
+            [document] = _documents(missed)
+            typer.echo(json.dumps(document, indent=2))
+        else:
+            _say(near_miss_words(*missed.values()))
         return
     _package(folder, show)
 
 
 def _package(folder: Path, show: _Shown) -> None:
-    from traffic_ai.audit.explain import explain_package, words
+    from traffic_ai.audit.explain import explain_package, facts, words
     from traffic_ai.evidence.chain import MANIFEST
 
     if not folder.exists():
@@ -112,10 +124,14 @@ def _package(folder: Path, show: _Shown) -> None:
     explained = explain_package(folder)
     note_read([folder], "explain", show.by, show.keys)
     # The page first: what reads the words, as `head` does, may close the pipe early.
-    path = None if show.only_words else _draw(explained, reader, show.output)
-    _say(words(explained))
+    path = None if show.no_page else _draw(explained, reader, show.output)
+    if show.as_json:
+        told = {**explained.package.violation, "facts": dict(facts(explained))}
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        _say(words(explained))
     if path is not None:
-        typer.echo(f"drawn: {path}")
+        typer.echo(f"drawn: {path}", err=show.as_json)
 
 
 def _draw(explained: "Explained", reader: "Reader | None", output: Path | None) -> Path:
@@ -147,14 +163,19 @@ def _run_folder(what: list[str]) -> Path:
 def _each(run: Path, as_json: bool) -> None:
     from traffic_ai.audit.explain import near_miss_line
     from traffic_ai.audit.explain_counts import near_misses
-    from traffic_ai.core.violation import document
 
     missed = near_misses(run)
     if as_json:
-        typer.echo(json.dumps([{**document(m), "id": i} for i, m in missed.items()], indent=2))
+        typer.echo(json.dumps(_documents(missed), indent=2))
         return
     for miss_id, miss in missed.items():
         _say([f"{miss_id}  {near_miss_line(miss)}; {miss.reason.replace('_', ' ')}"])
+
+
+def _documents(missed: "Mapping[str, NearMiss]") -> list[dict[str, object]]:
+    from traffic_ai.core.violation import document
+
+    return [{**document(miss), "id": miss_id} for miss_id, miss in missed.items()]
 
 
 def _counts(run: Path, as_json: bool) -> None:
