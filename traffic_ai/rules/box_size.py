@@ -137,7 +137,7 @@ def whole_of_one_size(t_s: Array, boxes: Array, m_per_px: Array) -> NDArray[np.b
     """
     kept = np.zeros(len(boxes), bool)
     runs, sizes = _whole_runs(boxes, m_per_px, t_s), _uncut(boxes, m_per_px)
-    goes_on = [_goes_on(one, other, sizes, t_s, boxes) for one, other in pairwise(runs)]
+    goes_on = [_goes_on(one, other, sizes) for one, other in pairwise(runs)]
     low = high = int(np.argmax([last - first for first, last in runs] or [0]))
     while low > 0 and goes_on[low - 1]:
         low -= 1
@@ -148,19 +148,18 @@ def whole_of_one_size(t_s: Array, boxes: Array, m_per_px: Array) -> NDArray[np.b
     return kept
 
 
-def _goes_on(
-    one: tuple[int, int], other: tuple[int, int], log_sizes: Array, t_s: Array, boxes: Array
-) -> bool:
-    """Whether two runs [a, b) show one vehicle: the box was another between them only, or is but
-    higher or lower by its upper edge.
+def _goes_on(one: tuple[int, int], other: tuple[int, int], log_sizes: Array) -> bool:
+    """Whether the box is of one size in two runs [a, b), but that it was lower for a while at the
+    end of one or at the beginning of the other.
     """
-    before = np.median(log_sizes[max(one[1] - _REACH, one[0]) : one[1]], axis=0)
-    after = np.median(log_sizes[other[0] : min(other[0] + _REACH, other[1])], axis=0)
-    wider, higher = np.abs(after - before).tolist()
-    from_above = one[1] == other[0] and (
-        _share_of_lower_edge(t_s, boxes, other[0]) < _LEAST_SHARE_BELOW
-    )
-    return wider < _STEP and (higher < _STEP or from_above)
+    if min(one[1] - one[0], other[1] - other[0]) < _REACH:
+        return False
+    before, after = (_medians(log_sizes[first:last]) for first, last in (one, other))
+    as_high_before = np.flatnonzero(before[:, 1] >= after[0, 1])
+    as_high_after = np.flatnonzero(after[:, 1] >= before[-1, 1])
+    pairs = [(before[i], after[0]) for i in as_high_before[-1:]]
+    pairs += [(before[-1], after[i]) for i in as_high_after[:1]]
+    return any(bool((np.abs(a - b) < _STEP).all()) for a, b in pairs)
 
 
 def whole(boxes: Array, m_per_px: Array, t_s: Array | None = None) -> NDArray[np.bool_]:
