@@ -57,6 +57,7 @@ def _changed(site: Path, change: Change, folder: Path) -> Site | None:
         change(camera)
         if change is reverse_directions:
             camera["rules"] = {"wrong_way": None}
+            camera.pop("stop_lines", None)
 
     return variant(site, only_direction, folder)
 

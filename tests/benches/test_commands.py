@@ -70,5 +70,5 @@ def test_a_store_is_filled_and_timed_at_each_size(
     assert store(["--rows", "0", "300", "--points", "2", "--folder", str(tmp_path)]) == 0
     told = json.loads((tmp_path / "store.json").read_text())
     assert list(told) == ["0", "300"]
-    assert {"cold", "warm"} == set(told["300"]["list of a camera and kind"])
+    assert {"cold", "warm", "cpu"} == set(told["300"]["list of a camera and kind"])
     assert "| traffic-ai export, csv |" in capsys.readouterr().out
