@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from traffic_ai.core.violation import ViolationKind
-from traffic_ai.simulate.events import Event, violations
+from traffic_ai.simulate.event import STAND_MPS, Event
+from traffic_ai.simulate.events import violations
 from traffic_ai.simulate.traffic import Scenario, make_world
 from traffic_ai.simulate.traffic.schema import read_scenario
 from traffic_ai.simulate.world import World
@@ -71,9 +73,29 @@ def stand(over_m: float, **keys: Any) -> dict[str, Any]:
 def test_who_stands_over_the_line_at_red_is_over_it_by_that_much() -> None:
     (event,) = found(vehicles=[stand(1.3)])
     assert event.kind is ViolationKind.STOP_OVER_LINE
-    assert event.figures["front_over_line_m"] == pytest.approx(1.3, abs=0.003)
-    assert event.t_s == pytest.approx(18.0, abs=0.2)
-    assert event.until_s == pytest.approx(28.0, abs=0.06)
+    assert event.figures["front_over_line_m"] == pytest.approx(1.3, abs=1e-4)
+    left = brentq(lambda share: 10.0 * (3 * share**2 - 2 * share**3) - STAND_MPS, 0.0, 0.5)
+    assert event.t_s == pytest.approx(18.0 - 4.0 * left, abs=1e-4)
+    assert event.until_s == pytest.approx(28.0, abs=1e-6)
+
+
+STOOD = [[0.0, "red"], [20.0, "green"]]
+
+
+@pytest.mark.parametrize("came_s", [-30.0, -4.0])
+def test_who_stood_over_the_line_before_the_first_frame_is_not_certain(came_s: float) -> None:
+    legs = [{"within_s": w, "speed_kmh": v} for w, v in ((2.0, 0.0), (20.0 - came_s, 0.0))]
+    vehicle = car(at_s=came_s, at_m=16.3, legs=[*legs, {"within_s": 6.0, "speed_kmh": 36.0}])
+    (event,) = found(signals={"phases": STOOD}, vehicles=[vehicle])
+    assert (event.kind, event.certain) == (ViolationKind.STOP_OVER_LINE, False)
+    assert event.figures["stands_from_s"] == 0.0
+    assert event.figures["stands_until_s"] == pytest.approx(20.0, abs=1e-6)
+    assert event.figures["front_over_line_m"] == pytest.approx(1.3, abs=1e-4)
+    assert ("front_crosses_s" in event.figures) == (came_s > -6.0)
+
+
+def test_who_is_over_the_line_at_the_first_frame_and_drives_does_not_stand() -> None:
+    assert found(signals={"phases": STOOD}, vehicles=[car(at_s=0.0, at_m=27.0)]) == []
 
 
 def test_who_stands_just_before_the_line_does_nothing_wrong() -> None:
@@ -91,8 +113,10 @@ def test_the_way_driven_against_a_lane_is_measured() -> None:
         road=watch, vehicles=[car(lane="south-2", at_s=5.0, at_m=20.0, wrong_way=True)]
     )
     assert (event.kind, event.lane_id) == (ViolationKind.WRONG_WAY, "south-2")
-    assert event.figures["driven_m"] == pytest.approx(50.0, abs=1.0)
-    assert event.until_s - event.t_s == pytest.approx(5.0, abs=0.15)
+    assert event.figures["driven_m"] == pytest.approx(50.0, abs=1e-4)
+    # Its middle is 2.36 m behind its front, which is 5 m into the lane at 5 s.
+    assert event.t_s == pytest.approx(5.0 - (5.0 - 2.36) / 10.0, abs=1e-4)
+    assert event.until_s - event.t_s == pytest.approx(5.0, abs=1e-4)
 
 
 def test_backing_up_counts_by_its_metres() -> None:
@@ -102,16 +126,25 @@ def test_backing_up_counts_by_its_metres() -> None:
     ]
     (event,) = found(road={"kind": "straight"}, vehicles=[car(at_s=5.0, at_m=30.0, legs=legs)])
     assert event.kind is ViolationKind.WRONG_WAY
-    assert event.figures["driven_m"] == pytest.approx(1.5 * (1.0 + 1.0 + 1.0), abs=0.1)
+    assert event.figures["driven_m"] == pytest.approx(1.5 * (1.0 + 1.0 + 1.0), abs=0.01)
+    # It backs up at more than STAND_MPS but for the first and last moments of its two ramps.
+    slow = brentq(lambda share: 1.5 * (3 * share**2 - 2 * share**3) - STAND_MPS, 0.0, 0.5)
+    assert event.t_s == pytest.approx(10.0 + 2.0 * slow, abs=1e-4)
+    assert event.until_s == pytest.approx(15.0 - 2.0 * slow, abs=1e-4)
 
 
 @pytest.mark.parametrize(("kmh", "count"), [(49.9, 0), (50.1, 1), (250.0, 1)])
 def test_speeding_begins_above_the_limit(kmh: float, count: int) -> None:
-    events = found(road={"kind": "straight"}, vehicles=[car(at_s=5.0, speed_kmh=kmh)])
+    world = make_world(scenario(road={"kind": "straight"}, vehicles=[car(at_s=5.0, speed_kmh=kmh)]))
+    events = violations(world)
     assert len(events) == count
     for event in events:
         assert event.figures["speed_kmh"] == pytest.approx(kmh, abs=1e-6)
         assert event.figures["limit_kmh"] == 50.0
+        from_m, until_m = world.road.lane("north-1").centre_m[[0, -1], 1]
+        middle_m = 25.0 - world.vehicles[0].body.length_m / 2
+        assert event.t_s == pytest.approx(5.0 + 3.6 * (from_m - middle_m) / kmh, abs=1e-4)
+        assert event.until_s == pytest.approx(5.0 + 3.6 * (until_m - middle_m) / kmh, abs=1e-4)
 
 
 def test_what_happens_at_the_first_frames_is_not_certain() -> None:
@@ -132,6 +165,7 @@ DEED_CASES = [
     ({"deed": "stop_over_line", "over_m": [2.0, 2.0]}, {"stop_over_line"}),
     ({"deed": "creep", "over_m": [-0.3, -0.1]}, set()),
     ({"deed": "creep", "over_m": [1.0, 1.2]}, {"stop_over_line"}),
+    ({"deed": "reverse", "by_m": [3.0, 3.0], "for_s": [2.5, 2.5]}, {"stop_over_line", "wrong_way"}),
     ({"deed": "turn_on_red"}, set()),
     ({"deed": "uturn"}, set()),
     ({"deed": "change_lane"}, set()),

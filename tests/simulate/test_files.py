@@ -87,6 +87,32 @@ def test_the_truth_holds_an_entry_a_frame_of_every_quantity(tmp_path: Path) -> N
         assert entry["visible"][0] > 0.0 or entry["box_px"][0] is not None
 
 
+def test_the_tyres_stand_where_the_documented_formula_puts_them(tmp_path: Path) -> None:
+    world, truth = made("junction-turns", tmp_path)
+    by_id = {vehicle.id: vehicle for vehicle in world.vehicles}
+    turned = set()
+    for entry in truth["vehicles"]:
+        first = entry["first_frame"]
+        t_s = np.array(truth["t_s"][first : first + len(entry["ground_m"])])
+        vehicle = by_id[entry["id"]]
+        contacts_m = vehicle.body.contacts_m
+        flat_m = np.concatenate([contacts_m, np.zeros((len(contacts_m), 1))], axis=1)
+        exact_m = vehicle.course.poses(t_s).to_world_m(flat_m)[..., :2]
+        heading = np.radians(entry["heading_deg"])[:, None]
+        right_m, ahead_m = np.array(entry["contacts_m"]).T
+        x_m, y_m = np.array(entry["ground_m"]).T[..., None]
+        found_m = np.stack(
+            [
+                x_m + right_m * np.cos(heading) + ahead_m * np.sin(heading),
+                y_m - right_m * np.sin(heading) + ahead_m * np.cos(heading),
+            ],
+            axis=-1,
+        )
+        assert found_m == pytest.approx(exact_m, abs=3e-3)
+        turned |= {round(h / 90) for h in entry["heading_deg"]}
+    assert len(turned) > 1
+
+
 def test_the_projection_matrix_of_the_truth_is_the_camera(tmp_path: Path) -> None:
     world, truth = made("straight-day", tmp_path)
     points_m = np.random.default_rng(2).uniform((-9, 12, 0), (9, 90, 4), (100, 3))

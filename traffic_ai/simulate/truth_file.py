@@ -13,7 +13,8 @@ import numpy as np
 from traffic_ai.simulate.arrays import Floats
 from traffic_ai.simulate.boxes import exact_box_px
 from traffic_ai.simulate.camera import Camera
-from traffic_ai.simulate.events import Event, violations
+from traffic_ai.simulate.event import Event
+from traffic_ai.simulate.events import violations
 from traffic_ai.simulate.world import RoadMap, Vehicle, World
 
 FORMAT = "traffic-ai-truth/2"
@@ -24,7 +25,8 @@ _CONVENTIONS = {
     "heading_deg": "clockwise from +Y: 0 away from the camera, 180 toward it",
     "arrays": "one entry a frame from first_frame on; null where nothing is in the picture",
     "ground_m": "middle of the rectangle (length_m x width_m) the vehicle covers on the road",
-    "contacts_m": "where its tyres touch the road: to its right, ahead of its middle",
+    "contacts_m": "where its tyres touch the road: right, ahead of its middle; on the road at "
+    "ground_m + (right cos h + ahead sin h, ahead cos h - right sin h), h = heading_deg",
     "box_px": "x0, y0, x1, y1 of the projected body, hidden parts too, cut at the picture's edges",
     "visible": "share of its projected pixels that lie in the picture and that nothing hides",
     "front": "a vehicle's front and rear are the ends of its rectangle along its heading",
