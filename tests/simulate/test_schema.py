@@ -75,6 +75,12 @@ def test_a_wrong_key_or_value_is_named_with_its_remedy(
     assert words in str(refused.value)
 
 
+STANDS = """traffic: {flow_per_h: 0.0, flow_back_per_h: 0.0, flow_cross_per_h: 0.0}
+vehicles: [{model: saloon, lane: north-1, at_s: -20.0, at_m: 5.0, speed_kmh: 36.0,
+  legs: [{within_s: 2.0, speed_kmh: 0.0}, {within_s: 99.0, speed_kmh: 0.0}]}]
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -92,6 +98,21 @@ def test_a_wrong_key_or_value_is_named_with_its_remedy(
         ("deeds: [{deed: run_red, times: 9}]", "9 x run_red do not fit: each needs a red of its"),
         ("road: {kind: straight, lanes: 1, lanes_back: 1}\ndeeds: [{deed: uturn}]",
          "uturn leads nowhere from any lane"),
+        ("road: {kind: curve}\ndeeds: [{deed: uturn}]",
+         "uturn needs a junction or a straight road, and road.kind is curve"),
+        ("road: {kind: curve}\ndeeds: [{deed: speeding, speed_kmh: [70, 120]}]",
+         "speeding at 120 km/h is too fast for the bend: nobody keeps to it at more than 9"),
+        ("road: {kind: curve, limit_kmh: 100.0}\ndeeds: [{deed: speeding}]",
+         "speeding at 125 km/h is too fast for the bend"),
+        ("road: {kind: straight}\ntiming: {duration_s: 60.0}\ndeeds: [{deed: park, at_s: [500]}]",
+         "park: at_s 500 is after the end of the video at 60 s; give an earlier moment"),
+        (STANDS + "deeds: [{deed: run_red, lane: north-1}]",
+         "cannot be done: others are in its way"),
+        ("vehicles: [{model: saloon, lane: north-1, at_s: 5.0, at_m: 20.0, speed_kmh: 36.0},\n"
+         "  {model: estate, lane: north-1, at_s: 5.0, at_m: 23.0, speed_kmh: 36.0}]",
+         "vehicles[0] (saloon) and vehicles[1] (estate) drive into each other at"),
+        ("road: {kind: straight}\n" + STANDS + "deeds: [{deed: wrong_way, lane: north-1}]",
+         "vehicles[0] (saloon) and the driver of wrong_way in north-1 drive into each other at"),
         ("road: {kind: straight, lanes: 1, lanes_back: 1}\ndeeds: [{deed: change_lane}]",
          "change_lane needs two lanes of one direction"),
         ("road: {kind: curve, radius_m: 8.0}", "road.radius_m 8 is too tight for 4 lanes"),

@@ -10,6 +10,7 @@ import pytest
 
 from traffic_ai.simulate.events import violations
 from traffic_ai.simulate.traffic import Scenario, build, load_scenario, make_world
+from traffic_ai.simulate.traffic.drivers import entry_times_s
 from traffic_ai.simulate.traffic.overlaps import overlaps
 
 LAWFUL = {"deeds": None, "timing": {"duration_s": 45.0, "fps": 5.0}}
@@ -40,7 +41,7 @@ def test_in_lawful_traffic_nobody_overlaps_and_nobody_breaks_a_rule(
     monkeypatch.setattr(build, "apart", lambda vehicles, actors: list(vehicles))
     world = make_world(scenario, 3)
     assert len(world.vehicles) > 12
-    assert overlaps(world.vehicles) == []
+    assert overlaps(world.vehicles) == {}
     assert violations(world) == []
 
 
@@ -114,6 +115,41 @@ def test_a_mast_shakes_by_the_pixels_asked_for_and_then_stands_turned() -> None:
     assert moved_px[0] == pytest.approx(-np.radians(1.0) * world.camera.focal_px, rel=0.15)
 
 
+def test_platoons_put_their_share_of_vehicles_close_behind_and_keep_the_flow() -> None:
+    gaps_s = {
+        share: np.diff(entry_times_s(np.random.default_rng(1), 400.0, share, 0.0, 40_000.0))
+        for share in (0.0, 0.6)
+    }
+    for share, found in gaps_s.items():
+        assert found.mean() == pytest.approx(9.0, rel=0.05)
+        by_chance = np.mean(gaps_s[0.0] < 2.0)
+        assert np.mean(found < 2.0) == pytest.approx(share + (1 - share) * by_chance, abs=0.05)
+
+
+SLOW_TRUCK = {
+    "model": "box-truck",
+    "lane": "north-1",
+    "at_s": -10.0,
+    "at_m": -60.0,
+    "speed_kmh": 20.0,
+}
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_who_is_held_up_changes_lanes_where_that_is_allowed(changes: bool) -> None:
+    traffic = {"flow_per_h": 300.0, "flow_back_per_h": 0.0, "lane_changes": changes}
+    scenario = load_scenario("straight-day").with_changes(
+        {
+            "deeds": None,
+            "traffic": traffic,
+            "vehicles": [SLOW_TRUCK],
+            "timing": {"duration_s": 20.0, "fps": 5.0},
+        }
+    )
+    ways_m = [vehicle.course.middle_m[:, 0] for vehicle in make_world(scenario, 3).vehicles]
+    assert any(abs(float(way_m[-1] - way_m[0])) > 3.0 for way_m in ways_m) is changes
+
+
 @pytest.mark.parametrize(
     ("changes", "watched"),
     [
@@ -133,3 +169,13 @@ def test_cameras_of_many_kinds_watch_their_lanes(changes: dict[str, object], wat
         if lane.watched:
             points_px = world.camera.project_ground_px(lane.polygon_m)
             assert ((points_px >= 0) & (points_px <= size)).all()
+
+
+def test_a_bend_is_driven_as_fast_as_a_deed_asks() -> None:
+    changes = {
+        **EMPTY,
+        "deeds": [{"deed": "speeding", "lane": "north-1", "kind": "car", "speed_kmh": 88.0}],
+        "timing": {"duration_s": 20.0, "fps": 5.0},
+    }
+    (event,) = violations(make_world(load_scenario("curve").with_changes(changes)))
+    assert event.figures["speed_kmh"] == pytest.approx(88.0, abs=1.0)

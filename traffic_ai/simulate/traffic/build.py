@@ -12,7 +12,7 @@ from traffic_ai.simulate.traffic.engine import Trail
 from traffic_ai.simulate.traffic.lane_change import LaneChanger
 from traffic_ai.simulate.traffic.layout import Layout
 from traffic_ai.simulate.traffic.map import road_map_of
-from traffic_ai.simulate.traffic.overlaps import apart
+from traffic_ai.simulate.traffic.overlaps import apart, refuse_collisions
 from traffic_ai.simulate.traffic.parking import parked_vehicles
 from traffic_ai.simulate.traffic.roads import layout_of
 from traffic_ai.simulate.traffic.schema import Scenario
@@ -49,11 +49,14 @@ def make_world(scenario: Scenario, seed: int | None = None) -> World:
     kerb = scenario.traffic.parked > 0 or any(deed.deed == "park" for deed in scenario.deeds)
     road = road_map_of(scenario.road, layout, camera, kerb)
     timing = timing_of(scenario.timing, chances[0])
-    until_s = float(timing.t_s[-1]) + _AFTER_S
+    last_s = float(timing.t_s[-1])
+    until_s = last_s + _AFTER_S
     signals: tuple[SignalProgram, ...] = ()
     if scenario.road.kind == "junction":
         signals = programs_of(scenario.signals, -_WARM_UP_S, until_s)
-    vehicles = _driven(scenario, layout, road, signals, chances[1:4], (-_WARM_UP_S, until_s))
+    driven = _driven(scenario, layout, road, signals, chances[1:4], (-_WARM_UP_S, until_s))
+    vehicles = _in_time(driven, last_s)
+    refuse_collisions(vehicles, len(scenario.vehicles), last_s)
     look = scenario.look
     return World(
         name=scenario.name,
@@ -61,7 +64,7 @@ def make_world(scenario: Scenario, seed: int | None = None) -> World:
         road=road,
         camera=camera,
         timing=timing,
-        vehicles=_in_time(vehicles, float(timing.t_s[-1])),
+        vehicles=vehicles,
         signals=signals,
         look=Look(**look.model_dump()),
         poles=tuple(Pole(p.foot_m, p.height_m, p.width_m) for p in scenario.poles),

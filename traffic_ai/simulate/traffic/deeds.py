@@ -23,6 +23,7 @@ from traffic_ai.simulate.traffic.layout import LaneLine, Layout, Turn, Way
 from traffic_ai.simulate.traffic.roads import EDGE_M
 from traffic_ai.simulate.traffic.schema import SIGNAL_DEEDS, DeedPart
 from traffic_ai.simulate.traffic.signals import red_spells_s
+from traffic_ai.simulate.traffic.speeders import DARING, fast_enough, speeding_kmh
 from traffic_ai.simulate.traffic.values import Range, drawn
 from traffic_ai.simulate.world import Phase, RoadMap, SignalProgram
 
@@ -38,7 +39,6 @@ _FAR_M, _NEAR_M = 60.0, 30.0
 # Drivers with deeds pass the line on a green that has lasted so long, when the queue has gone.
 _GREEN_S = 7.0
 _TRIALS = 60
-_DARING = 1.5
 _FIRST = SIGNAL_DEEDS | {"reverse"}
 
 
@@ -96,6 +96,7 @@ class DeedPlanner:
         """Raises ConfigError where a deed has no place or no time."""
         # Those bound to a red first: the others find room around them.
         for deed in sorted(deeds, key=lambda one: one.deed not in _FIRST):
+            self._check_moments(deed)
             lanes = self._lanes(deed)
             at_line = deed.deed in SIGNAL_DEEDS or (
                 deed.deed == "reverse" and self._road.stop_lines
@@ -105,6 +106,14 @@ class DeedPlanner:
             else:
                 self._anywhere(deed, lanes)
         return Plan(tuple(self._drivers), tuple(self._clearances))
+
+    def _check_moments(self, deed: DeedPart) -> None:
+        late_s = max(deed.at_s, default=0.0)
+        if late_s > self._duration_s:
+            raise ConfigError(
+                f"{deed.deed}: at_s {late_s:g} is after the end of the video at "
+                f"{self._duration_s:g} s; give an earlier moment or lengthen timing.duration_s"
+            )
 
     def _lanes(self, deed: DeedPart) -> list[LaneLine]:
         """The lanes a deed may happen in."""
@@ -124,6 +133,13 @@ class DeedPlanner:
                 )
             usable = {deed.lane}
         found = [lane for lane in self._layout.lanes.values() if lane.id in usable]
+        if deed.deed == "uturn" and self._layout.kind == "curve":
+            raise ConfigError(
+                "uturn needs a junction or a straight road, and road.kind is curve; choose one of "
+                "them or leave the deed out"
+            )
+        if deed.deed == "speeding":
+            found = fast_enough(found, deed.speed_kmh, self._limit_kmh)
         turn = {"turn_on_red": Turn.RIGHT, "uturn": Turn.UTURN}.get(deed.deed)
         if turn is not None:
             found = [lane for lane in found if turn in lane.ways]
@@ -271,7 +287,7 @@ class DeedPlanner:
         if deed.deed == "wrong_way":
             driver.conduct = Oncoming()
         elif deed.deed == "speeding":
-            driver.conduct, driver.daring = Unstoppable(), _DARING
+            driver.conduct, driver.daring = Unstoppable(), DARING
         elif deed.deed == "reverse":
             driver.conduct = self._reverse(deed, place_m)
             driver.keep_m = driver.conduct.by_m + 1.5
@@ -328,11 +344,9 @@ class DeedPlanner:
     def _driver(self, deed: DeedPart, lane: LaneLine, way: Way, enters_s: float) -> Driver:
         driver = self._maker.driver(lane, way, enters_s, deed.kind)
         driver.deed = deed.deed
-        usual: Range | None = None
+        speed_kmh = deed.speed_kmh
         if deed.deed == "speeding":
-            limit = self._limit_kmh or 100.0
-            usual = (min(1.25 * limit, 249.0), min(1.7 * limit, 250.0))
-        speed_kmh = deed.speed_kmh or usual
+            speed_kmh = speeding_kmh(speed_kmh, self._limit_kmh, lane)
         if speed_kmh is not None:
             driver.wanted_mps = drawn(self._chance, speed_kmh) / 3.6
         if deed.deed in ("change_lane", "park") and abs(driver.right_m) > 0.5:

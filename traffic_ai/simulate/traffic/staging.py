@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from traffic_ai.core.errors import ConfigError
 from traffic_ai.simulate.traffic.conduct import Timed
 from traffic_ai.simulate.traffic.drivers import Driver, DriverMaker, entry_times_s
 from traffic_ai.simulate.traffic.engine import STEP_S, Engine, Trail, crossing_s
@@ -57,30 +58,50 @@ def undisturbed_trails(
     from_s: float,
     until_s: float,
 ) -> list[Trail]:
-    """The trails; run again without those who kept a driver from crossing at its time."""
+    """The trails; run again without those who kept a driver from its deed.
+
+    Raises ConfigError where a deed cannot be done whoever is left out.
+    """
     for _ in range(_ATTEMPTS):
         fresh = [one.afresh() for one in drivers]
         trails = Engine(layout, signals, changer).run(fresh, from_s, until_s)
-        blockers = _blockers(trails)
+        hindered = _hindered(trails)
+        blockers = {number for _, numbers in hindered for number in numbers}
         if not blockers:
             break
         drivers = [one for one in drivers if one.id not in blockers]
+    if hindered:
+        raise _not_done(hindered[0][0])
     return trails
 
 
-def _blockers(trails: Sequence[Trail]) -> set[int]:
-    """Lawful drivers who kept one with a deed from its time or its speed."""
-    found: set[int] = set()
+def _hindered(trails: Sequence[Trail]) -> list[tuple[Driver, set[int]]]:
+    """Drivers whose deed was not done in time or at speed, and lawful ones who kept them from it.
+
+    Of those who speed only who was held up by a lawful one.
+    """
+    found = []
     for trail in trails:
-        due_s, line_m = trail.driver.due_s, trail.driver.way.line_m
-        if due_s is not None and line_m is not None:
-            timed = isinstance(trail.driver.conduct, Timed)
+        driver, line_m = trail.driver, trail.driver.way.line_m
+        if driver.due_s is not None and line_m is not None:
+            timed = isinstance(driver.conduct, Timed)
             there_s = crossing_s(trail, line_m if timed else line_m - _AT_LINE_M)
-            if there_s is None or abs(there_s - due_s) > (_LATE_S if timed else _WAITED_S):
-                found |= _before(trail, trails, due_s)
-        elif trail.driver.deed == "speeding":
-            found |= _held_up_by(trail, trails)
+            late_s = _LATE_S if timed else _WAITED_S
+            if there_s is None or abs(there_s - driver.due_s) > late_s:
+                found.append((driver, _before(trail, trails, driver.due_s)))
+        elif driver.deed == "speeding":
+            ahead = _held_up_by(trail, trails)
+            if ahead:
+                found.append((driver, ahead))
     return found
+
+
+def _not_done(driver: Driver) -> ConfigError:
+    when = "" if driver.due_s is None else f" at {driver.due_s:.1f} s"
+    return ConfigError(
+        f"{driver.deed} in {driver.lane.id}{when} cannot be done: others are in its way; give less "
+        "traffic.flow_per_h, another seed, or another lane or at_s"
+    )
 
 
 def _before(trail: Trail, trails: Sequence[Trail], crosses_s: float) -> set[int]:
