@@ -1,8 +1,7 @@
 """One world in the fast mode, judged by its truth."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from traffic_ai.core.violation import NearMiss, Violation
 from traffic_ai.evaluate.boxes import BoxPath
@@ -12,10 +11,8 @@ from traffic_ai.evaluate.report import Report
 from traffic_ai.evaluate.truth import Truth
 from traffic_ai.evaluate.truth_document import truth_of
 from traffic_ai.simulate.fast.identities import Mixups
-from traffic_ai.simulate.fast.measured import MEASURED, in_look
 from traffic_ai.simulate.fast.run import FastOptions, FastRun, run_fast
-from traffic_ai.simulate.fast.sights import Sight
-from traffic_ai.simulate.fast.signals import SignalView
+from traffic_ai.simulate.fast.sights import visible_shares
 from traffic_ai.simulate.fast.site import world_camera
 from traffic_ai.simulate.truth_file import truth_document
 from traffic_ai.simulate.world import World
@@ -40,12 +37,11 @@ class LookAt:
         mixups = None
         if self.swaps_per_s or self.breaks_per_s:
             mixups = Mixups(self.swaps_per_s, self.breaks_per_s)
-        errors = in_look(MEASURED, world.look).with_noise(self.extra_px, self.extra_s)
-        view = SignalView.LOG if world.signal_log else SignalView.LAMPS
-        return FastOptions(
-            errors,
-            mixups,
-            view,
+        plain = FastOptions.of(world)
+        return replace(
+            plain,
+            errors=plain.errors.with_noise(self.extra_px, self.extra_s),
+            mixups=mixups,
             every_frame=self.every_frame,
             most_looks_per_s=self.most_looks_per_s,
         )
@@ -67,8 +63,8 @@ def drive(world: World, seed: int, look_at: LookAt | None = None) -> Driven:
     scene = camera.scene(world.camera.width_px, world.camera.height_px)
     options = (look_at or LookAt()).options(world)
     run = run_fast(world, scene, camera.rules, seed, options)
-    unhidden = _unhidden(run.sights, len(world.timing.t_s))
-    truth = truth_of(truth_document(world, unhidden))
+    shares = visible_shares(run.sights, len(world.timing.t_s))
+    truth = truth_of(truth_document(world, shares))
     report = evaluate(
         [f for f in run.findings if isinstance(f, Violation)],
         [f for f in run.findings if isinstance(f, NearMiss)],
@@ -77,12 +73,3 @@ def drive(world: World, seed: int, look_at: LookAt | None = None) -> Driven:
         {number: BoxPath.of_track(track) for number, track in run.tracks.items()},
     )
     return Driven(world, run, truth, report)
-
-
-def _unhidden(sights: Sequence[Sight], count: int) -> list[Mapping[int, float]]:
-    """By frame, the share of each vehicle in the picture that nothing hides."""
-    found: list[dict[int, float]] = [{} for _ in range(count)]
-    for sight in sights:
-        for frame, share in zip(sight.frames.tolist(), sight.unhidden.tolist(), strict=True):
-            found[frame][sight.vehicle.id] = share
-    return list(found)

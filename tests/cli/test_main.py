@@ -44,6 +44,7 @@ OPTIONS = {
     ("verify",): ["--public-key", "--head", "--keys", "--json"],
     ("keys",): ["init", "list", "rotate", "export-public"],
     ("seal", "head"): ["--camera", "--keys", "--output"],
+    ("simulate",): ["--out", "--seed", "--jobs", "--video", "--no-video", "--fast", "--list"],
     ("evaluate",): ["--truth", "--site", "--camera", "--video", "--tolerance", "--json", "--html"],
     ("models",): ["list", "pull", "path", "verify"],
     ("models", "pull"): ["name"],

@@ -30,8 +30,21 @@ def simulate(
         typer.Option("--jobs", "-j", min=1, help="Processes that draw. Default: one a core."),
     ] = None,
     video: Annotated[
-        bool, typer.Option("--video/--no-video", help="Draw pictures; truth alone is quick.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--video/--no-video",
+            help="Draw pictures, as is usual; truth alone is quick.",
+            show_default=False,
+        ),
+    ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="No pictures: boxes with the detector's measured errors go through tracker and "
+            "rules, into OUT/run.",
+        ),
+    ] = False,
     show_list: Annotated[
         bool, typer.Option("--list", help="Show the scenarios that come with the package.")
     ] = False,
@@ -39,7 +52,8 @@ def simulate(
     """Make a video of a simulated road, with all that is true of it.
 
     Writes video.mp4, truth.json, signals.csv and site.yaml to OUT, ready for `process` and
-    `evaluate`. The same scenario and seed give the same files.
+    `evaluate`; with --fast, in place of the video, OUT/run, as `process` would leave it but for
+    pictures. The same scenario and seed give the same files.
     """
     from traffic_ai.simulate.make import Places, make
     from traffic_ai.simulate.traffic import load_scenario, make_world
@@ -51,10 +65,16 @@ def simulate(
         raise UsageError("give a scenario: a .yaml file or a name that `simulate --list` shows")
     if out is None:
         raise UsageError("give a folder for the files with --out")
+    if fast and video:
+        raise UsageError("--fast draws no pictures; leave out --video, or --fast")
+    drawn = video if video is not None else not fast
     world = make_world(load_scenario(scenario), seed)
-    with _bar(scenario if video else "") as progress:
-        truth = make(world, Places.in_folder(out, video), jobs or os.cpu_count() or 1, progress)
+    places = Places.in_folder(out, drawn, fast)
+    with _bar(scenario if drawn else "") as progress:
+        truth = make(world, places, jobs or os.cpu_count() or 1, progress)
     typer.echo(_summary(out, truth))
+    if places.run is not None:
+        _tell_run(places.run, world.look.lamp_fault)
 
 
 def _show_list() -> None:
@@ -93,11 +113,35 @@ def _bar(name: str) -> "Iterator[Progress | None]":
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
+def _tell_run(run: Path, lamp_fault: str) -> None:
+    """What was found without pictures, and what that cannot show."""
+    from traffic_ai.stores.database import ViolationStore
+    from traffic_ai.stores.run_folder import STORE_NAME
+
+    with ViolationStore.open(run / STORE_NAME, read_only=True) as store:
+        found = Counter[str]()
+        for one in store.counts():
+            found[one.kind.value] += one.count
+        withheld = sum(one.count for one in store.near_miss_counts())
+    typer.echo(f"{run}: without pictures; reported: {_counted(found)}; near misses: {withheld}")
+    if lamp_fault not in ("", "dark"):
+        typer.echo(
+            f"note: look.lamp_fault {lamp_fault} changes nothing without pictures: lamps are read "
+            "as if they shone plainly",
+            err=True,
+        )
+
+
+def _counted(kinds: "Counter[str]") -> str:
+    """Kinds with their numbers."""
+    told = (f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(kinds.items()))
+    return ", ".join(told) or "none"
+
+
 def _summary(out: Path, truth: dict[str, Any]) -> str:
     """What was made, in a line or two."""
-    kinds = Counter(event["kind"].replace("_", " ") for event in truth["violations"])
-    found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "none"
+    kinds = Counter(event["kind"] for event in truth["violations"])
     return (
         f"{out}: {truth['frames']} frames, {truth['duration_s']:.1f} s, "
-        f"{len(truth['vehicles'])} vehicles; violations: {found}"
+        f"{len(truth['vehicles'])} vehicles; violations: {_counted(kinds)}"
     )

@@ -1,4 +1,4 @@
-"""Making a world's files: video, truth, signal log and site file, all or none of them."""
+"""Making a world's files: video or run, truth, signal log and site file, all or none of them."""
 
 import csv
 import shutil
@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where each file goes; `video` None for none. source and log: video and signal log as the
-    site file names them.
+    site file names them. run: the folder of an analysis without pictures, None for none.
     """
 
     video: Path | None
@@ -29,15 +29,17 @@ class Places:
     signals: Path
     source: str = "video.mp4"
     log: str = "signals.csv"
+    run: Path | None = None
 
     @classmethod
-    def in_folder(cls, folder: Path, video: bool = True) -> "Places":
+    def in_folder(cls, folder: Path, video: bool = True, run: bool = False) -> "Places":
         """The usual names in one folder."""
         return cls(
             folder / "video.mp4" if video else None,
             folder / "truth.json",
             folder / "site.yaml",
             folder / "signals.csv",
+            run=folder / "run" if run else None,
         )
 
 
@@ -47,9 +49,13 @@ def make(
     """Write a world's files and answer the truth. They take their names only when all are whole.
 
     progress: told how many pictures are done, of how many. Raises UsageError where a folder cannot
-    be written.
+    be written or a run lies in the way, ConfigError where the scenario's `site` is no site file.
     """
     folder = places.truth.parent
+    if places.run is not None:
+        from traffic_ai.simulate.fast.folder import check_replaceable, write_run
+
+        check_replaceable(places.run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
@@ -61,8 +67,11 @@ def make(
         visible: list[Mapping[int, float]] = []
         if places.video is not None:
             _write_video(world, made / "video.mp4", jobs, progress, visible)
-        truth = truth_document(world, visible)
-        write_truth(truth, made / "truth.json")
+        if places.run is not None:
+            truth = write_run(world, made / "truth.json", made / "run")
+        else:
+            truth = truth_document(world, visible)
+            write_truth(truth, made / "truth.json")
         _write_signals(world, made / "signals.csv")
         text = site_text(world, places.source, places.log)
         (made / "site.yaml").write_text(text, encoding="utf-8")
@@ -71,9 +80,12 @@ def make(
             ("signals.csv", places.signals),
             ("truth.json", places.truth),
             ("site.yaml", places.site),
+            ("run", places.run),
         ]
         for name, place in moves:
             if place is not None:
+                if place == places.run:
+                    shutil.rmtree(place, ignore_errors=True)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 (made / name).replace(place)
         return truth

@@ -6,4 +6,5 @@ detections   the two together: what the detector would have given for every fram
 signals      what a reader would have known of the signals
 identities   a tracker that knows who is who, and swaps identities when told
 run          the whole: world and seed -> findings and tracks
+folder       the same as a run folder, which every command reads
 """

@@ -6,7 +6,7 @@ Everything from the detections on is what a camera's session runs, with the scen
 own site file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,12 +17,12 @@ from traffic_ai.core.ports import Tracker
 from traffic_ai.core.scene import Scene
 from traffic_ai.core.track import Track
 from traffic_ai.core.violation import Finding, Provenance
-from traffic_ai.pipeline import Session
+from traffic_ai.pipeline import Session, Step
 from traffic_ai.simulate.arrays import Floats
 from traffic_ai.simulate.fast.detections import Seen, detections
 from traffic_ai.simulate.fast.errors import BoxErrors
 from traffic_ai.simulate.fast.identities import KnownIdentities, Mixups
-from traffic_ai.simulate.fast.measured import MEASURED
+from traffic_ai.simulate.fast.measured import MEASURED, in_look
 from traffic_ai.simulate.fast.sights import Sight, sights
 from traffic_ai.simulate.fast.signals import KnownSignals, SignalView
 from traffic_ai.simulate.world import World
@@ -48,6 +48,14 @@ class FastOptions:
     every_frame: bool = True
     most_looks_per_s: float = np.inf
 
+    @classmethod
+    def of(cls, world: World) -> "FastOptions":
+        """As a camera before that world runs: the default detector in its light and weather, the
+        frames that matter, the controller's log where the scenario asks for it, else lamps.
+        """
+        view = SignalView.LOG if world.signal_log else SignalView.LAMPS
+        return cls(in_look(MEASURED, world.look), signals=view, every_frame=False)
+
 
 @dataclass(frozen=True, eq=False)
 class FastRun:
@@ -70,11 +78,16 @@ def run_fast(
     rules: Mapping[str, object],
     seed: int,
     options: FastOptions | None = None,
+    *,
+    shown: Sequence[Sight] | None = None,
+    provenance: Provenance | None = None,
+    each: Callable[[Step], None] = lambda step: None,
 ) -> FastRun:
     """Drive a world through tracker and rules; the same arguments give the same result.
 
     scene, rules: of the world's site file (`CameraSite.scene`, `CameraSite.rules`). seed: of the
-    detector's errors and the mix-ups.
+    detector's errors and the mix-ups. shown: the world's sights where they are known already.
+    provenance: of what is found. each: told the step of every frame that was looked at.
     """
     options = options or FastOptions()
     if (scene.width_px, scene.height_px) != (world.camera.width_px, world.camera.height_px):
@@ -82,16 +95,17 @@ def run_fast(
             f"the scene is for pictures of {scene.width_px}x{scene.height_px}, the world's camera "
             f"gives {world.camera.width_px}x{world.camera.height_px}; ask the site for that size"
         )
-    shown = tuple(sights(world))
+    shown = tuple(sights(world) if shown is None else shown)
     found = detections(shown, world.timing.t_s, scene, options.errors, seed)
     frames = _stamped(world)
     given = [found[frame.index] for frame in frames]
     true_s = world.timing.t_s[[frame.index for frame in frames]]
     stamps_s = np.array([frame.t_s for frame in frames])
+    provenance = provenance or Provenance(f"{world.name}:{world.seed}:{seed}", "", "", "0")
     session = Session(
         _tracker(scene, given, options, seed),
         KnownSignals(world, true_s, stamps_s, options.signals),
-        new_rules(scene, rules, Provenance(f"{world.name}:{world.seed}:{seed}", "", "", "0")),
+        new_rules(scene, rules, provenance),
         None if options.every_frame else new_attention(scene, rules),
     )
     findings: list[Finding] = []
@@ -115,6 +129,7 @@ def run_fast(
         looks += 1
         free_s = max(free_s + 1.0 / options.most_looks_per_s, frame.t_s)
         step = session.process(Frame(info, picture), seen.detections)
+        each(step)
         findings += step.findings
         tracks.update(step.observation.histories)
     last = session.close()

@@ -4,7 +4,7 @@ First step of the fast mode, before the detector's errors. Vehicles and poles ar
 outlines of their projections; who is nearer hides who is farther off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -78,6 +78,17 @@ def sights(world: World) -> list[Sight]:
         )
         for (vehicle, outline), (seen_px, unhidden) in zip(shown, parts, strict=True)
     ]
+
+
+def visible_shares(shown: Sequence[Sight], count: int) -> list[Mapping[int, float]]:
+    """For each of `count` frames, the share of every vehicle seen in it that is in the picture and
+    that nothing hides, by its id: what `truth_document` asks for.
+    """
+    found: list[dict[int, float]] = [{} for _ in range(count)]
+    for sight in shown:
+        for frame, share in zip(sight.frames.tolist(), sight.visible.tolist(), strict=True):
+            found[frame][sight.vehicle.id] = share
+    return list(found)
 
 
 @dataclass(frozen=True, eq=False)
