@@ -1,6 +1,7 @@
 """How accurate verdicts and speeds are: the named cases and the pools, as tables.
 
 python -m benchmarks.accuracy [--jobs 2]                 cases and pools in the fast mode
+python -m benchmarks.accuracy --all                      those, and the drawn cases
 python -m benchmarks.accuracy --only cases --case NAME   one case
 python -m benchmarks.accuracy --looks 3 4 5 7 10         cases, at most so many looks a second
 python -m benchmarks.accuracy --only pools --share 0.1   a tenth of every pool
@@ -56,13 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.looks:
         _looks(options)
         return 0
-    if options.rendered:
+    if not options.rendered:
+        _fast(options)
+    if options.rendered or options.all:
         _rendered(options)
-        return 0
-    if options.only in ("all", "cases"):
-        _cases(options)
-    if options.only in ("all", "pools"):
-        _pools(options)
     return 0
 
 
@@ -81,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--short", action="store_true", help="compare the verdicts")
     parser.add_argument("--update", action="store_true", help="with --short: accept the verdicts")
     parser.add_argument("--looks", type=float, nargs="+", help="cases at so many looks a second")
-    parser.add_argument("--rendered", action="store_true", help="the drawn cases")
+    parser.add_argument("--rendered", action="store_true", help="only the drawn cases")
+    parser.add_argument("--all", action="store_true", help="the drawn cases too")
     parser.add_argument("--peers", action="store_true", help="other projects' formulas")
     for name, folder in (("supervision", ".venv-bench"), ("ultralytics", ".venv-ultralytics")):
         python = Path(folder) / "bin" / "python"
@@ -131,6 +130,13 @@ def _looks(options: argparse.Namespace) -> None:
         reports[name] = Report.merge(outcome.report for outcome in outcomes)
     print(f"\n### Cases by looks a second, {options.seeds} worlds each\n")
     print(kind_table(reports), flush=True)
+
+
+def _fast(options: argparse.Namespace) -> None:
+    if options.only in ("all", "cases"):
+        _cases(options)
+    if options.only in ("all", "pools"):
+        _pools(options)
 
 
 def _cases(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.accuracy.rendered import CASES as DRAWN
 from benchmarks.accuracy.short import (
+    PAGE,
     changes,
     golden,
     short_cases,
@@ -31,11 +32,24 @@ def test_the_page_tells_the_accepted_verdicts() -> None:
     assert told_on_page() == table_of(golden())
 
 
+def test_the_page_tells_of_every_case() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    cases = [*read_cases(), *read_cases(DRAWN)]
+    assert not [case.name for case in cases if f"| {case.name} |" not in page]
+
+
 def test_there_are_sixty_cases_and_every_one_says_what_it_expects() -> None:
     cases = read_cases()
     assert len(cases) >= 60
     assert len({case.name for case in cases}) == len(cases)
     assert all(case.expect for case in cases)
+
+
+def test_what_only_a_picture_shows_of_lamps_is_drawn() -> None:
+    fast = {case.scenario.look.lamp_fault for case in read_cases()}
+    drawn = {case.scenario.look.lamp_fault for case in read_cases(DRAWN)}
+    assert fast == {"", "dark"}
+    assert drawn == {"", "dark", "flicker", "bloom", "hidden"}
 
 
 def test_further_worlds_are_none_that_any_drawn_case_names() -> None:

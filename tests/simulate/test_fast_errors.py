@@ -8,6 +8,7 @@ import pytest
 from tests.simulate.fast_worlds import CAMERA, SCENE, driving, world
 from traffic_ai.core.road_user import RoadUser
 from traffic_ai.core.scene import Scene
+from traffic_ai.simulate.draw.catalogue import body
 from traffic_ai.simulate.fast.detections import Seen, detections
 from traffic_ai.simulate.fast.errors import BoxErrors
 from traffic_ai.simulate.fast.measured import MEASURED, in_look
@@ -176,6 +177,33 @@ def test_night_and_fog_make_weaker_detections() -> None:
 
     assert mean(Look(light="night")) < mean(Look())
     assert mean(Look(fog_sight_m=60.0)) < mean(Look())
+
+
+def test_a_hidden_vehicle_and_the_one_before_it_may_get_one_box() -> None:
+    ahead = driving(1, 25.0 + body("saloon").length_m + 1.0, 0.0)
+    of = world([ahead, driving(2, 25.0, 0.0, model="panel-van")], seconds=0.4)
+    apart = seen_of(of, replace(SURE, merge_share=0.0))
+    merged = seen_of(of, replace(SURE, merge_share=1.0))
+    assert all({1, 2} <= set(seen.vehicle.tolist()) for seen in apart)
+    for two, one in zip(apart, merged, strict=True):
+        assert 1 not in one.vehicle
+        boxes = [two.detections.xyxy_px[two.vehicle == number][0] for number in (1, 2)]
+        held = [*np.minimum(*boxes)[:2], *np.maximum(*boxes)[2:]]
+        assert one.detections.xyxy_px[one.vehicle == 2][0] == pytest.approx(held, abs=0.01)
+
+
+def test_a_second_box_lies_on_a_part_of_its_vehicle_as_often_as_the_table_says() -> None:
+    of = world([driving(1, 20.0, 6.0, model="city-bus")])
+    fragment = MEASURED.kinds["bus"].fragment
+    shares = []
+    for seed in range(30):
+        for seen in seen_of(of, SURE, seed):
+            parts = seen.detections.xyxy_px[seen.vehicle == -1]
+            shares.append(len(parts))
+            whole = seen.detections.xyxy_px[seen.vehicle == 1][0]
+            middles = (parts[:, :2] + parts[:, 2:]) / 2
+            assert ((middles > whole[:2] - 40) & (middles < whole[2:] + 40)).all()
+    assert 0.4 * fragment.share < np.mean(shares) <= 1.6 * fragment.share
 
 
 def _rear(of: World):
