@@ -114,6 +114,19 @@ def sample_pictures(every_s: float) -> list[Image]:
     return found
 
 
+def test_pictures_together_find_what_each_finds_alone(yolov8n: Path) -> None:
+    pictures = sample_pictures(3.0)
+    alone = OnnxDetector(yolov8n, choice=EngineChoice(threads=1))
+    together = OnnxDetector(yolov8n, choice=EngineChoice(threads=1, batch_size=4))
+    assert together.batch_size == 4
+    found, wanted = together.detect_many(pictures), [alone.detect(one) for one in pictures]
+    assert sum(map(len, wanted)) > 30
+    for one, other in zip(found, wanted, strict=True):
+        assert np.array_equal(one.class_id, other.class_id)
+        assert np.allclose(one.xyxy_px, other.xyxy_px, atol=0.01)
+        assert np.allclose(one.confidence, other.confidence, atol=1e-4)
+
+
 def test_eight_bits_find_what_the_weights_find_and_are_half_the_size(yolov8n: Path) -> None:
     prepared = Export(yolov8n.read_bytes(), "yolov8n", 1).prepare()
     assert prepared is not None
