@@ -126,7 +126,7 @@ def at_once(options: DetectorOptions, batch_size: int | None) -> DetectorOptions
     """The options with another number of pictures at once; None leaves it. Raises UsageError."""
     if batch_size is None:
         return options
-    if options.weights.endswith(".pt"):
+    if _is_pt(options.weights):
         raise UsageError(f"--batch is for .onnx weights; {options.weights} needs PyTorch")
     return replace(options, choice=replace(options.choice, batch_size=batch_size))
 
