@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from traffic_ai.evidence.chain import Chain
 from traffic_ai.evidence.keys import make_key
 from traffic_ai.evidence.package import partial_folder
+from traffic_ai.evidence.seal import NOTHING_BEFORE, Entry
 
 MORNING = datetime(2026, 5, 1, 8, tzinfo=UTC)
 
@@ -66,3 +68,21 @@ def add_package(run, number, chain, camera="gate", document=None):
         )
         chain.seal(folder, final)
     return final
+
+
+def reseal(package):
+    """Make the chain anew with the package's manifest as it is: who holds it can, without a key."""
+    folder = package.parents[2]
+    path = package.relative_to(folder).as_posix()
+    lines, previous = [], NOTHING_BEFORE
+    for line in (folder / "chain.jsonl").read_bytes().splitlines():
+        entry = replace(Entry.read(line), previous=previous)
+        if entry.kind == "package" and entry.payload["path"] == path:
+            manifest_sha256 = hashlib.sha256((package / "manifest.json").read_bytes()).hexdigest()
+            payload = {**entry.payload, "manifest_sha256": manifest_sha256}
+            entry = replace(entry, payload=payload)
+        if entry.kind == "package":
+            (folder / entry.payload["path"] / "seal.json").write_bytes(entry.line)
+        lines.append(entry.line)
+        previous = entry.sha256
+    (folder / "chain.jsonl").write_bytes(b"".join(lines))

@@ -234,6 +234,9 @@ class Check:
         self.package_count = 0
         self.reviews = {}  # the last decision on each record, by camera folder and record
         self.deleted = set()  # records that were deleted, likewise
+        self.untold = set()  # those of them of which the store has said nothing so far
+        self.packages = {}  # the entry of each that should be there, by path in the run folder
+        self.chains = {}  # by camera folder: hashes of lines, keys
 
     def wrong(self, place, what):
         """Add a problem."""
@@ -265,18 +268,17 @@ class Check:
 
     def run(self, run):
         """A whole run folder."""
-        packages, chains = {}, {}  # by path; by camera folder: hashes of lines, keys
         root = run / "evidence"
         for folder in sorted(root.iterdir()) if root.is_dir() else ():
             if folder.is_symlink() or not folder.is_dir():
                 self.wrong(f"evidence/{folder.name}", "is no camera's folder")
                 continue
-            found, *chains[folder.name] = self.camera(folder)
-            packages |= {f"evidence/{folder.name}/{path}": p for path, p in found.items()}
+            found, *self.chains[folder.name] = self.camera(folder)
+            self.packages |= {f"evidence/{folder.name}/{path}": p for path, p in found.items()}
         for head in self.heads:
-            self.head(head, chains)
+            self.head(head)
         if (run / "violations.sqlite").is_file():
-            self.store(run, packages, chains)
+            self.store(run)
         else:
             self.note("violations.sqlite", "is not here; the packages were checked alone")
 
@@ -343,7 +345,7 @@ class Check:
 
     def chain(self, name, where, lines):
         """Goes through a chain; returns its packages by path, and the keys that signed."""
-        packages, keys = {}, set()
+        packages, keys, unsigned = {}, set(), 0
         before, sequence, key, time = "0" * 64, 0, None, ""
         for number, line in enumerate(lines, 1):
             place = f"{where}/chain.jsonl line {number}"
@@ -362,6 +364,7 @@ class Check:
             if folder_name(entry["camera_id"]) != name:
                 self.wrong(place, f"is of the camera {entry['camera_id']!r}")
             if entry["public_key"] is None and entry["signature"] is None:
+                unsigned += 1
                 if key is not None:
                     self.wrong(place, "has no signature, and the entries before have one")
             else:
@@ -395,6 +398,8 @@ class Check:
                     self.wrong(place, f"deletes {path}, which was not there")
         if lines:
             self.trust(f"{where}/chain.jsonl", keys)
+        if keys and unsigned:
+            self.note(f"{where}/chain.jsonl", f"{unsigned} entries are not signed themselves")
         return packages, keys
 
     def trust(self, place, keys):
@@ -464,10 +469,10 @@ class Check:
         else:
             self.note(place, f"says {time}; whose word that is: `openssl ts -verify`")
 
-    def head(self, head, chains):
+    def head(self, head):
         """A deposited head against the chain: is what it saw still there?"""
         place = f"evidence/{folder_name(head['camera_id'])}/chain.jsonl"
-        hashes, keys = chains.get(folder_name(head["camera_id"]), ([], set()))
+        hashes, keys = self.chains.get(folder_name(head["camera_id"]), ([], set()))
         if not 1 <= head["sequence"] <= len(hashes):
             self.wrong(place, f"has {len(hashes)} entries, the head saw {head['sequence']}")
         elif hashes[head["sequence"] - 1] != head["entry_sha256"]:
@@ -479,54 +484,95 @@ class Check:
         elif self.trusted and head["public_key"] not in self.trusted | keys:
             self.wrong(place, "the head is signed with a key not given with --public-key")
 
-    def store(self, run, packages, chains):
+    def store(self, run):
         """Every record with evidence against its sealed manifest."""
-        left = dict(packages)
-        path_of = {path.split("/")[-1]: path for path in packages}
-        waiting = 0
+        counts, left = {}, dict(self.packages)
+        path_of = {path.split("/")[-1]: path for path in left}
+        self.untold = set(self.deleted)
         uri = (run / "violations.sqlite").resolve().as_uri()
         # Without a log beside it nobody writes to it, and it may lie where nobody can.
         logs = (run / f"violations.sqlite-{end}" for end in ("wal", "journal"))
         uri += "?mode=ro" if any(log.exists() for log in logs) else "?mode=ro&immutable=1"
         try:
             with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-                made_up = "SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')"
-                for (name,) in connection.execute(made_up):
-                    self.wrong("violations.sqlite", f"holds the view or trigger {name}")
+                self.soundness(connection)
                 cursor = connection.execute("SELECT * FROM violations")
                 names = [column for column, *_ in cursor.description]
                 for values in cursor:
                     row = dict(zip(names, values, strict=True))
-                    path = row["evidence_path"]
-                    if row["evidence_state"] != "written":  # a run may have been stopped just then
-                        path = path_of.get(row["id"])
-                        if path is None:
-                            waiting += 1
-                            self.unsealed(row)
-                            continue
-                    if left.pop(path, None) is not None:
-                        self.row(run, path, row)
-                    elif path in packages or not newer(run, path, chains):
-                        self.wrong(
-                            f"violations.sqlite violation {row['id']}",
-                            f"names the package {path}, which no chain knows or another row names",
-                        )
+                    if said := self.evidence(run, row, left, path_of):
+                        counts[said] = counts.get(said, 0) + 1
                 self.decisions(connection)
         except (sqlite3.Error, KeyError) as error:
             self.wrong("violations.sqlite", f"cannot be read: {error}")
             return
-        if waiting:
-            self.note(
-                "violations.sqlite", f"{waiting} violations have no package, so nothing seals them"
-            )
+        for said, count in counts.items():
+            self.note("violations.sqlite", f"{count} violations {said}")
         for path in left:
             self.wrong(path, "no violation of the store names this package")
 
-    def unsealed(self, row):
-        """A row without a package may be of a record that was deleted."""
-        if (folder_name(str(row["camera_id"])), row["id"]) in self.deleted:
-            place = f"violations.sqlite violation {row['id']}"
+    def soundness(self, connection):
+        """Whether who lists the store by camera or day sees what a look at every row does."""
+        odd = (
+            "SELECT name FROM sqlite_master "
+            "WHERE type NOT IN ('table', 'index') OR coalesce(rootpage, 0) = 0"
+        )
+        for (name,) in connection.execute(odd):
+            self.wrong("violations.sqlite", f"holds {name}, a view, a trigger or no plain table")
+        for (said,) in connection.execute("PRAGMA integrity_check(20)"):  # its indexes too
+            if said != "ok":
+                self.wrong("violations.sqlite", f"is damaged: {said}")
+        unlisted = (
+            "SELECT id FROM violations v "
+            "WHERE (SELECT count(*) FROM sources s WHERE s.id = v.source_id) <> 1"
+        )
+        for (name,) in connection.execute(unlisted):
+            self.wrong(f"violations.sqlite violation {name}", "is of no source, or of two")
+
+    def evidence(self, run, row, left, path_of):
+        """One record and the package it has, which is not left any more; what to count it as."""
+        place = f"violations.sqlite violation {row['id']}"
+        path, state, said = row["evidence_path"], row["evidence_state"], None
+        record = (folder_name(str(row["camera_id"])), row["id"])
+        if record in self.deleted:
             self.note(place, "is there, and its chain says that it was deleted")
+            self.untold.discard(record)
+        if state != "written":  # a run may have been stopped just then
+            if path is not None or state not in ("pending", "failed"):
+                self.wrong(place, f"is {state} and names the package {path}")
+            path = path_of.get(row["id"])
+            if path is None:
+                return "have no package, so nothing seals them"
+            said = "have a package and do not say so"
+        if left.pop(path, None) is not None:
+            self.row(run, path, row)
+        elif path in self.packages or not self.newer(run, path):
+            what = f"names the package {path}, which no chain knows or another row names"
+            self.wrong(place, what)
+        else:
+            said = "were sealed while this was checked; check again"
+        return said
+
+    def newer(self, run, path):
+        """Whether a package was sealed after its camera's chain was read, by a run that goes on."""
+        parts = str(path).split("/")
+        if len(parts) != 5 or parts[0] != "evidence" or {"", ".", ".."} & set(parts):
+            return False
+        seen = self.chains.get(parts[1], ([],))[0]
+        before = seen[-1] if seen else "0" * 64
+        chain = run / "evidence" / parts[1] / "chain.jsonl"
+        try:
+            seal = read_seal(run / path)
+            lines = chain.read_bytes().split(b"\n") if chain.is_file() else []
+            added = [parse_entry(line) for line in lines[len(seen) : seal["sequence"]]]
+        except (OSError, FormatError):
+            return False
+        for entry in added:
+            if entry["previous"] != before:
+                return False
+            before = sha256(canonical(entry))
+        inside = seal["kind"] == "package" and seal["payload"]["path"] == "/".join(parts[2:])
+        return inside and added[-1:] == [seal]
 
     def decisions(self, connection):
         """What people decided on records against the chains, and which records they deleted."""
@@ -551,10 +597,15 @@ class Check:
         if "deletions" in tables:
             deletions = "SELECT camera_id, violation_id FROM deletions"
             for camera, name in connection.execute(deletions):
-                if (folder_name(str(camera)), name) not in self.deleted:
+                record = (folder_name(str(camera)), name)
+                self.untold.discard(record)
+                if record not in self.deleted:
                     self.wrong(
                         f"violations.sqlite violation {name}", "was deleted, which no chain says"
                     )
+        for _, name in sorted(self.untold):
+            place = f"violations.sqlite violation {name}"
+            self.wrong(place, "its chain deleted it, and the store does not say so")
 
     def row(self, run, path, row):
         """One record and its package."""
@@ -562,8 +613,11 @@ class Check:
         if not (run / path / "manifest.json").is_file():
             return  # told where the package was checked
         try:
-            sealed = read_json((run / path / "manifest.json").read_bytes())["violation"]
+            manifest = read_json((run / path / "manifest.json").read_bytes())
+            sealed = manifest["violation"]
         except (OSError, FormatError, KeyError, TypeError):
+            sealed = None
+        if not isinstance(sealed, dict):
             return  # told where the package was checked
         try:
             document = read_json(row["document"])
@@ -572,10 +626,13 @@ class Check:
             return
         if not same(sealed, document) or sealed["id"] != row["id"]:
             self.wrong(place, "is not what its sealed manifest says")
-        for column, expected in columns(sealed).items():
+        told = columns(sealed)
+        problems = manifest.get("problems")
+        if row["evidence_state"] == "written":
+            listed = problems if isinstance(problems, list) else []
+            told["evidence_message"] = "; ".join(map(str, listed))
+        for column, expected in told.items():
             found = row.get(column, expected)  # older stores lack some
-            if column == "occurred_at":
-                expected, found = moment(expected), moment(found)
             if found != expected:
                 self.wrong(place, f"its column {column} is {found}, sealed was {expected}")
 
@@ -589,27 +646,18 @@ def columns(violation):
     for column, names in MEASURED.items():
         known = [name for name in names if name in parts["measurement"]]
         told[column] = parts["measurement"][known[0]] if known else None
-    return {**told, "occurred_at": parts["occurred_at"].get("utc")}
+    at = parts["occurred_at"]
+    told |= {f"occurred_at_{name}": at.get(name) for name in ("source", "bound_s")}
+    return {**told, "occurred_at": stored_time(at.get("utc"))}
 
 
-def moment(text):
-    """A time, as far as it is one."""
+def stored_time(text):
+    """A time as the store writes it, which sorts as text; what is no time stays as it is."""
     try:
-        return datetime.fromisoformat(text)
+        utc = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, TypeError):
         return text
-
-
-def newer(run, path, chains):
-    """Whether a package was sealed after its camera's chain was read, by a run that goes on."""
-    parts = str(path).split("/")
-    if len(parts) != 5 or parts[0] != "evidence" or {"", ".", ".."} & set(parts):
-        return False
-    try:
-        entry = read_seal(run / path)
-    except (OSError, FormatError):
-        return False
-    return entry["sequence"] > len(chains.get(parts[1], ([],))[0])
+    return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 @contextlib.contextmanager
@@ -727,9 +775,29 @@ def check(folder, trusted=(), heads=()):
             raise FormatError("a head is held against a run folder, not against one package")
         checked.lone_package(folder)
     elif is_run:
-        checked.run(folder)
+        return settled(folder, trusted, heads)
     else:
         return None
+    return checked
+
+
+def settled(run, trusted, heads):
+    """Check a run folder; again where a record was deleted from it meanwhile."""
+
+    def deletions():
+        chains = [p for p in (run / "evidence").glob("*/chain.jsonl") if p.is_file()]
+        return sum(chain.read_bytes().count(b'"kind":"deletion"') for chain in chains)
+
+    for last in (False, False, True):
+        before, checked = deletions(), Check(trusted, heads)
+        try:
+            checked.run(run)
+        except FileNotFoundError:
+            if last or deletions() == before:
+                raise
+            continue
+        if last or not checked.problems or deletions() == before:
+            break
     return checked
 
 

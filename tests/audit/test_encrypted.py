@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import age
+from tests import age, sealed
 from tests.audit.test_handout import BYSTANDER, Eyes
 from tests.audit.test_verify_altered import OUTSIDER
 from tests.batch.runs import analyse
@@ -114,11 +114,12 @@ def test_without_the_key_it_is_said_for_whom_it_is(run):
 def test_a_manifest_cannot_have_a_decrypted_file_written_elsewhere(encrypted, run, tmp_path, name):
     folder = a_package(run)
     manifest = json.loads((folder / "manifest.json").read_text())
-    sealed = next(f for f in manifest["files"] if f["file"] == "at.jpg.age")
-    manifest["files"].append({**sealed, "file": name})
+    at = next(f for f in manifest["files"] if f["file"] == "at.jpg.age")
+    manifest["files"].append({**at, "file": name})
     manifest["clip"]["file"] = name
     manifest["stills"][0]["file"] = name
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    sealed.reseal(folder)
     reader = load_reader(encrypted / "office.key")
     with pytest.raises(EvidenceError, match="names the file"):
         replay_clip(folder, BlockDetector(), reader)

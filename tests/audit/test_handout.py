@@ -14,6 +14,7 @@ from traffic_ai.audit.records import open_records
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.road_user import RoadUser
+from traffic_ai.evidence.seal import canonical
 
 # One block drives against the lane; the other, further down, with it.
 TWO = (Block(0.2), Block(0.0, lasts_s=4.0, leftwards=False, y_px=80))
@@ -131,6 +132,54 @@ def test_a_still_that_is_not_the_sealed_one_is_not_handed_out(run, tmp_path):
     ):
         hand_out(records, only_record(records), Eyes(), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def forged_still(package):
+    """Another picture, and a manifest to which it belongs."""
+    data = (package / "before.jpg").read_bytes()
+    (package / "at.jpg").write_bytes(data)
+    manifest = json.loads((package / "manifest.json").read_text())
+    told = next(item for item in manifest["files"] if item["file"] == "at.jpg")
+    told |= {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+    (package / "manifest.json").write_text(json.dumps(manifest))
+
+
+def forged_entry(package):
+    """The chain's entry is made to fit too, whose hash the next one holds."""
+    forged_still(package)
+    chain = package.parents[2] / "chain.jsonl"
+    lines = chain.read_bytes().splitlines(keepends=True)
+    sealed = (package / "manifest.json").read_bytes()
+    [number] = [n for n, line in enumerate(lines) if b'"kind":"package"' in line]
+    entry = json.loads(lines[number])
+    entry["payload"]["manifest_sha256"] = hashlib.sha256(sealed).hexdigest()
+    lines[number] = canonical(entry) + b"\n"
+    (package / "seal.json").write_bytes(lines[number])
+    chain.write_bytes(b"".join(lines))
+
+
+def unsealed(package):
+    """A package that never was in the chain: of a copy of the store, for instance."""
+    for name in ("chain.jsonl", "seal.json"):
+        next(package.parents[2].rglob(name)).unlink()
+
+
+@pytest.mark.parametrize(
+    ("alter", "said"),
+    [
+        (forged_still, "its manifest.json is not the sealed one"),
+        (forged_entry, "the line before it is not the one it names"),
+        (unsealed, "no entry of the chain names it"),
+    ],
+)
+def test_pictures_that_the_chain_does_not_seal_are_not_handed_out(run, tmp_path, alter, said):
+    [package] = packages_of(run).values()
+    with open_records(run, "mai") as records:
+        records.note_read([only_record(records).stored], "show")  # the chain goes on from it
+        alter(package)
+        with pytest.raises(EvidenceError, match=f"cannot be called sealed: .*{said}"):
+            hand_out(records, only_record(records), Eyes(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_is_not_written_over(run, tmp_path):

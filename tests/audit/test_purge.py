@@ -12,9 +12,11 @@ import pytest
 
 from tests import sealed
 from tests.audit.test_verify import VIOLATIONS, both, run, signer, template
+from tests.audit.test_verify_altered import OUTSIDER
 from tests.blocks import packages_of
 from tests.mounts import ROOT
 from tests.records import KEY, START, near_miss, violation
+from traffic_ai.audit import verify as verify_module
 from traffic_ai.audit.purge import purge, subject
 from traffic_ai.audit.records import open_records
 from traffic_ai.audit.retention import Keeper, PackageSizes, drop_near_misses, overdue
@@ -74,6 +76,34 @@ def test_of_what_was_told_of_a_deleted_record_nothing_is_left_either(run, signer
         waiting = list(records.store.outbox.take("waiting", 9).values())
     assert [(message.type, message.subject) for message in waiting] == [("end", made.id)]
     assert traces(run, "lane-of-the-deleted") == []
+
+
+@pytest.mark.parametrize(
+    ("verifier", "step"), [("ours", "store"), ("ours", "package"), ("theirs", "store")]
+)
+@pytest.mark.parametrize("altered", [False, True])
+def test_a_record_deleted_while_verifying_is_not_accused(
+    run, signer, monkeypatch, verifier, step, altered
+):
+    """A watch goes on meanwhile; what somebody altered is told all the same."""
+    module = verify_module if verifier == "ours" else OUTSIDER.Check
+    name = f"check_{step}" if verifier == "ours" else step
+    check, left = getattr(module, name), [SPEEDING.id]
+
+    def meanwhile(*given):
+        while left:
+            with open_records(run, "mai", signer) as records:
+                purge(records, subject(records, left.pop()), "asked for")
+        return check(*given)
+
+    monkeypatch.setattr(module, name, meanwhile)
+    if altered:
+        (package_of(run, VIOLATIONS[0]) / "at.jpg").write_bytes(b"PICTURE")
+    verify = verify_module.verify if verifier == "ours" else OUTSIDER.check
+    problems = [str(problem) for problem in verify(run, [signer.public_key]).problems]
+    assert left == []
+    assert len(problems) == altered
+    assert all("at.jpg" in problem for problem in problems)
 
 
 def test_the_others_stay(run, signer):
@@ -137,6 +167,44 @@ def test_a_row_cannot_lead_a_deletion_elsewhere(run, signer, path):
         with pytest.raises(EvidenceError, match="which is no package"):
             purge(records, subject(records, SPEEDING.id), "asked for")
         assert records.find(SPEEDING.id)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE violations SET occurred_at = '2020-05-01T03:01:20.000000Z' WHERE id = ?",
+        "UPDATE violations SET occurred_at = '2020-05-01T03:01:20.000000Z', "
+        "evidence_state = 'pending', evidence_path = NULL WHERE id = ?",
+        "UPDATE violations SET occurred_at = NULL, created_at = '2020-01-01T00:00:00.000000Z' "
+        "WHERE id = ?",
+        "UPDATE violations SET kind = 'stop_over_line', occurred_at = "
+        "'2020-05-01T03:01:20.000000Z' WHERE id = ?",
+    ],
+)
+def test_a_watch_does_not_delete_a_package_that_an_altered_row_makes_old(run, signer, sql):
+    """Else the keeper's own key would sign that it was time."""
+    with sqlite3.connect(run / "violations.sqlite") as connection:
+        assert connection.execute(sql, (SPEEDING.id,)).rowcount == 1
+    connection.close()
+    keeper = Keeper(run, signer, PackageSizes(run))
+    kept = dict.fromkeys((ViolationKind.SPEEDING, ViolationKind.STOP_OVER_LINE), Kept(700))
+    with pytest.raises(EvidenceError, match="look at the run with `traffic-ai verify`"):
+        keeper(kept, threading.Event())
+    assert (package_of(run, SPEEDING) / "at.jpg").is_file()
+    assert all(both(run, [signer.public_key]))
+
+
+def test_a_record_does_not_take_the_package_of_another_along(run, signer):
+    other = VIOLATIONS[0]
+    path = package_of(run, other).relative_to(run).as_posix()
+    with ViolationStore.open(run / "violations.sqlite") as store:
+        store.set_evidence(SPEEDING.id, EvidenceState.WRITTEN, path)
+    with (
+        open_records(run, "mai", signer) as records,
+        pytest.raises(EvidenceError, match="which is no package of its"),
+    ):
+        purge(records, subject(records, SPEEDING.id), "asked for")
+    assert all((package_of(run, made) / "at.jpg").is_file() for made in (SPEEDING, other))
 
 
 def test_its_track_goes_from_the_kept_tracks(run, signer):
@@ -240,6 +308,8 @@ def test_beyond_the_size_the_oldest_go_until_the_rest_fits():
 def test_a_watch_deletes_by_itself_what_is_beyond_its_retention(run, signer):
     size = package_bytes(run)
     keeper = Keeper(run, signer, PackageSizes(run))
+    with open_records(run) as records:
+        gone = records.find(SPEEDING.id).stored
     never = threading.Event()
     assert keeper({ViolationKind.SPEEDING: Kept(None, size)}, never) == 0
     stopped = threading.Event()
@@ -251,6 +321,7 @@ def test_a_watch_deletes_by_itself_what_is_beyond_its_retention(run, signer):
     with open_records(run) as records:
         entries = records.chain("gate").entries(["deletion"])
         assert SPEEDING.id not in {row.id for row in records.store.violations()}
+    assert keeper.sizes.of(gone) == 0  # it keeps nothing of what is gone
     assert [entry.payload["by"] for entry in entries] == ["traffic-ai watch"]
     assert "GB" in str(entries[0].payload["why"])
     assert both(run, [signer.public_key]) == ([], [])

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -43,6 +44,15 @@ def test_every_record_of_a_run_comes_out_the_same(run_copy, call):
     said = call("replay", run_copy)
     assert said.code == 0
     assert said.out.endswith("2 of 2 records come out the same\n")
+
+
+def test_what_a_killed_process_left_of_a_package_is_no_record(run_copy):
+    folder = one_package(run_copy)
+    half = shutil.copytree(folder, folder.with_name(f".{folder.name}.1.partial"))
+    (half / "decision.json").unlink()
+    reports = list(replay(run_copy))
+    assert len(reports) == 2
+    assert all(report.is_same for report in reports)
 
 
 def test_the_manifest_says_so_and_names_what_it_rests_on(blocks_run):

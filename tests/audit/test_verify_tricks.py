@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests import sealed
 from tests.audit.test_verify import (
     TOOL,
     VIOLATIONS,
+    add,
     both,
     change,
     package,
@@ -26,13 +28,20 @@ from tests.audit.test_verify import (
 )
 from tests.audit.test_verify_altered import OUTSIDER
 from tests.cli.conftest import call, no_key
-from tests.records import KEY, violation
+from tests.records import KEY, START, violation
+from traffic_ai.audit import verify as verify_module
+from traffic_ai.audit.handout import hand_out
+from traffic_ai.audit.purge import purge, subject
+from traffic_ai.audit.records import open_records
 from traffic_ai.audit.verify import read_heads, verify
-from traffic_ai.core.errors import UsageError
-from traffic_ai.core.violation import document
+from traffic_ai.core.errors import EvidenceError, UsageError
+from traffic_ai.core.record import EvidenceState
+from traffic_ai.core.violation import ViolationKind, document
 from traffic_ai.evidence.keys import make_key, rotate_key
 from traffic_ai.evidence.seal import Entry, Head
+from traffic_ai.sinks.csv import COLUMNS
 from traffic_ai.stores.database import ViolationStore
+from traffic_ai.stores.records import RecordFilter
 
 __all__ = ["call", "no_key", "run", "signer", "template"]
 
@@ -310,6 +319,161 @@ def test_a_trigger_is_told(run, signer):
     accused(run, signer)
 
 
+def put_in(run, path, made):
+    """A row of a record that says that its package lies at a path."""
+    with ViolationStore.open(run / "violations.sqlite") as store:
+        store.add_findings(KEY, [made])
+        store.set_evidence(made.id, EvidenceState.WRITTEN, path)
+
+
+@pytest.mark.parametrize("name", [".{id}.1.partial", "..{id}", "{id}"])
+@pytest.mark.parametrize("sequence", [5, 999_999])
+def test_a_package_that_no_chain_entered_is_not_taken_for_one_sealed_meanwhile(
+    run, signer, chain_file, tmp_path, name, sequence
+):
+    """Process 1 always runs, so a half package of its is never swept, and is only noted."""
+    made = violation(t_s=500.0)
+    folder = run / "evidence" / "gate" / "speeding" / "2026-05-01" / name.format(id=made.id)
+    shutil.copytree(package(run), folder)
+    (folder / "manifest.json").write_text(json.dumps({"files": [], "violation": document(made)}))
+    path = folder.relative_to(chain_file.parent).as_posix()
+    payload = {"path": path, "manifest_sha256": "0" * 64}
+    seal = following(entries(chain_file)[-1], None, payload=payload)
+    (folder / "seal.json").write_bytes(replace(seal, sequence=sequence).line)
+    put_in(run, folder.relative_to(run).as_posix(), made)
+    accused(run, signer)
+    with open_records(run, "mai", signer) as records:
+        record = records.find(made.id)
+        if name != "{id}":
+            with pytest.raises(EvidenceError, match="which is no package of its"):
+                hand_out(records, record, None, tmp_path / "out")
+
+
+@pytest.mark.parametrize("verifier", ["verify", "the second one"])
+def test_a_row_cannot_name_the_package_that_another_was_sealed_in_meanwhile(
+    run, signer, monkeypatch, verifier
+):
+    """The chain goes on while it is read, and a row names what was entered for another."""
+    made, other = violation(t_s=500.0), violation(t_s=600.0)
+    ours = verifier == "verify"
+    module, name = (verify_module, "check_store") if ours else (OUTSIDER.Check, "store")
+    check_store = getattr(module, name)
+
+    def sealed_meanwhile(*given):
+        path = add(run, sealed.chain(run, signer=signer), made)
+        copy = (run / path).parent / other.id
+        shutil.copytree(run / path, copy)
+        put_in(run, copy.relative_to(run).as_posix(), other)
+        check_store(*given)
+
+    monkeypatch.setattr(module, name, sealed_meanwhile)
+    check = verify if ours else OUTSIDER.check
+    [problem] = check(run, [signer.public_key]).problems
+    assert other.id in str(problem)
+
+
+REVIEWED = ("review_state", "review_reason", "reviewed_by", "reviewed_at")  # in test_review
+ALTERED = {
+    "id": "f" * 32,
+    "kind": "red_light",
+    "camera_id": "bridge",
+    "lane_id": "lane-9",
+    "road_user": "bus",
+    "occurred_at": "2026-05-01T03:30:00.000000Z",
+    "occurred_at_source": "camera_clock",
+    "evidence_state": "failed",
+    "evidence_path": "evidence/gate/speeding/2026-05-01/x",
+    "evidence_message": "no picture shows the lamp",
+}
+
+
+@pytest.mark.parametrize("column", [c for c in COLUMNS if c not in ("source", *REVIEWED)])
+def test_every_column_of_an_export_is_compared(run, signer, column):
+    """But `source`, the place of the recording: its SHA-256 is."""
+    value = ALTERED.get(column, "9" if column.endswith(("_version", "_hash")) else 0.01)
+    change(run, f"UPDATE violations SET {column} = ? WHERE kind = 'speeding'", value)
+    accused(run, signer)
+
+
+@pytest.mark.parametrize("state", ["pending", "lost", b"written"])
+def test_a_row_cannot_say_that_its_package_never_came(run, signer, state):
+    change(run, "UPDATE violations SET evidence_state = ? WHERE kind = 'speeding'", state)
+    accused(run, signer)
+
+
+def test_a_row_that_does_not_tell_of_its_package_is_noted_by_both(run, signer):
+    """As a run leaves it that was ended between the two."""
+    change(
+        run,
+        "UPDATE violations SET evidence_state = 'pending', evidence_path = NULL "
+        "WHERE kind = 'speeding'",
+    )
+    for checked in (verify(run, [signer.public_key]), OUTSIDER.check(run, [signer.public_key])):
+        assert checked.problems == []
+        assert "1 violations have a package and do not say so" in str(checked.notes)
+
+
+def listed(run, **wanted):
+    """The ids that a list shows."""
+    with ViolationStore.open(run / "violations.sqlite", read_only=True) as store:
+        return {row.id for row in store.violations(RecordFilter(**wanted))}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-05-02T02:01:20.000000+23:00", "20260501T030120.000000Z", "2026-05-01 03:01:20+00:00"],
+)
+def test_the_same_moment_written_otherwise_is_told(run, signer, moment):
+    """Lists of a range compare times as text, so the record is of another day in them."""
+    made = VIOLATIONS[-1]
+    day = {"since": START, "until": START + timedelta(hours=20)}
+    assert made.id in listed(run, **day)
+    change(run, "UPDATE violations SET occurred_at = ? WHERE id = ?", moment, made.id)
+    accused(run, signer)
+
+
+def test_an_index_that_leaves_rows_out_is_told(run, signer):
+    """Lists of one kind are read from it; a look at every row sees them all."""
+    with sqlite3.connect(run / "violations.sqlite") as connection:
+        index = "WHERE name = 'violations_of_kind'"
+        (whole,) = connection.execute(f"SELECT sql FROM sqlite_master {index}").fetchone()
+        connection.execute("DROP INDEX violations_of_kind")
+        connection.execute(f"{whole} WHERE kind <> 'speeding'")
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute(f"UPDATE sqlite_master SET sql = ? {index}", (whole,))
+    connection.close()
+    assert listed(run, kinds=(ViolationKind.SPEEDING,)) == set()
+    assert len(listed(run)) == len(VIOLATIONS)
+    accused(run, signer)
+
+
+def test_a_record_that_lists_leave_out_or_hold_twice_is_told(run, signer):
+    """A list shows a record with its source."""
+    change(run, "UPDATE violations SET source_id = 'none' WHERE kind = 'speeding'")
+    assert len(listed(run)) == len(VIOLATIONS) - 1
+    accused(run, signer)
+
+
+def test_a_source_that_stands_twice_is_told(run, signer):
+    rebuilt(
+        run,
+        "CREATE TABLE two AS SELECT * FROM sources",
+        "INSERT INTO two SELECT * FROM sources",
+        "DROP TABLE sources",
+        "ALTER TABLE two RENAME TO sources",
+    )
+    accused(run, signer)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    ["[]", "{}", '{"violation": "x"}', '{"violation": {}, "problems": 5}', '{"violation": []}'],
+)
+def test_a_manifest_that_is_none_is_told_though_a_row_names_it(run, signer, manifest):
+    (package(run) / "manifest.json").write_text(manifest)
+    accused(run, signer)
+
+
 def speeding_text():
     return json.dumps(document(VIOLATIONS[-1]))
 
@@ -361,6 +525,15 @@ def test_a_deleted_record_that_comes_back_is_told_of_by_both(run, signer):
     for checked in (verify(run, [signer.public_key]), OUTSIDER.check(run, [signer.public_key])):
         assert checked.problems == []
         assert "its chain says that it was deleted" in str(checked.notes)
+
+
+def test_a_deletion_that_the_store_forgot_is_told(run, signer):
+    """Else the same recording, analysed again, brings the record back."""
+    with open_records(run, "mai", signer) as records:
+        purge(records, subject(records, VIOLATIONS[-1].id), "appeal upheld")
+    assert both(run, [signer.public_key]) == ([], [])
+    change(run, "DELETE FROM deletions")
+    accused(run, signer)
 
 
 def test_a_journal_left_beside_the_store_is_read_with_it_or_told(run, signer):

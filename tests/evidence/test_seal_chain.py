@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests import sealed
 from tests.mounts import ROOT
 from traffic_ai.audit.verify import verify
 from traffic_ai.core.errors import EvidenceError, UsageError
+from traffic_ai.evidence import chain as chain_module
 from traffic_ai.evidence.keys import make_key, rotate_key
 from traffic_ai.evidence.seal import Entry, canonical
 
@@ -118,6 +120,55 @@ def test_the_canonical_form_is_that_of_rfc_8785(value, text):
 def test_what_has_no_one_form_is_refused(value):
     with pytest.raises(ValueError, match=r"canonical form|not ASCII|surrogates"):
         canonical(value)
+
+
+# -- what is read ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def grown(run):
+    """A chain of ten entries, the first of which is very long."""
+    chain = sealed.chain(run)
+    chain.add("note", {"text": "x" * 8_000_000})
+    for number in range(2, 11):
+        chain.add("review" if number % 2 else "read", {"number": number})
+    return chain
+
+
+def peak_bytes(reading):
+    """The most memory that reading takes at once."""
+    tracemalloc.start()
+    try:
+        reading()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("block", [7, 1 << 16])
+@pytest.mark.parametrize("after", range(13))
+def test_the_entries_after_a_number_are_read(run, monkeypatch, block, after):
+    monkeypatch.setattr(chain_module, "_BLOCK", block)
+    chain = sealed.chain(run)
+    for number in range(1, 11):
+        chain.add("review" if number % 2 else "read", {"number": number})
+    assert [entry.sequence for entry in chain.entries(after=after)] == list(range(after + 1, 11))
+    odd = [number for number in range(after + 1, 11) if number % 2]
+    assert [entry.sequence for entry in chain.entries(("review",), after)] == odd
+
+
+def test_what_stands_before_the_entries_asked_for_is_not_read(grown):
+    """A keeper asks for what is new before each deletion, and others wait meanwhile."""
+    assert peak_bytes(lambda: grown.entries(after=1)) < 1_000_000
+    assert peak_bytes(grown.entries) > 8_000_000
+
+
+def test_of_the_entries_that_are_not_asked_for_none_is_kept(run):
+    chain = sealed.chain(run)
+    last = chain.add("review", {"number": 1})
+    line = b'{"kind":"read","text":"' + b"x" * 100_000 + b'"}\n'
+    chain_file(run).write_bytes(line * 100 + last.line)
+    assert peak_bytes(lambda: chain.entries(("review",))) < 1_000_000
 
 
 # -- keys over time --------------------------------------------------------------------------------
@@ -312,15 +363,13 @@ def test_a_line_half_written_at_a_power_cut_is_completed(run, signer, monkeypatc
 
 
 def test_an_entry_whose_package_never_came_leaves_no_trace(run, signer, monkeypatch):
-    from traffic_ai.evidence import chain as module
-
     chain = sealed.chain(run, signer=signer)
     sealed.add_package(run, 0, chain)
 
     def killed(partial, final):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "publish", killed)
+    monkeypatch.setattr(chain_module, "publish", killed)
     with pytest.raises(KeyboardInterrupt):
         sealed.add_package(run, 1, chain)
     monkeypatch.undo()

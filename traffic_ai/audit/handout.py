@@ -16,6 +16,8 @@ import numpy as np
 
 from traffic_ai.audit.records import Records, package_folder
 from traffic_ai.audit.replay_package import Package
+from traffic_ai.audit.verify_chain import check_chain, read_camera
+from traffic_ai.audit.verify_report import Report
 from traffic_ai.core.detection import Detections
 from traffic_ai.core.errors import EvidenceError, SourceError, UsageError
 from traffic_ai.core.frame import Image
@@ -59,7 +61,7 @@ def hand_out(
 
     That it was done is entered in the chain first. reader: opens encrypted stills. Raises
     UsageError where the record has no package or the folder is there, EvidenceError where a still
-    is not the sealed one or cannot be opened.
+    is not the one that the camera's chain seals, or cannot be opened.
     """
     stored = record.stored
     folder = package_folder(records.run, stored)
@@ -73,6 +75,7 @@ def hand_out(
     if violation.id != stored.id:
         raise EvidenceError(f"{folder} is the package of another record; see traffic-ai verify")
     records.note_read([stored], "covered pictures")
+    _check_sealed(folder)
     try:
         with partial_folder(final) as partial:
             counts, pictures = _write_pictures(package, violation, detector, partial, reader)
@@ -94,6 +97,25 @@ def hand_out(
     except OSError as error:
         raise EvidenceError(f"cannot write {final}: {error.strerror}") from error
     return Handout(final, counts)
+
+
+def _check_sealed(folder: Path) -> None:
+    """Raise EvidenceError where a package's manifest is not the one that its camera's chain seals.
+
+    The chain is checked as a whole: who holds the run folder could make one entry of it fit.
+    """
+    camera, report = folder.parents[2], Report()
+    chain = check_chain(camera.name, camera.name, read_camera(camera), report)
+    entry = chain.packages.get(folder.relative_to(camera).as_posix())
+    if entry is None or report.problems:
+        why = str(report.problems[0]) if report.problems else "no entry of the chain names it"
+    elif sha256_file(folder / MANIFEST) != entry.payload["manifest_sha256"]:
+        why = f"its {MANIFEST} is not the sealed one"
+    else:
+        return
+    raise EvidenceError(
+        f"the pictures of {folder} cannot be called sealed: {why}; see traffic-ai verify"
+    )
 
 
 def _write_pictures(

@@ -4,13 +4,19 @@ import hashlib
 import json
 from pathlib import Path
 
-from traffic_ai.audit.records import Records, check_there, checked_text, package_folder
+from traffic_ai.audit.records import (
+    Records,
+    check_there,
+    checked_text,
+    package_folder,
+    package_place,
+)
 from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.core.record import DocumentedViolation, StoredViolation
 from traffic_ai.evidence.chain import MANIFEST, SEAL
-from traffic_ai.evidence.package import folder_name, sha256_file
+from traffic_ai.evidence.package import sha256_file
 from traffic_ai.evidence.seal import DELETION_KIND, Entry, Json, utc_moment
-from traffic_ai.stores.run_folder import EVIDENCE_NAME, track_log_path
+from traffic_ai.stores.run_folder import track_log_path
 from traffic_ai.stores.track_log import forget_track
 
 
@@ -56,8 +62,14 @@ def _package(run: Path, stored: StoredViolation) -> Path | None:
     noted = package_folder(run, stored)
     if noted is not None:
         return noted
-    camera = run / EVIDENCE_NAME / folder_name(stored.camera_id)
-    return next(camera.glob(f"*/*/{folder_name(stored.id)}"), None)
+    place = package_place(run, stored)
+    found = next(place.parents[2].glob(f"*/*/{place.name}"), None)
+    if found is not None and found != place:
+        raise EvidenceError(
+            f"the record {stored.id} has its package in {found}, which is no place of its; "
+            "look at the run with `traffic-ai verify`"
+        )
+    return found
 
 
 def subject(records: Records, record_id: str) -> DocumentedViolation:

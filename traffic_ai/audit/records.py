@@ -22,6 +22,7 @@ from traffic_ai.core.record import (
 from traffic_ai.evidence.chain import Chain, chained_cameras
 from traffic_ai.evidence.keys import Signer
 from traffic_ai.evidence.package import folder_name
+from traffic_ai.evidence.package import package_folder as place_of_package
 from traffic_ai.evidence.seal import (
     DELETION_KIND,
     READ_KIND,
@@ -112,14 +113,14 @@ class Records:
 
     def history(self, record: StoredViolation) -> list[Entry]:
         """Every entry of the chain that is about the record, in order."""
-        path = (record.evidence_path or "").partition(f"{EVIDENCE_NAME}/")[2].partition("/")[2]
+        path = "/".join(package_place(self.run, record).parts[-3:])
         found = []
         for entry in self.chain(record.camera_id).entries():
             about = entry.payload.get("records")
             if (
                 entry.payload.get("record") == record.id
                 or (isinstance(about, list) and record.id in about)
-                or (path and entry.payload.get("path") == path)
+                or entry.payload.get("path") == path
             ):
                 found.append(entry)
         return found
@@ -253,17 +254,26 @@ def check_there(changes: RecordChanges, record_id: str) -> None:
         raise UsageError(f"the record {record_id} was deleted meanwhile")
 
 
+def package_place(run: Path, record: StoredViolation) -> Path:
+    """Where a record's package lies if it has one, as its camera, kind, day and id say."""
+    at = record.occurred_at.utc if record.occurred_at else None
+    root = run / EVIDENCE_NAME
+    return place_of_package(root, record.camera_id, record.kind.value, at, record.id)
+
+
 def package_folder(run: Path, record: StoredViolation) -> Path | None:
-    """Where a record's package lies; None where it has none. Never outside the run folder."""
+    """Where a record's package lies; None where it has none. Raises EvidenceError where the row
+    names another place than its own, as one that somebody altered may.
+    """
     if record.evidence_state is not EvidenceState.WRITTEN or record.evidence_path is None:
         return None
-    parts = record.evidence_path.split("/")
-    if len(parts) != 5 or parts[0] != EVIDENCE_NAME or {"", ".", ".."} & set(parts):
+    place = package_place(run, record)
+    if record.evidence_path != place.relative_to(run).as_posix():
         raise EvidenceError(
-            f"the record {record.id} names {record.evidence_path!r}, which is no package; "
+            f"the record {record.id} names {record.evidence_path!r}, which is no package of its; "
             "look at the run with `traffic-ai verify`"
         )
-    return run.joinpath(*parts)
+    return place
 
 
 def decision_payload(record: str, review: Review) -> dict[str, Json]:

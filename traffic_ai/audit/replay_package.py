@@ -162,7 +162,9 @@ def package_folders(path: Path, record_id: str | None = None) -> Sequence[Path]:
             f"{path} is neither a run folder (it holds no {EVIDENCE_NAME}) nor a package "
             f"(it holds no {MANIFEST})"
         )
-    found = sorted(m.parent for m in (path / EVIDENCE_NAME).glob(f"*/*/*/*/{MANIFEST}"))
+    # What is in work, and what remains of it, has a name that begins with a dot.
+    pattern = "/".join(["[!.]*"] * 4 + [MANIFEST])
+    found = sorted(m.parent for m in (path / EVIDENCE_NAME).glob(pattern))
     wanted = [f for f in found if record_id is None or f.name.startswith(record_id)]
     if record_id is not None and len(wanted) != 1:
         raise UsageError(

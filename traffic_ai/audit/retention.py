@@ -37,6 +37,10 @@ class PackageSizes:
             self._known[record.id] = sum(file.stat().st_size for file in files)
         return self._known[record.id]
 
+    def forget(self, record_id: str) -> None:
+        """Keep nothing of a record that was deleted."""
+        self._known.pop(record_id, None)
+
 
 def overdue(
     records: Records, retention: Mapping[ViolationKind, Kept], sizes: PackageSizes, now: datetime
@@ -106,6 +110,7 @@ class Keeper:
             for record, why in overdue(records, retention, self.sizes, datetime.now(UTC)):
                 if stop.is_set():
                     break
+                self.sizes.forget(record.id)
                 try:
                     found = records.find(record.id)
                 except UsageError:

@@ -15,7 +15,7 @@ from traffic_ai.core.errors import EvidenceError, UsageError
 from traffic_ai.evidence.chain import CHAIN, MANIFEST, SEAL
 from traffic_ai.evidence.keys import short_name, signature_holds
 from traffic_ai.evidence.package import folder_name
-from traffic_ai.evidence.seal import Head
+from traffic_ai.evidence.seal import DELETION_KIND, Head
 from traffic_ai.evidence.stamp import Authorities
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME
 
@@ -96,6 +96,33 @@ def _verify_package(
 
 
 def _verify_run(
+    run: Path,
+    trusted: Collection[str],
+    heads: Sequence[Head],
+    authorities: Authorities | None,
+) -> Report:
+    """What a run folder is found to be; read again where a keeper deleted a record meanwhile."""
+    for last in (False, False, True):
+        before = _deletions(run)
+        try:
+            report = _read_run(run, trusted, heads, authorities)
+        except FileNotFoundError:
+            if last or _deletions(run) == before:
+                raise
+            continue
+        if last or not report.problems or _deletions(run) == before:
+            break
+    return report
+
+
+def _deletions(run: Path) -> int:
+    """How many deletions the chains tell of."""
+    chains = (run / EVIDENCE_NAME).glob(f"*/{CHAIN}")
+    mark = f'"kind":"{DELETION_KIND}"'.encode()
+    return sum(chain.read_bytes().count(mark) for chain in chains if chain.is_file())
+
+
+def _read_run(
     run: Path,
     trusted: Collection[str],
     heads: Sequence[Head],

@@ -60,6 +60,26 @@ def read_camera(folder: Path) -> CameraFiles:
         return CameraFiles(_bytes(folder / CHAIN), _bytes(folder / NEXT), packages, strays, remains)
 
 
+def entry_since(camera: Path, known: Sequence[str], number: int) -> Entry | None:
+    """Entry `number` of a camera's chain, which was added after its lines were read.
+
+    known: the SHA-256 of each line read. None where there is no such entry now, or what was added
+    does not go on from those lines.
+    """
+    before = known[-1] if known else NOTHING_BEFORE
+    entry = None
+    try:
+        lines = (_bytes(camera / CHAIN) or b"").split(b"\n")[:-1]
+        for line in lines[len(known) : number]:
+            entry = Entry.read(line)
+            if entry.previous != before:
+                return None
+            before = hashlib.sha256(line).hexdigest()
+    except (OSError, ValueError):
+        return None
+    return entry if entry is not None and entry.sequence == number else None
+
+
 @contextmanager
 def _quiet(chain: Path) -> Iterator[None]:
     """Keep writers waiting, where the file system can."""

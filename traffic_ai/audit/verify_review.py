@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from traffic_ai.audit.records import decision_payload
-from traffic_ai.audit.verify_chain import ReadChain
+from traffic_ai.audit.verify_chain import ReadChain, entry_since
 from traffic_ai.audit.verify_report import Report
 from traffic_ai.core.record import NOT_REVIEWED, Review, StoredViolation
-from traffic_ai.evidence.chain import CHAIN
 from traffic_ai.evidence.package import folder_name
 from traffic_ai.evidence.seal import REVIEW_KIND, Entry, utc_text
 from traffic_ai.stores.run_folder import EVIDENCE_NAME, STORE_NAME
@@ -25,10 +24,14 @@ class ReviewCheck:
             for camera, chain in chains.items()
             for record, entry in chain.reviews.items()
         }
+        self._deleted = {
+            (camera, record) for camera, chain in chains.items() for record in chain.deleted
+        }
 
     def row(self, where: str, stored: StoredViolation) -> None:
-        """Whether the violation's state of review is the last one in the chain."""
+        """Whether the violation's state of review is the last one in the chain, and it is there."""
         camera, found = folder_name(stored.camera_id), stored.review
+        self._note_deleted(where, camera, stored.id)
         entry = self._left.pop((camera, stored.id), None)
         if entry is None and found == NOT_REVIEWED:
             return
@@ -39,10 +42,10 @@ class ReviewCheck:
             what += " (`traffic-ai review` follows the chain, if a program was killed just then)"
         self._report.accuse(where, what, _told(entry), _text(found))
 
-    def unsealed(self, where: str, stored: StoredViolation) -> None:
-        """Note a row without a package that is of a deleted record."""
-        chain = self._chains.get(folder_name(stored.camera_id))
-        if chain is not None and stored.id in chain.deleted:
+    def _note_deleted(self, where: str, camera: str, record: str) -> None:
+        """Note a row that is of a deleted record."""
+        if (camera, record) in self._deleted:
+            self._deleted.remove((camera, record))
             self._report.note(
                 where,
                 "it is there, and its chain says that it was deleted (`traffic-ai review` follows "
@@ -50,27 +53,30 @@ class ReviewCheck:
             )
 
     def end(self, deleted: Mapping[str, Sequence[str]]) -> None:
-        """Decided records that are gone, and deletions (ids by camera) that no chain knows."""
+        """Decided records that are gone, and deletions (ids by camera) that no chain knows, or that
+        the store does not: it would take such a record in again.
+        """
         for (_, record), entry in self._left.items():
             where = f"{STORE_NAME} violation {record}"
             self._report.accuse(where, f"entry {entry.sequence} decides on it, and it is gone")
         for camera_id, records in deleted.items():
-            chain = self._chains.get(folder_name(camera_id))
+            camera = folder_name(camera_id)
+            chain = self._chains.get(camera)
             for record in records:
+                self._deleted.discard((camera, record))
                 if chain is None or record not in chain.deleted:
                     where = f"{STORE_NAME} violation {record}"
                     self._report.accuse(where, "it was deleted, and no chain says so")
+        for _, record in sorted(self._deleted):
+            where = f"{STORE_NAME} violation {record}"
+            self._report.accuse(where, "its chain says that it was deleted, and the store does not")
 
     def _decided_since(self, camera: str, stored: StoredViolation) -> bool:
         """Whether it was decided on after its camera's chain was read."""
-        number = stored.review.chain_entry
-        if camera not in self._chains or number <= len(self._chains[camera].line_hashes):
-            return False
-        try:
-            lines = (self._run / EVIDENCE_NAME / camera / CHAIN).read_bytes().split(b"\n")
-            return _same(stored.id, stored.review, Entry.read(lines[number - 1]))
-        except (OSError, ValueError, IndexError):
-            return False
+        chain = self._chains.get(camera)
+        known = chain.line_hashes if chain else []
+        entry = entry_since(self._run / EVIDENCE_NAME / camera, known, stored.review.chain_entry)
+        return _same(stored.id, stored.review, entry)
 
 
 def _same(record: str, review: Review, entry: Entry | None) -> bool:

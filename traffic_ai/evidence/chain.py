@@ -162,24 +162,29 @@ class Chain:
     def entries(self, kinds: Collection[str] = (), after: int = 0) -> list[Entry]:
         """The entries from number `after` + 1 on, of all kinds or of some.
 
-        Nothing of them is checked but their form.
+        Nothing of them is checked but their form. What stands before them is not read.
         """
         if not self.exists():
             return []
+        marks = [f'"kind":"{kind}"'.encode() for kind in kinds]
         try:
             with self._locked() as stream:
-                self._settled(stream)
-                stream.seek(0)
-                lines = stream.read().split(b"\n")[:-1]
+                head = self._settled(stream)
+                # In a sound chain the last entry's sequence is the number of lines.
+                first = _start_of_last(stream, head.sequence - after) if head and after else 0
+                stream.seek(first)
+                lines = [
+                    (number, line.removesuffix(b"\n"))
+                    for number, line in enumerate(stream, after + 1)
+                    # An entry is in canonical form, so its kind can only stand so.
+                    if not marks or any(mark in line for mark in marks)
+                ]
         except OSError as error:
             raise EvidenceError(
                 f"cannot read the chain {self._folder / CHAIN}: {error.strerror}"
             ) from error
-        marks = [f'"kind":"{kind}"'.encode() for kind in kinds]
         found = []
-        for number, line in enumerate(lines[after:], after + 1):
-            if marks and not any(mark in line for mark in marks):
-                continue  # an entry is in canonical form, so its kind can only stand so
+        for number, line in lines:
             try:
                 found.append(Entry.read(line))
             except ValueError as error:
@@ -349,12 +354,24 @@ def _follows(entry: Entry, head: Entry | None) -> bool:
 
 def _tail(stream: BufferedRandom) -> tuple[bytes, bytes]:
     """The last whole line without its newline, and what stands after it."""
+    stream.seek(_start_of_last(stream, 1))
+    *lines, torn = stream.read().split(b"\n")
+    return (lines[-1] if lines else b""), torn
+
+
+def _start_of_last(stream: BufferedRandom, count: int) -> int:
+    """Where the last `count` whole lines begin; the beginning of the file where there are fewer."""
     position = stream.seek(0, os.SEEK_END)
-    tail = b""
-    while position > 0 and tail.count(b"\n") < 2:
-        start = max(0, position - _BLOCK)
-        stream.seek(start)
-        tail = stream.read(position - start) + tail
-        position = start
-    *before, torn = tail.split(b"\n")
-    return (before[-1] if before else b""), torn
+    left = max(count, 0)  # newlines still to pass before the one that they begin after
+    while position > 0:
+        begin = max(0, position - _BLOCK)
+        stream.seek(begin)
+        block = stream.read(position - begin)
+        if block.count(b"\n") > left:
+            place = len(block)
+            for _ in range(left + 1):
+                place = block.rindex(b"\n", 0, place)
+            return begin + place + 1
+        left -= block.count(b"\n")
+        position = begin
+    return 0

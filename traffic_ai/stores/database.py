@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine, Row, Select, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import Engine, Row, Select, and_, delete, func, insert, or_, select, update
 
 from traffic_ai.core.errors import RecordGoneError, StoreError
 from traffic_ai.core.message import camera_changed, violation_changed, violation_found
@@ -24,7 +24,7 @@ from traffic_ai.core.record import (
     StoredViolation,
 )
 from traffic_ai.core.violation import Finding, Violation, ViolationKind
-from traffic_ai.stores import rows, tables
+from traffic_ai.stores import rows, soundness, tables
 from traffic_ai.stores.changes import RecordChanges, is_deleted
 from traffic_ai.stores.connection import (
     limit_patience,
@@ -339,13 +339,10 @@ class ViolationStore:
                 found.setdefault(camera_id, []).append(violation_id)
         return found
 
-    def programmed(self) -> list[str]:
-        """What in a SQLite file makes rows up or changes them: its views and triggers."""
-        statement = text("SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')")
+    def faults(self) -> list[str]:
+        """Why lists of this store may not show what a look at every row does; empty if sound."""
         with store_errors(self._name, "read"), self._engine.connect() as connection:
-            if connection.dialect.name != "sqlite":
-                return []
-            return [str(name) for name in connection.execute(statement).scalars()]
+            return soundness.faults(connection)
 
     def review_counts(self) -> list[ReviewCount]:
         """Violations by camera, kind, state of review and reason."""
