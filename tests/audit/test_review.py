@@ -228,6 +228,7 @@ def test_an_entry_that_decides_nothing_is_told(run):
 def test_a_store_from_before_there_was_review_is_verified_as_it_is_and_brought_up_by_a_review(run):
     for table in ("reviews", "deletions", "outbox", "destinations", "watch_events"):
         change(run, f"DROP TABLE {table}")
+    change(run, "DROP INDEX violations_of_camera_and_kind")
     change(run, "UPDATE traffic_ai_schema SET version_num = '0002'")
     before = (run / "violations.sqlite").read_bytes()
     assert both(run) == ([], [])
