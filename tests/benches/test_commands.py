@@ -16,6 +16,7 @@ needs_trackers = pytest.mark.skipif(
 )
 COMMANDS = (
     "benchmarks.accuracy",
+    "benchmarks.detector.batches",
     "benchmarks.detector.gains",
     "benchmarks.detector.recall",
     "benchmarks.detector.run",
