@@ -14,8 +14,8 @@ from traffic_ai.simulate.world import Look, Timing
 
 TICKS_A_SECOND = 90_000
 KEY_EVERY_S = 2.0
-# x264's code for AVX-512 reads memory that nobody wrote: of 400 videos of the same pictures six were
-# others (core 165, in the macroblock tree). What it uses where there is AVX2 alone does not.
+# x264's code for AVX-512 reads memory that nobody wrote: of 400 videos of the same pictures six
+# were others (core 165, in the macroblock tree). What it uses where there is AVX2 alone does not.
 _AVX_512F = 13  # of cv::CpuFeatures
 _UP_TO_AVX2 = "asm=sse2,ssse3,sse4.2,avx,fma3,bmi2,avx2"
 
