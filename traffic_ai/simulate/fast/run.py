@@ -112,23 +112,12 @@ def run_fast(
     tracks: dict[int, Track] = {}
     looks, free_s = 0, -np.inf
     for number, (frame, seen) in enumerate(zip(frames, given, strict=True)):
-        info = FrameInfo(
-            scene.camera_id,
-            number,
-            frame.t_s,
-            None,
-            scene.width_px,
-            scene.height_px,
-            frame.repaired,
-        )
-        picture = _CHANGING[number % 2]
-        if frame.t_s < free_s:
-            continue
-        if not session.wants(Frame(info, picture)):
+        unseen = _without_picture(scene, number, frame)
+        if frame.t_s < free_s or not session.wants(unseen):
             continue
         looks += 1
         free_s = max(free_s + 1.0 / options.most_looks_per_s, frame.t_s)
-        step = session.process(Frame(info, picture), seen.detections)
+        step = session.process(unseen, seen.detections)
         each(step)
         findings += step.findings
         tracks.update(step.observation.histories)
@@ -159,6 +148,12 @@ def _stamped(world: World) -> list[_Stamped]:
         return []
     zero = read[0].stamp
     return [_Stamped(r.item, (r.stamp - zero) / _TICKS_PER_S, r.repaired) for r in read]
+
+
+def _without_picture(scene: Scene, number: int, stamped: _Stamped) -> Frame:
+    size = (scene.width_px, scene.height_px)
+    info = FrameInfo(scene.camera_id, number, stamped.t_s, None, *size, stamped.repaired)
+    return Frame(info, _CHANGING[number % 2])
 
 
 def _tracker(scene: Scene, given: Sequence[Seen], options: FastOptions, seed: int) -> Tracker:
